@@ -1,0 +1,51 @@
+/* Random numbers by counter: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
+ * easy as 1, 2, 3").
+ *
+ * There is no state. A number is a function of (seed, purpose, index, step, position), so
+ * picture i gets the same noise alone or in a batch and on any number of threads, and a resumed
+ * training run goes on bit for bit. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* What a stream is used for; two purposes never share numbers. Values are part of what a seed
+ * means: append, never renumber. */
+typedef enum
+{
+  DDPM_RNG_WEIGHTS = 1,        /* initial weights; index = number of the parameter */
+  DDPM_RNG_LATENT = 2,         /* x_T, or the noise of q (x_t | x_0); index = picture */
+  DDPM_RNG_STEP = 3,           /* z of a sampler's step; index = picture, step = step of the run */
+  DDPM_RNG_TRAIN_SHUFFLE = 4,  /* order of the pictures; index = epoch */
+  DDPM_RNG_TRAIN_TIMESTEP = 5, /* t; index = training step */
+  DDPM_RNG_TRAIN_NOISE = 6,    /* epsilon; index = training step, step = place in the batch */
+  DDPM_RNG_TRAIN_AUGMENT = 7,  /* flips; index = training step, step = place in the batch */
+  DDPM_RNG_DROPOUT = 8         /* masks; index = training step, step = number of the layer */
+} DdpmRngPurpose;
+
+/* Names one stream. */
+typedef struct
+{
+  guint32 seed;
+  DdpmRngPurpose purpose;
+  guint64 index;
+  guint32 step;
+} DdpmRngKey;
+
+/* out[n]: 32 random bits each. */
+void ddpm_rng_u32 (DdpmRngKey key, guint32 *out, gsize n);
+
+/* out[n]: uniform in [0, 1), 24 bits. */
+void ddpm_rng_uniform (DdpmRngKey key, float *out, gsize n);
+
+/* out[n]: standard normal, by Box and Muller's transform. */
+void ddpm_rng_normal (DdpmRngKey key, float *out, gsize n);
+
+/* One integer, uniform in 0 … bound-1 (bound >= 1), the stream's number `position`. */
+guint32 ddpm_rng_below (DdpmRngKey key, guint32 position, guint32 bound);
+
+/* order[n] becomes a random permutation of 0 … n-1 (Fisher and Yates). */
+void ddpm_rng_permutation (DdpmRngKey key, guint32 *order, guint32 n);
+
+G_END_DECLS

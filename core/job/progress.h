@@ -1,0 +1,31 @@
+/* How a running job tells what it does. */
+#pragma once
+
+#include "core/data/image.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  DDPM_PHASE_PREPARE, /* opening the model, reading the pictures */
+  DDPM_PHASE_SAMPLE,
+  DDPM_PHASE_TRAIN,
+  DDPM_PHASE_SAVE
+} DdpmPhase;
+
+typedef struct
+{
+  DdpmPhase phase;
+  guint64 step, total;       /* steps done of all of this phase; total 0: not known */
+  double seconds_left;       /* < 0: not known yet */
+  double loss;               /* training: smoothed; NaN: none */
+  double steps_per_s;        /* 0: not known yet */
+  DdpmImage *const *preview; /* current estimates of x_0, n_preview of them, or NULL; borrowed during the call */
+  guint n_preview;
+  const char *message;       /* a line for people, or NULL; borrowed */
+} DdpmProgress;
+
+/* Called on the thread that runs the job. */
+typedef void (*DdpmProgressFunc) (const DdpmProgress *progress, gpointer user_data);
+
+G_END_DECLS

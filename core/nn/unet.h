@@ -1,0 +1,89 @@
+/* The U-Net of Ho et al. 2020 (appendix B) in the form of diffusers' UNet2DModel: epsilon_theta
+ * (x_t, t), forward and backward.
+ *
+ * A DdpmUnet is the network's shape: its parameters' names and places, and the list of its layers.
+ * It holds no weights. Weights are one slab of floats, as are their gradients and the optimiser's
+ * moments; a parameter has the same offset in all of them.
+ *
+ * A DdpmUnetPass runs the network on pictures of one size and batch, in memory measured and taken
+ * beforehand. */
+#pragma once
+
+#include "core/base/parallel.h"
+#include "core/nn/unet-config.h"
+
+G_BEGIN_DECLS
+
+typedef struct _DdpmUnet DdpmUnet;
+typedef struct _DdpmUnetPass DdpmUnetPass;
+
+typedef struct
+{
+  const char *name; /* as in the safetensors file: "down_blocks.0.resnets.1.conv1.weight" */
+  guint n_dims;     /* 1, 2 or 4 */
+  gsize shape[4];   /* conv [out, in, kh, kw], linear [out, in], vectors [n] */
+  gsize offset;     /* of its first float in a slab */
+  gsize n_values;
+} DdpmParam;
+
+typedef enum
+{
+  DDPM_PASS_INFERENCE, /* forward only; no dropout */
+  DDPM_PASS_TRAINING   /* keeps what the backward pass needs */
+} DdpmPassMode;
+
+/* Errors: those of ddpm_unet_config_validate. The config is copied. */
+DdpmUnet *ddpm_unet_new (const DdpmUnetConfig *config, GError **error);
+void ddpm_unet_free (DdpmUnet *unet);
+
+const DdpmUnetConfig *ddpm_unet_get_config (const DdpmUnet *unet);
+
+/* In the order of a PyTorch state dict; owned by the network. */
+const DdpmParam *ddpm_unet_get_params (const DdpmUnet *unet, guint *n_params);
+
+/* NULL if there is no parameter of that name. */
+const DdpmParam *ddpm_unet_find_param (const DdpmUnet *unet, const char *name);
+
+/* Floats in a slab; parameters lie in it without gaps. */
+gsize ddpm_unet_get_n_weights (const DdpmUnet *unet);
+
+/* Fills weights[n_weights] as PyTorch initialises the layers: uniform in +-1/sqrt (fan in), norms 1
+ * and 0, embedding tables standard normal. Depends on the seed alone. */
+void ddpm_unet_init_weights (const DdpmUnet *unet, guint32 seed, float *weights);
+
+/* Multiplications and additions of one forward pass over one picture (convolutions, linear layers
+ * and attention; a multiply-add is 2). */
+double ddpm_unet_get_flop (const DdpmUnet *unet, guint height, guint width);
+
+/* Memory of a pass, weights slab not included, without taking it. */
+gsize ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint height, guint width,
+                                    DdpmPassMode mode);
+
+/* The pass borrows unet and team, which must outlive it.
+ * Errors: DDPM_ERROR_USAGE for a size the network cannot halve, DDPM_ERROR_MEMORY. */
+DdpmUnetPass *ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width,
+                                  DdpmPassMode mode, GError **error);
+void ddpm_unet_pass_free (DdpmUnetPass *pass);
+
+/* weights[n_weights]. An inference pass packs what it needs, and the slab may be freed afterwards;
+ * a training pass keeps the pointer and reads the slab at every forward and backward. */
+void ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights);
+
+/* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch] rows of the class
+ * table, NULL for networks without one; output [batch, out, height, width]. Not normalised, not clipped. */
+void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps, const guint32 *labels,
+                             float *output);
+
+/* After a forward of a training pass with the same x: adds the gradient of every parameter to
+ * grad_weights[n_weights]. grad_output [batch, out, height, width]; grad_x as x, overwritten, or NULL. */
+void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x);
+
+/* Dropout masks of the next forward of a training pass are a function of (seed, step). */
+void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step);
+
+gsize ddpm_unet_pass_get_bytes (const DdpmUnetPass *pass);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmUnet, ddpm_unet_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmUnetPass, ddpm_unet_pass_free)
+
+G_END_DECLS
