@@ -1,0 +1,38 @@
+/* What a scheduler_config.json holds: DDPMScheduler's defaults, copying and clearing. */
+#include "core/diffusion/schedule.h"
+
+void
+ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
+{
+  *config = (DdpmSchedulerConfig){
+    .class_name = g_strdup ("DDPMScheduler"),
+    .num_train_timesteps = 1000,
+    .beta_start = 1e-4,
+    .beta_end = 0.02,
+    .beta_schedule = DDPM_BETAS_LINEAR,
+    .prediction_type = DDPM_PREDICT_EPSILON,
+    .variance_type = DDPM_VARIANCE_FIXED_SMALL,
+    .clip_sample = TRUE,
+    .clip_sample_range = 1.0,
+    .timestep_spacing = DDPM_SPACING_LEADING,
+    .set_alpha_to_one = TRUE,
+    .dynamic_thresholding_ratio = 0.995,
+    .sample_max_value = 1.0,
+  };
+}
+
+void
+ddpm_scheduler_config_clear (DdpmSchedulerConfig *config)
+{
+  g_clear_pointer (&config->class_name, g_free);
+  g_clear_pointer (&config->trained_betas, g_free);
+}
+
+void
+ddpm_scheduler_config_copy (DdpmSchedulerConfig *copy, const DdpmSchedulerConfig *config)
+{
+  *copy = *config;
+  copy->class_name = g_strdup (config->class_name);
+  if (config->trained_betas != NULL)
+    copy->trained_betas = g_memdup2 (config->trained_betas, sizeof (float) * config->num_train_timesteps);
+}
