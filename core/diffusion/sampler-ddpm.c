@@ -1,0 +1,56 @@
+/* Ancestral sampling: Ho et al. 2020, algorithm 2, with the posterior taken over the gap between the
+ * timesteps that are visited. Scalars are float on purpose: 1 - a / b of nearby alphas loses digits, and
+ * published models are sampled with the digits that diffusers is left with. */
+#include "core/diffusion/sampler-private.h"
+
+#include <math.h>
+
+#define MIN_VARIANCE 1e-20f
+
+/* By the value of t, as diffusers does: a list that does not end in 0 gets noise in its last step too. */
+static gboolean
+needs_noise (const DdpmSampler *sampler, guint step)
+{
+  return sampler->timesteps[step] > 0;
+}
+
+static void
+step_ddpm (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
+           float *x0, gsize n)
+{
+  const float *alpha_bar = sampler->schedule->alpha_bar;
+  const float here = alpha_bar[sampler->timesteps[step]];
+  const float next = step + 1 < sampler->n_timesteps ? alpha_bar[sampler->timesteps[step + 1]] : 1.0f;
+  const float alpha = here / next, beta = 1.0f - alpha;
+  const float coef_x0 = sqrtf (next) * beta / (1.0f - here);
+  const float coef_xt = sqrtf (alpha) * (1.0f - next) / (1.0f - here);
+  const DdpmPredictionReader reader = ddpm_prediction_reader_new (sampler, sampler->timesteps[step]);
+  float sigma = 0;
+
+  if (needs_noise (sampler, step))
+    {
+      const DdpmVariance type = sampler->config.variance_type;
+      const gboolean large = type == DDPM_VARIANCE_FIXED_LARGE || type == DDPM_VARIANCE_FIXED_LARGE_LOG;
+
+      /* The logarithmic types only say the same in other words. */
+      sigma = sqrtf (large ? beta : MAX ((1.0f - next) / (1.0f - here) * beta, MIN_VARIANCE));
+    }
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const float estimate = ddpm_prediction_read_x0 (&reader, model_output[i], x[i]);
+
+      x[i] = coef_x0 * estimate + coef_xt * x[i];
+      if (sigma > 0)
+        x[i] += sigma * noise[i];
+      if (x0 != NULL)
+        x0[i] = estimate;
+    }
+}
+
+const DdpmSamplerClass ddpm_sampler_class_ddpm = {
+  .kind = DDPM_SAMPLER_DDPM,
+  .name = "ddpm",
+  .needs_noise = needs_noise,
+  .step = step_ddpm,
+};
