@@ -1,16 +1,18 @@
 # Where this system's own apt finds Debian: no mirror is written into the project.
 
+apt_folder=/etc/apt
+
 # apt_sources: every active source of this system, one "URI SUITE COMPONENTS…" a line, from both formats
 apt_sources ()
 {
-  for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list
+  for file in "$apt_folder/sources.list" "$apt_folder"/sources.list.d/*.list
   do
     if [ -f "$file" ]
     then
       sed -n 's/[[:space:]]*#.*//; s/\[[^]]*\]//; s/^[[:space:]]*deb[[:space:]][[:space:]]*//p' "$file"
     fi
   done
-  for file in /etc/apt/sources.list.d/*.sources
+  for file in "$apt_folder"/sources.list.d/*.sources
   do
     if [ -f "$file" ]
     then
