@@ -46,7 +46,8 @@ show_progress ()
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
 }
 
-# step TEXT LOG COMMAND…: run the command with its output in LOG; its last lines are shown when it fails
+# step TEXT LOG COMMAND…: run the command with its output in LOG and nothing to read; its last lines are shown when it
+# fails
 step ()
 {
   text=$1
