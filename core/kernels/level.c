@@ -1,0 +1,25 @@
+/* This CPU level's table of kernels. */
+#include "core/kernels/level.h"
+
+#define LEVEL_STRING(level) #level
+#define LEVEL_NAME(level) LEVEL_STRING (level)
+
+const DdpmKernels KERNEL (kernels) = {
+  .name = LEVEL_NAME (DDPM_LEVEL),
+  .vector = VECTOR,
+  .conv_block = CONV_BLOCK,
+  .conv_vectors = CONV_VECTORS,
+  .conv_gather = KERNEL (conv_gather),
+  .conv_pack = KERNEL (conv_pack),
+  .conv_multiply = KERNEL (conv_multiply),
+  .conv_weight_grad = KERNEL (conv_weight_grad),
+  .norm_stats = KERNEL (norm_stats),
+  .norm_act_backward = KERNEL (norm_act_backward),
+  .norm_input_backward = KERNEL (norm_input_backward),
+  .act_forward = KERNEL (act_forward),
+  .act_backward = KERNEL (act_backward),
+  .scale_add = KERNEL (scale_add),
+  .sum = KERNEL (sum),
+  .softmax = KERNEL (softmax),
+  .softmax_backward = KERNEL (softmax_backward),
+};
