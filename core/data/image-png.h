@@ -1,0 +1,20 @@
+/* PNG in memory, by libpng. Messages here are reasons ("the file ends too early") that name no file. */
+#pragma once
+
+#include "core/data/image.h"
+
+G_BEGIN_DECLS
+
+gboolean ddpm_png_is_png (gconstpointer bytes, gsize n_bytes);
+
+/* Width and height in pixels as the header says, not checked otherwise; needs the first 24 bytes. */
+gboolean ddpm_png_probe_size (gconstpointer bytes, gsize n_bytes, guint *width, guint *height);
+
+/* Errors: DDPM_ERROR_FILE, DDPM_ERROR_MEMORY. */
+DdpmImage *ddpm_png_decode (gconstpointer bytes, gsize n_bytes, GError **error);
+
+/* See ddpm_image_save_png. Errors: DDPM_ERROR_MEMORY, DDPM_ERROR_FILE (the picture is too large for a PNG).
+ */
+GByteArray *ddpm_png_encode (const DdpmImage *image, const char *const *text, GError **error);
+
+G_END_DECLS
