@@ -57,14 +57,17 @@ void ddpm_sample_job_run_async (DdpmSampleJob *job, DdpmProgressFunc func, gpoin
                                 GCancellable *cancellable, GAsyncReadyCallback ready, gpointer ready_data);
 gboolean ddpm_sample_job_run_finish (DdpmSampleJob *job, GAsyncResult *result, GError **error);
 
-/* From any thread: finish now with the current estimates of x_0. */
+/* From any thread: finish after the step under way, with the current estimates of x_0. Pictures of batches that have not
+ * begun are not made; the first batch takes one step at least. */
 void ddpm_sample_job_stop_here (DdpmSampleJob *job);
 
-/* Finished pictures, in order, also after a cancelled run (then fewer than count): as many channels as the model's, at the
- * model's or the input's size; strength 0 returns the input itself. Owned by the job. */
+/* Finished pictures, in order; fewer than count after a cancelled or stopped run. In the model's channels, and with the
+ * inputs' alpha where the model has none and they do; in the model's size, or that of inputs[0]. With strength 0
+ * variations are the input itself, in-betweens the plain mixture. Owned by the job, until it runs again. */
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
-/* The settings of picture `index` as one line of JSON, for layer parasites and PNG text. Caller frees. */
+/* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed, index, count,
+ * sampler, steps, eta, strength and lambda where they apply, width, height, batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS

@@ -1,0 +1,34 @@
+/* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object and its
+ * options, sample-job-run.c the work. */
+#pragma once
+
+#include "core/job/sample-job.h"
+
+G_BEGIN_DECLS
+
+struct _DdpmSampleJob
+{
+  GObject parent_instance;
+
+  DdpmModel *model;          /* borrowed */
+  DdpmSampleOptions options; /* inputs NULL */
+  DdpmImage *inputs[2];      /* copies of the options' */
+
+  guint n_channels, width, height; /* of the model's pictures in this job, pixels */
+  DdpmSampler *sampler;            /* NULL: strength 0, nothing to denoise */
+  guint noised_to;                 /* VARY, INTERPOLATE: t0 */
+  guint first_step;                /* of the sampler's, the one the run begins with */
+  guint n_steps;                   /* of one batch */
+  guint batch;                     /* pictures at once */
+
+  GPtrArray *images; /* DdpmImage, finished */
+  gint stop;         /* atomic: finish with the current estimates */
+};
+
+/* Of interpolation's picture `index`: how far it is from inputs[0] to inputs[1]. */
+double ddpm_sample_job_get_lambda (const DdpmSampleJob *job, guint index);
+
+/* float tensors that a run takes besides the pass, in bytes. */
+gsize ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job);
+
+G_END_DECLS

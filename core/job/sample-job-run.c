@@ -1,0 +1,358 @@
+/* The work of a sampling job: batches of pictures, each denoised step by step.
+ *
+ * Random numbers belong to a picture, not to a place in a batch: picture i starts from the stream (seed,
+ * LATENT, i) and takes (seed, STEP, i, k) in the sampler's step k. Interpolation uses the streams of picture
+ * 0 for all, so that only the mixture differs. */
+#include "core/job/sample-job-private.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+#include "core/job/sample-job-input.h"
+
+typedef struct
+{
+  DdpmSampleJob *job;
+  DdpmTeam *team;
+  DdpmUnetPass *pass;
+
+  gsize n_values;   /* floats of one picture */
+  float *ends[2];   /* inputs as tensors, [n_values] */
+  float *x;         /* [batch][n_values] */
+  float *output;    /* [batch][n_values] */
+  float *estimate;  /* [batch][n_values], of x_0 */
+  float *noise;     /* [n_values] */
+  float *timesteps; /* [batch] */
+  guint32 *labels;  /* [batch], or NULL */
+
+  DdpmProgressFunc func;
+  gpointer user_data;
+  guint64 n_done; /* steps */
+  gint64 start_us;
+} Run;
+
+static void
+run_clear (Run *run)
+{
+  g_clear_pointer (&run->pass, ddpm_unet_pass_free);
+  g_clear_pointer (&run->team, ddpm_team_free);
+  g_free (run->ends[0]);
+  g_free (run->ends[1]);
+  g_free (run->x);
+  g_free (run->output);
+  g_free (run->estimate);
+  g_free (run->noise);
+  g_free (run->timesteps);
+  g_free (run->labels);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
+
+static gsize
+get_n_values (const DdpmSampleJob *job)
+{
+  return (gsize) job->n_channels * job->height * job->width;
+}
+
+gsize
+ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
+{
+  /* x, output and estimate, and the pictures of a preview, for each in the batch; noise and both ends */
+  return sizeof (float) * get_n_values (job) * (4 * (gsize) job->batch + 3);
+}
+
+static gboolean
+run_init (Run *run, GError **error)
+{
+  DdpmSampleJob *job = run->job;
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+  const gsize n = run->n_values = get_n_values (job);
+
+  for (guint i = 0; i < 2; i++)
+    if (job->inputs[i] != NULL)
+      run->ends[i] = ddpm_sample_make_tensor (job->inputs[i], job->n_channels, job->height, job->width,
+                                              job->model->notes.premultiplied);
+  run->x = g_try_new0 (float, n * job->batch);
+  run->output = g_try_new (float, n * job->batch);
+  run->estimate = g_try_new0 (float, n * job->batch);
+  run->noise = g_try_new (float, n);
+  run->timesteps = g_new (float, job->batch);
+  if (run->x == NULL || run->output == NULL || run->estimate == NULL || run->noise == NULL)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+                   "There is not enough memory for %u pictures of %u x %u pixels at once.", job->batch,
+                   job->width, job->height);
+      return FALSE;
+    }
+  if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
+    {
+      /* The last row of the table means "no label". */
+      run->labels = g_new (guint32, job->batch);
+      for (guint i = 0; i < job->batch; i++)
+        run->labels[i] = config->num_class_embeds - 1;
+    }
+  if (job->sampler == NULL)
+    return TRUE;
+
+  run->team = ddpm_team_new (job->options.n_threads);
+  run->pass = ddpm_unet_pass_new (job->model->unet, run->team, job->batch, job->height, job->width,
+                                  DDPM_PASS_INFERENCE, error);
+  if (run->pass == NULL)
+    return FALSE;
+  ddpm_unet_pass_set_weights (run->pass, job->model->weights);
+  return TRUE;
+}
+
+static void
+fill_noise (Run *run, DdpmRngPurpose purpose, guint index, guint step)
+{
+  const gboolean shared = run->job->options.task == DDPM_TASK_INTERPOLATE;
+  const DdpmRngKey key = {
+    .seed = run->job->options.seed,
+    .purpose = purpose,
+    .index = shared ? 0 : index,
+    .step = step,
+  };
+
+  ddpm_rng_normal (key, run->noise, run->n_values);
+}
+
+/* x[n_values] of picture `index` as the run begins. `scratch` has as much room. */
+static void
+start_picture (Run *run, guint index, float *x, float *scratch)
+{
+  const DdpmSampleJob *job = run->job;
+  const gsize n = run->n_values;
+
+  if (job->options.task == DDPM_TASK_GENERATE)
+    {
+      fill_noise (run, DDPM_RNG_LATENT, index, 0);
+      memcpy (x, run->noise, n * sizeof (float));
+      return;
+    }
+
+  memcpy (x, run->ends[0], n * sizeof (float));
+  if (job->options.task == DDPM_TASK_INTERPOLATE)
+    memcpy (scratch, run->ends[1], n * sizeof (float));
+  if (job->sampler != NULL)
+    {
+      const DdpmSchedule *schedule = ddpm_sampler_get_schedule (job->sampler);
+
+      fill_noise (run, DDPM_RNG_LATENT, index, 0);
+      ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[0], run->noise, x, n);
+      if (job->options.task == DDPM_TASK_INTERPOLATE)
+        ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[1], run->noise, scratch, n);
+    }
+  if (job->options.task == DDPM_TASK_INTERPOLATE)
+    {
+      const float lambda = (float) ddpm_sample_job_get_lambda (job, index);
+
+      for (gsize i = 0; i < n; i++)
+        x[i] = (1 - lambda) * x[i] + lambda * scratch[i];
+    }
+}
+
+static DdpmImage *
+make_image (const Run *run, const float *tensor)
+{
+  const DdpmSampleJob *job = run->job;
+
+  return ddpm_image_from_tensor (tensor, job->n_channels, job->height, job->width,
+                                 job->model->notes.premultiplied);
+}
+
+static void
+report_progress (Run *run, guint n_pictures)
+{
+  const double elapsed_s = (double) (g_get_monotonic_time () - run->start_us) / G_USEC_PER_SEC;
+  g_autoptr (GPtrArray) preview = NULL;
+  DdpmProgress progress = {
+    .phase = DDPM_PHASE_SAMPLE,
+    .step = run->n_done,
+    .total = ddpm_sample_job_get_total_steps (run->job),
+    .seconds_left = -1,
+    .loss = NAN,
+  };
+
+  if (run->func == NULL)
+    return;
+
+  if (elapsed_s > 0)
+    {
+      progress.steps_per_s = (double) run->n_done / elapsed_s;
+      progress.seconds_left = (double) (progress.total - progress.step) / progress.steps_per_s;
+    }
+  preview = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
+  for (guint i = 0; i < n_pictures; i++)
+    g_ptr_array_add (preview, make_image (run, run->estimate + i * run->n_values));
+  progress.preview = (DdpmImage *const *) preview->pdata;
+  progress.n_preview = preview->len;
+  run->func (&progress, run->user_data);
+}
+
+/* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`. */
+static void
+run_step (Run *run, guint step, guint first, guint n_pictures)
+{
+  DdpmSampleJob *job = run->job;
+  guint n_timesteps;
+  const guint t = ddpm_sampler_get_timesteps (job->sampler, &n_timesteps)[step];
+  const gboolean needs_noise = ddpm_sampler_step_needs_noise (job->sampler, step);
+
+  for (guint i = 0; i < job->batch; i++)
+    run->timesteps[i] = (float) t;
+  ddpm_unet_pass_forward (run->pass, run->x, run->timesteps, run->labels, run->output);
+
+  for (guint i = 0; i < n_pictures; i++)
+    {
+      const gsize at = i * run->n_values;
+
+      if (needs_noise)
+        fill_noise (run, DDPM_RNG_STEP, first + i, step);
+      ddpm_sampler_step (job->sampler, step, run->output + at, needs_noise ? run->noise : NULL, run->x + at,
+                         run->estimate + at, run->n_values);
+    }
+  run->n_done++;
+}
+
+/* x becomes the estimate of x_0. FALSE: cancelled. */
+static gboolean
+denoise_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
+{
+  DdpmSampleJob *job = run->job;
+
+  for (guint k = 0; k < job->n_steps; k++)
+    {
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      run_step (run, job->first_step + k, first, n_pictures);
+      report_progress (run, n_pictures);
+      if (k + 1 < job->n_steps && g_atomic_int_get (&job->stop))
+        {
+          memcpy (run->x, run->estimate, n_pictures * run->n_values * sizeof (float));
+          break;
+        }
+    }
+  return TRUE;
+}
+
+static gboolean
+finish_picture (Run *run, guint index, const float *x, GError **error)
+{
+  DdpmSampleJob *job = run->job;
+  DdpmImage *image;
+
+  for (gsize i = 0; i < run->n_values; i++)
+    if (!isfinite (x[i]))
+      {
+        g_set_error (
+          error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
+          "The model \"%s\" made picture %u of numbers that are not finite; its weights are damaged or do "
+          "not fit its config.json and scheduler_config.json.",
+          job->model->name, index + 1);
+        return FALSE;
+      }
+
+  image = make_image (run, x);
+  if (job->options.task != DDPM_TASK_GENERATE)
+    image = ddpm_sample_restore (image, (const DdpmImage *const *) job->inputs,
+                                 job->inputs[1] != NULL ? ddpm_sample_job_get_lambda (job, index) : 0);
+  g_ptr_array_add (job->images, image);
+  return TRUE;
+}
+
+static gboolean
+run_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
+{
+  for (guint i = 0; i < n_pictures; i++)
+    start_picture (run, first + i, run->x + i * run->n_values, run->output);
+  /* The last batch may have places left over; what was in them does no harm but must be finite. */
+  memset (run->x + n_pictures * run->n_values, 0,
+          (run->job->batch - n_pictures) * run->n_values * sizeof (float));
+
+  if (!denoise_batch (run, first, n_pictures, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < n_pictures; i++)
+    if (!finish_picture (run, first + i, run->x + i * run->n_values, error))
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data, GCancellable *cancellable,
+                     GError **error)
+{
+  g_auto (Run) run = { .job = job, .func = func, .user_data = user_data };
+  const guint count = job->options.count;
+
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), FALSE);
+
+  g_ptr_array_set_size (job->images, 0);
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
+  if (job->sampler == NULL && job->options.task == DDPM_TASK_VARY)
+    {
+      for (guint i = 0; i < count; i++)
+        g_ptr_array_add (job->images, ddpm_image_copy (job->inputs[0]));
+      return TRUE;
+    }
+
+  if (!run_init (&run, error))
+    return FALSE;
+  run.start_us = g_get_monotonic_time ();
+  for (guint first = 0; first < count; first += job->batch)
+    {
+      if (first > 0 && g_atomic_int_get (&job->stop))
+        break;
+      if (!run_batch (&run, first, MIN (job->batch, count - first), cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+typedef struct
+{
+  DdpmProgressFunc func;
+  gpointer user_data;
+} AsyncCall;
+
+static void
+run_in_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+  const AsyncCall *call = task_data;
+  GError *error = NULL;
+
+  if (ddpm_sample_job_run (DDPM_SAMPLE_JOB (source), call->func, call->user_data, cancellable, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+ddpm_sample_job_run_async (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data,
+                           GCancellable *cancellable, GAsyncReadyCallback ready, gpointer ready_data)
+{
+  g_autoptr (GTask) task = NULL;
+  AsyncCall *call = g_new (AsyncCall, 1);
+
+  g_return_if_fail (DDPM_IS_SAMPLE_JOB (job));
+
+  *call = (AsyncCall){ .func = func, .user_data = user_data };
+  task = g_task_new (job, cancellable, ready, ready_data);
+  g_task_set_source_tag (task, ddpm_sample_job_run_async);
+  g_task_set_task_data (task, call, g_free);
+  /* Pictures that are finished when it is cancelled are there nevertheless, and the run itself says what
+   * happened. */
+  g_task_set_check_cancellable (task, FALSE);
+  g_task_run_in_thread (task, run_in_thread);
+}
+
+gboolean
+ddpm_sample_job_run_finish (DdpmSampleJob *job, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, job), FALSE);
+
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

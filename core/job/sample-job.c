@@ -1,0 +1,345 @@
+/* The sampling job as an object: its options, checked and completed, and what can be asked of it. */
+#include "core/job/sample-job-private.h"
+
+#include <json-glib/json-glib.h>
+#include <math.h>
+
+#include "core/base/error.h"
+
+#define DEFAULT_STEPS 50
+#define MAX_AUTO_BATCH 16
+#define MAX_AUTO_PASS_BYTES ((gsize) 1 << 30)
+
+static const char *const task_names[] = { "generate", "vary", "interpolate" };
+
+G_DEFINE_FINAL_TYPE (DdpmSampleJob, ddpm_sample_job, G_TYPE_OBJECT)
+
+static void
+ddpm_sample_job_finalize (GObject *object)
+{
+  DdpmSampleJob *job = DDPM_SAMPLE_JOB (object);
+
+  g_clear_pointer (&job->inputs[0], ddpm_image_free);
+  g_clear_pointer (&job->inputs[1], ddpm_image_free);
+  g_clear_pointer (&job->sampler, ddpm_sampler_free);
+  g_ptr_array_unref (job->images);
+  G_OBJECT_CLASS (ddpm_sample_job_parent_class)->finalize (object);
+}
+
+static void
+ddpm_sample_job_class_init (DdpmSampleJobClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = ddpm_sample_job_finalize;
+}
+
+static void
+ddpm_sample_job_init (DdpmSampleJob *job)
+{
+  job->images = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
+}
+
+void
+ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
+{
+  *options = (DdpmSampleOptions){
+    .task = DDPM_TASK_GENERATE,
+    .count = 1,
+    .sampler = DDPM_SAMPLER_DDIM,
+    .n_steps = DEFAULT_STEPS,
+    .strength = 0.5,
+  };
+  if (model->notes.recommended_sampler != NULL)
+    ddpm_sampler_kind_from_name (model->notes.recommended_sampler, &options->sampler);
+  if (model->notes.recommended_steps > 0)
+    options->n_steps = model->notes.recommended_steps;
+  options->n_steps = MIN (options->n_steps, model->scheduler.num_train_timesteps);
+}
+
+static gboolean
+check_model (const DdpmModel *model, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
+
+  if (config->out_channels != config->in_channels)
+    {
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+        "The model \"%s\" has %u channels in and %u out (a learned variance or a conditional model), which "
+        "this version cannot sample.",
+        model->name, config->in_channels, config->out_channels);
+      return FALSE;
+    }
+  if (config->in_channels > 4)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "The model \"%s\" has %u channels; pictures have 1 (grey) to 4 (RGB with alpha).",
+                   model->name, config->in_channels);
+      return FALSE;
+    }
+  if (model->notes.circular_padding)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "The model \"%s\" was made with circular padding, which this version cannot do.",
+                   model->name);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_options (const DdpmSampleOptions *options, GError **error)
+{
+  const guint n_inputs = (options->inputs[0] != NULL) + (options->inputs[1] != NULL);
+
+  if (options->count < 1 || options->count > DDPM_MAX_COUNT)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The number of pictures is %u; it must be between 1 and %d.", options->count,
+                 DDPM_MAX_COUNT);
+  else if (options->seed > DDPM_MAX_SEED)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The seed is %u; it must be between 0 and %d.",
+                 options->seed, DDPM_MAX_SEED);
+  else if (options->task != DDPM_TASK_GENERATE && !(options->strength >= 0 && options->strength <= 1))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
+                 options->strength);
+  else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
+  else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* `size` pixels brought to a multiple the network can halve. */
+static guint
+round_size (guint size, guint multiple)
+{
+  return MAX ((size + multiple / 2) / multiple, 1) * multiple;
+}
+
+static gboolean
+set_size (DdpmSampleJob *job, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+  const guint multiple = ddpm_unet_config_get_size_multiple (config);
+
+  job->width = config->sample_width;
+  job->height = config->sample_height;
+  if (job->options.task == DDPM_TASK_GENERATE)
+    {
+      job->width = job->options.width > 0 ? job->options.width : job->width;
+      job->height = job->options.height > 0 ? job->options.height : job->height;
+    }
+  else if (job->width == 0 || job->height == 0)
+    {
+      job->width = round_size (job->inputs[0]->width, multiple);
+      job->height = round_size (job->inputs[0]->height, multiple);
+    }
+
+  if (job->width == 0 || job->height == 0)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                   "The model \"%s\" does not say how large its pictures are; give width and height.",
+                   job->model->name);
+      return FALSE;
+    }
+  if (job->width > DDPM_IMAGE_MAX_SIDE || job->height > DDPM_IMAGE_MAX_SIDE
+      || (guint64) job->width * job->height > DDPM_IMAGE_MAX_PIXELS)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Pictures of %u x %u pixels are too large.",
+                   job->width, job->height);
+      return FALSE;
+    }
+  return ddpm_unet_config_check_size (config, job->height, job->width, error);
+}
+
+/* The sampler, and where in its steps the run begins. */
+static gboolean
+set_steps (DdpmSampleJob *job, GError **error)
+{
+  const DdpmSampleOptions *options = &job->options;
+  DdpmSamplerOptions sampler_options = {
+    .kind = options->sampler,
+    .n_steps = options->n_steps,
+    .eta = options->eta,
+  };
+  g_autoptr (DdpmSampler) sampler = ddpm_sampler_new (&sampler_options, &job->model->scheduler, error);
+  guint n_timesteps;
+
+  if (sampler == NULL)
+    return FALSE;
+  ddpm_sampler_get_timesteps (sampler, &n_timesteps);
+
+  if (options->task != DDPM_TASK_GENERATE)
+    {
+      if (options->strength == 0)
+        return TRUE;
+      job->noised_to =
+        ddpm_schedule_timestep_of_strength (ddpm_sampler_get_schedule (sampler), options->strength);
+      job->first_step = ddpm_sampler_find_step (sampler, job->noised_to);
+      if (job->first_step == n_timesteps)
+        {
+          /* Some spacings end far above 0. What was noised has to be denoised all the same: one step, from
+           * t0. */
+          sampler_options.timesteps = &job->noised_to;
+          sampler_options.n_timesteps = n_timesteps = 1;
+          job->first_step = 0;
+          g_clear_pointer (&sampler, ddpm_sampler_free);
+          sampler = ddpm_sampler_new (&sampler_options, &job->model->scheduler, error);
+          if (sampler == NULL)
+            return FALSE;
+        }
+    }
+  job->n_steps = n_timesteps - job->first_step;
+  job->sampler = g_steal_pointer (&sampler);
+  return TRUE;
+}
+
+/* Batches of about the same size, so that the last one wastes little. */
+static void
+set_batch (DdpmSampleJob *job)
+{
+  const guint count = job->options.count;
+  guint largest = MIN (count, MAX_AUTO_BATCH), n_batches;
+
+  if (job->options.batch > 0)
+    {
+      job->batch = MIN (job->options.batch, count);
+      return;
+    }
+  while (
+    largest > 1
+    && ddpm_unet_predict_pass_bytes (job->model->unet, largest, job->height, job->width, DDPM_PASS_INFERENCE)
+         > MAX_AUTO_PASS_BYTES)
+    largest--;
+  n_batches = (count + largest - 1) / largest;
+  job->batch = (count + n_batches - 1) / n_batches;
+}
+
+DdpmSampleJob *
+ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError **error)
+{
+  g_autoptr (DdpmSampleJob) job = NULL;
+
+  g_return_val_if_fail (model != NULL && model->weights != NULL, NULL);
+  g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
+
+  if (!check_model (model, error) || !check_options (options, error))
+    return NULL;
+
+  job = g_object_new (DDPM_TYPE_SAMPLE_JOB, NULL);
+  job->model = model;
+  job->options = *options;
+  job->n_channels = ddpm_unet_get_config (model->unet)->in_channels;
+  for (guint i = 0; i < 2; i++)
+    {
+      const gboolean used =
+        i == 0 ? options->task != DDPM_TASK_GENERATE : options->task == DDPM_TASK_INTERPOLATE;
+
+      job->inputs[i] = used ? ddpm_image_copy (options->inputs[i]) : NULL;
+      job->options.inputs[i] = NULL;
+    }
+  if (!set_size (job, error) || !set_steps (job, error))
+    return NULL;
+  set_batch (job);
+  return g_steal_pointer (&job);
+}
+
+gsize
+ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
+{
+  const gsize picture_bytes =
+    sizeof (float) * 4
+    * (job->inputs[0] != NULL ? (gsize) job->inputs[0]->width * job->inputs[0]->height
+                              : (gsize) job->width * job->height);
+  gsize bytes = job->options.count * picture_bytes;
+
+  if (job->sampler != NULL)
+    bytes += ddpm_sample_job_get_tensor_bytes (job)
+             + ddpm_unet_predict_pass_bytes (job->model->unet, job->batch, job->height, job->width,
+                                             DDPM_PASS_INFERENCE);
+  return bytes;
+}
+
+guint64
+ddpm_sample_job_get_total_steps (DdpmSampleJob *job)
+{
+  const guint n_batches = (job->options.count + job->batch - 1) / job->batch;
+
+  return (guint64) n_batches * job->n_steps;
+}
+
+double
+ddpm_sample_job_get_lambda (const DdpmSampleJob *job, guint index)
+{
+  return (index + 1.0) / (job->options.count + 1.0);
+}
+
+void
+ddpm_sample_job_stop_here (DdpmSampleJob *job)
+{
+  g_return_if_fail (DDPM_IS_SAMPLE_JOB (job));
+
+  g_atomic_int_set (&job->stop, TRUE);
+}
+
+DdpmImage *const *
+ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images)
+{
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), NULL);
+
+  *n_images = job->images->len;
+  return (DdpmImage *const *) job->images->pdata;
+}
+
+static void
+add_string (JsonBuilder *builder, const char *key, const char *value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_string_value (builder, value);
+}
+
+static void
+add_int (JsonBuilder *builder, const char *key, gint64 value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_int_value (builder, value);
+}
+
+static void
+add_double (JsonBuilder *builder, const char *key, double value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_double_value (builder, value);
+}
+
+char *
+ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
+{
+  const DdpmSampleOptions *options = &job->options;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) root = NULL;
+
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job) && index < options->count, NULL);
+
+  json_builder_begin_object (builder);
+  add_string (builder, "task", task_names[options->task]);
+  add_string (builder, "model", job->model->name);
+  add_int (builder, "seed", options->seed);
+  add_int (builder, "index", index);
+  add_int (builder, "count", options->count);
+  add_string (builder, "sampler", ddpm_sampler_kind_get_name (options->sampler));
+  add_int (builder, "steps", options->n_steps);
+  add_double (builder, "eta", options->eta);
+  if (options->task != DDPM_TASK_GENERATE)
+    add_double (builder, "strength", options->strength);
+  if (options->task == DDPM_TASK_INTERPOLATE)
+    add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+  add_int (builder, "width", job->width);
+  add_int (builder, "height", job->height);
+  add_int (builder, "batch", job->batch);
+  add_string (builder, "version", DDPM_VERSION);
+  json_builder_end_object (builder);
+  root = json_builder_get_root (builder);
+  return json_to_string (root, FALSE);
+}
