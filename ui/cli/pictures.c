@@ -1,0 +1,152 @@
+#include "ui/cli/pictures.h"
+
+#include <stdio.h>
+
+#include "ui/cli/options.h"
+#include "ui/cli/output.h"
+#include "ui/cli/progress.h"
+#include "ui/cli/signals.h"
+
+void
+ddpm_picture_args_clear (DdpmPictureArgs *args)
+{
+  char **texts[] = { &args->output, &args->count, &args->columns, &args->seed, &args->steps,   &args->sampler,
+                     &args->eta,    &args->batch, &args->threads, &args->size, &args->strength };
+
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    g_clear_pointer (texts[i], g_free);
+}
+
+gboolean
+ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOptionEntry *own,
+                         const char *operand_names, const char *usage, const char *summary, char ***operands,
+                         GError **error)
+{
+  const GOptionEntry common[] = {
+    { "output", 'o', 0, G_OPTION_ARG_FILENAME, &args->output,
+      "PNG file, or folder for one PNG each; several pictures in one file are set side by side", "OUT" },
+    { "grid", 0, 0, G_OPTION_ARG_NONE, &args->grid, "Set all pictures side by side, also in a folder", NULL },
+    { "columns", 0, 0, G_OPTION_ARG_STRING, &args->columns,
+      "Pictures in a row of the grid (default: about square)", "N" },
+    { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
+      "The random numbers' seed; the same one gives the same pictures (default: 0)", "N" },
+    { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps,
+      "Steps of the sampler (default: as the model recommends, else 50)", "N" },
+    { "sampler", 0, 0, G_OPTION_ARG_STRING, &args->sampler,
+      "ddpm or ddim (default: as the model recommends, else ddim)", "NAME" },
+    { "eta", 0, 0, G_OPTION_ARG_STRING, &args->eta, "Noise in the steps of ddim, from 0 to 1 (default: 0)",
+      "X" },
+    { "batch", 0, 0, G_OPTION_ARG_STRING, &args->batch, "Pictures made at once (default: by their size)",
+      "N" },
+    { "threads", 0, 0, G_OPTION_ARG_STRING, &args->threads,
+      "Threads to use (default: as many as there are cores)", "N" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GArray) entries = g_array_new (TRUE, FALSE, sizeof (GOptionEntry));
+
+  for (const GOptionEntry *entry = own; entry->long_name != NULL; entry++)
+    g_array_append_val (entries, *entry);
+  g_array_append_vals (entries, common, G_N_ELEMENTS (common) - 1);
+  return ddpm_options_parse (argc, argv, (const GOptionEntry *) (gpointer) entries->data, operand_names,
+                             usage, summary, operands, error);
+}
+
+/* What can be checked without the model, so that a wrong word is told at once. */
+static gboolean
+check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput *output, GError **error)
+{
+  double strength = 100 * options->strength;
+  guint sampler = options->sampler;
+
+  if (!ddpm_option_get_uint ("-n", args->count, 1, DDPM_MAX_COUNT, &options->count, error)
+      || !ddpm_option_get_uint ("--columns", args->columns, 1, DDPM_MAX_COUNT, &output->columns, error)
+      || !ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
+      || !ddpm_option_get_uint ("--steps", args->steps, 1, 1000000, &options->n_steps, error)
+      || !ddpm_option_get_choice ("--sampler", args->sampler, ddpm_sampler_get_names (), &sampler, error)
+      || !ddpm_option_get_double ("--eta", args->eta, 0, 1, &options->eta, error)
+      || !ddpm_option_get_uint ("--batch", args->batch, 1, DDPM_MAX_COUNT, &options->batch, error)
+      || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
+      || !ddpm_option_get_size ("--size", args->size, &options->width, &options->height, error)
+      || !ddpm_option_get_double ("--strength", args->strength, 0, 100, &strength, error))
+    return FALSE;
+  if (args->sampler != NULL)
+    ddpm_sampler_kind_from_name (args->sampler, &options->sampler);
+  options->strength = strength / 100;
+  output->is_grid = args->grid || args->columns != NULL;
+  return TRUE;
+}
+
+/* Runs the job and writes what it finished, all of it or, after Ctrl-C, the pictures that were done by then.
+ */
+static int
+run_job (DdpmSampleJob *job, const DdpmOutput *output, guint32 seed, GError **error)
+{
+  g_autoptr (DdpmSignals) signals = ddpm_signals_new ("stopping; pictures that are finished will be written");
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *written = NULL;
+  DdpmProgressLine line;
+  guint n_images;
+
+  ddpm_progress_line_init (&line);
+  gboolean finished = ddpm_sample_job_run (job, ddpm_progress_line_show, &line,
+                                           ddpm_signals_get_cancellable (signals), &local_error);
+  ddpm_progress_line_clear (&line);
+  if (!finished && !g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return 1;
+    }
+  ddpm_sample_job_get_images (job, &n_images);
+  if (n_images > 0 && !ddpm_output_write (output, job, seed, &written, error))
+    return 1;
+  if (written != NULL)
+    printf ("%s\n", written);
+  if (finished)
+    return 0;
+  fprintf (stderr, "ddpm: stopped; %u picture%s written\n", n_images, n_images == 1 ? " was" : "s were");
+  return ddpm_signals_get_status (signals);
+}
+
+int
+ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint default_count, char **operands,
+                    GError **error)
+{
+  g_auto (DdpmOutput) output = { 0 };
+  DdpmSampleOptions options = { .strength = 0.5 };
+  g_autoptr (DdpmImage) first = NULL;
+  g_autoptr (DdpmImage) second = NULL;
+
+  if (!ddpm_option_require ("-o", args->output, error) || !check_args (args, &options, &output, error))
+    return 2;
+  g_autoptr (GFile) folder = ddpm_model_find (operands[0], NULL, error);
+  if (folder == NULL)
+    return 1;
+  g_autoptr (DdpmModel) model = ddpm_model_open (folder, error);
+  if (model == NULL)
+    return 1;
+
+  ddpm_sample_options_init (&options, model);
+  options.task = task;
+  options.count = default_count;
+  if (!check_args (args, &options, &output, error))
+    return 2;
+  if (task != DDPM_TASK_GENERATE)
+    {
+      g_autoptr (GFile) file = g_file_new_for_path (operands[1]);
+      options.inputs[0] = first = ddpm_image_load (file, error);
+      if (first == NULL)
+        return 1;
+    }
+  if (task == DDPM_TASK_INTERPOLATE)
+    {
+      g_autoptr (GFile) file = g_file_new_for_path (operands[2]);
+      options.inputs[1] = second = ddpm_image_load (file, error);
+      if (second == NULL)
+        return 1;
+    }
+
+  g_autoptr (DdpmSampleJob) job = ddpm_sample_job_new (model, &options, error);
+  if (job == NULL || !ddpm_output_init (&output, args->output, error))
+    return 1;
+  return run_job (job, &output, options.seed, error);
+}

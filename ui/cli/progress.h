@@ -1,0 +1,32 @@
+/* A job's progress on standard error: one line that moves on a terminal, now and then a plain line elsewhere.
+ */
+#pragma once
+
+#include "core/ddpm.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  gboolean on_terminal;
+  gboolean line_open;     /* the moving line is on the screen */
+  gint64 shown_us;        /* when the last line was shown */
+  DdpmPhase phase;        /* of the last line */
+  gboolean told_duration; /* a line with the time left is out */
+} DdpmProgressLine;
+
+void ddpm_progress_line_init (DdpmProgressLine *line);
+
+/* A DdpmProgressFunc; user_data is the DdpmProgressLine. */
+void ddpm_progress_line_show (const DdpmProgress *progress, gpointer user_data);
+
+/* Takes the moving line off the screen, so that something else can be printed. */
+void ddpm_progress_line_clear (DdpmProgressLine *line);
+
+/* "45 s", "12 min 05 s", "3 h 20 min"; caller frees. */
+char *ddpm_format_duration (double seconds);
+
+/* "512 bytes", "12.3 MB", "1.25 GB"; caller frees. */
+char *ddpm_format_bytes (double bytes);
+
+G_END_DECLS

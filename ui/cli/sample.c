@@ -1,0 +1,25 @@
+/* ddpm sample: new pictures out of noise. */
+#include "ui/cli/cli.h"
+#include "ui/cli/pictures.h"
+
+int
+ddpm_command_sample (const char *program, int argc, char **argv, GError **error)
+{
+  g_auto (DdpmPictureArgs) args = { 0 };
+  g_auto (GStrv) operands = NULL;
+  const GOptionEntry entries[] = {
+    { "count", 'n', 0, G_OPTION_ARG_STRING, &args.count, "Pictures to make (default: 1)", "N" },
+    { "size", 0, 0, G_OPTION_ARG_STRING, &args.size, "Pixels of the pictures (default: the model's own size)",
+      "N|WxH" },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  if (!ddpm_picture_args_parse (
+        &args, argc, argv, entries, "MODEL", "MODEL -o OUT",
+        "Makes new pictures. MODEL is a folder, or the name of an installed model.\n"
+        "OUT.png holds one picture, or all of them side by side; in any other OUT, a folder, "
+        "each gets\na file: seed-S-0001.png, seed-S-0002.png, …",
+        &operands, error))
+    return 2;
+  return ddpm_pictures_make (&args, DDPM_TASK_GENERATE, 1, operands, error);
+}

@@ -1,0 +1,24 @@
+/* Ctrl-C and its kin as a GCancellable: the first signal asks the work to stop in good order, the second
+ * kills. */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+typedef struct _DdpmSignals DdpmSignals;
+
+/* From now on SIGINT, SIGTERM and SIGHUP cancel *cancellable (created, owned by the result). Call it before
+ * any other thread starts, so that all inherit the blocked signals. `promise` is the sentence shown at the
+ * first signal. */
+DdpmSignals *ddpm_signals_new (const char *promise);
+void ddpm_signals_free (DdpmSignals *signals);
+
+GCancellable *ddpm_signals_get_cancellable (DdpmSignals *signals);
+
+/* The exit status of a program stopped by the signal that came: 130 after SIGINT. */
+int ddpm_signals_get_status (DdpmSignals *signals);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSignals, ddpm_signals_free)
+
+G_END_DECLS
