@@ -15,7 +15,7 @@ typedef enum
 
 typedef struct
 {
-  char *path;   /* relative to the folder, for display */
+  char *path;   /* relative to the folder, UTF-8, for display */
   char *reason; /* one sentence part: "not a picture", "the file ends too early" … */
 } DdpmSkipped;
 
@@ -26,21 +26,29 @@ typedef struct
   guint height, width;    /* pixels, of every picture */
   gboolean premultiplied; /* n_channels == 4 */
   guint8 *values;         /* [n_pictures][n_channels][height][width], premultiplied, 8 bits */
-  char **paths;           /* [n_pictures], relative to the folder, sorted bytewise: the order of the data */
+  char **paths; /* [n_pictures], NULL-terminated, relative to the folder, as the file system encodes names,
+                   sorted bytewise: the order of the data */
   DdpmSkipped *skipped;
   guint n_skipped;
-  guint n_resized;     /* pictures that had another size */
+  guint n_resized;     /* pictures that had another size than width x height */
   guint64 fingerprint; /* of values and shape: a resumed run checks that the data are the same */
 } DdpmDataset;
 
 /* Called after each file; `done` of `total`. */
 typedef void (*DdpmDatasetProgressFunc) (guint done, guint total, gpointer user_data);
 
-/* Reads every file below `folder` (subfolders too, hidden ones not), skipping and counting what is not a
- * readable picture. width, height 0: the size all (or most) pictures have in common, made a multiple of
- * `multiple` and at most 64. Errors: DDPM_ERROR_FILE when the folder cannot be read or holds no readable
- * picture (the sentence says how many were skipped and why the first was), DDPM_ERROR_MEMORY,
- * G_IO_ERROR_CANCELLED. */
+/* Reads every file below `folder` (subfolders too, hidden ones not, links to folders not), skipping and
+ * counting what is not a readable picture; the rest is fitted (ddpm_image_fit) to one size and converted
+ * (ddpm_image_convert).
+ *
+ * width and height in pixels must be multiples of `multiple` (0 counts as 1). One of them 0: a square. Both
+ * 0, by the pictures: the size more than half of them have, scaled down where its larger side is above 64;
+ * without such a size 64 x 64, or 32 x 32 where half of the pictures have a side below 64; then rounded to a
+ * multiple. func (may be NULL) hears 0 of total while sizes are looked at.
+ *
+ * Errors: DDPM_ERROR_FILE when the folder cannot be read or holds no readable picture (the sentence says how
+ * many were skipped and why the first was), DDPM_ERROR_USAGE for a size that is no multiple,
+ * DDPM_ERROR_MEMORY, G_IO_ERROR_CANCELLED. */
 DdpmDataset *ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, DdpmPixels pixels,
                                 DdpmDatasetProgressFunc func, gpointer user_data, GCancellable *cancellable,
                                 GError **error);

@@ -116,11 +116,12 @@ static void
 resample_across (const DdpmImage *in, guint first, guint n_rows, const Axis *axis, float *out)
 {
   guint n = in->n_channels;
-  g_autofree double *row = g_new (double, n *(gsize) in->width);
+  gsize n_values = (gsize) in->width * n;
+  g_autofree double *row = g_new (double, n_values);
 
   for (guint y = 0; y < n_rows; y++)
     {
-      premultiply_row (in->pixels + (gsize) (first + y) * in->width * n, in->width, n, row);
+      premultiply_row (in->pixels + (first + y) * n_values, in->width, n, row);
       for (guint x = 0; x < axis->n_out; x++)
         {
           const float *weights = axis->weights + (gsize) x * axis->n_taps;
