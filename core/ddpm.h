@@ -15,5 +15,6 @@
 #include "core/model/config.h"
 #include "core/model/model.h"
 #include "core/model/safetensors.h"
+#include "core/nn/adamw.h"
 #include "core/nn/unet-config.h"
 #include "core/nn/unet.h"
