@@ -1,0 +1,149 @@
+#include "plugin/arguments.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#define BUNDLED_MODEL "heroes"
+
+void
+ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
+{
+  GimpChoice *samplers = gimp_choice_new_with_values (
+    "auto", -1, _ ("As the model recommends"), NULL, "ddpm", DDPM_SAMPLER_DDPM, _ ("DDPM"),
+    _ ("Ho et al. 2020: adds fresh noise at each step; best with many steps"), "ddim", DDPM_SAMPLER_DDIM,
+    _ ("DDIM"), _ ("Song et al. 2021: good pictures after few steps"), NULL);
+
+  gimp_procedure_add_string_argument (
+    procedure, "model", _ ("_Model"),
+    _ ("Name of an installed model, or the path of a model folder; empty: the "
+       "default model"),
+    "", G_PARAM_READWRITE);
+  gimp_procedure_add_int_argument (
+    procedure, "count",
+    task == DDPM_TASK_INTERPOLATE ? _ ("_Number of in-betweens") : _ ("_Number of pictures"),
+    _ ("How many new layers to make, 1 to 1000"), G_MININT, G_MAXINT, 4, G_PARAM_READWRITE);
+  if (task != DDPM_TASK_GENERATE)
+    gimp_procedure_add_double_argument (
+      procedure, "strength", _ ("S_trength (%)"),
+      _ ("How much is made anew, 0 to 100: 0 keeps the layer as it is, 100 keeps "
+         "nothing of it"),
+      -G_MAXDOUBLE, G_MAXDOUBLE, 50.0, G_PARAM_READWRITE);
+  gimp_procedure_add_int_argument (
+    procedure, "seed", _ ("See_d"),
+    _ ("The same seed with the same settings makes the same pictures, 0 to 2147483647"), G_MININT, G_MAXINT,
+    0, G_PARAM_READWRITE);
+  gimp_procedure_add_boolean_argument (procedure, "new-seed", _ ("New seed"),
+                                       _ ("Draw a seed instead of using the one given"), FALSE,
+                                       G_PARAM_READWRITE);
+  gimp_procedure_add_choice_argument (procedure, "sampler", _ ("Sam_pler"), _ ("How noise becomes a picture"),
+                                      samplers, "auto", G_PARAM_READWRITE);
+  gimp_procedure_add_int_argument (
+    procedure, "steps", _ ("St_eps"),
+    _ ("More steps take longer and make better pictures, up to a point; 0: as many as "
+       "the model recommends"),
+    G_MININT, G_MAXINT, 0, G_PARAM_READWRITE);
+  gimp_procedure_add_double_argument (procedure, "eta", _ ("Et_a"),
+                                      _ ("DDIM only: how much fresh noise each step adds, 0 to 1"),
+                                      -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, G_PARAM_READWRITE);
+
+  /* A script that names a seed means it; a person expects other pictures each time. Hence two defaults. */
+  gimp_procedure_add_boolean_aux_argument (
+    procedure, "dialog-new-seed", _ ("Ne_w seed each time"),
+    _ ("Draw a seed for each run; the one drawn is shown here the next time"), TRUE, G_PARAM_READWRITE);
+}
+
+char *
+ddpm_arguments_get_default_model (void)
+{
+  g_auto (GStrv) names = ddpm_model_list (NULL);
+
+  if (names == NULL || names[0] == NULL)
+    return NULL;
+  if (g_strv_contains ((const char *const *) names, BUNDLED_MODEL))
+    return g_strdup (BUNDLED_MODEL);
+  return g_strdup (names[0]);
+}
+
+static gboolean
+check_int (const char *name, int value, int min, int max, GError **error)
+{
+  if (value >= min && value <= max)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is %d, but it must lie between %d and %d."),
+               name, value, min, max);
+  return FALSE;
+}
+
+static gboolean
+check_double (const char *name, double value, double min, double max, GError **error)
+{
+  if (isfinite (value) && value >= min && value <= max)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is %g, but it must lie between %g and %g."),
+               name, value, min, max);
+  return FALSE;
+}
+
+static gboolean
+has_property (GimpProcedureConfig *config, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
+}
+
+gboolean
+ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GimpRunMode run_mode,
+                     GError **error)
+{
+  gboolean new_seed, dialog_new_seed;
+  int count, seed, steps, sampler;
+  double eta, strength = 0.0;
+
+  *arguments = (DdpmArguments){ 0 };
+  g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "new-seed", &new_seed,
+                "steps", &steps, "eta", &eta, "dialog-new-seed", &dialog_new_seed, NULL);
+  sampler = gimp_procedure_config_get_choice_id (config, "sampler");
+  if (has_property (config, "strength"))
+    g_object_get (config, "strength", &strength, NULL);
+
+  if (run_mode != GIMP_RUN_NONINTERACTIVE)
+    new_seed = dialog_new_seed;
+  if (new_seed)
+    {
+      seed = g_random_int_range (0, DDPM_MAX_SEED);
+      g_object_set (config, "seed", seed, NULL);
+    }
+
+  /* steps have no upper end of their own: it is the model's, and the job checks it */
+  if (!check_int ("count", count, 1, DDPM_MAX_COUNT, error)
+      || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error) || !check_int ("steps", steps, 0, G_MAXINT, error)
+      || !check_double ("eta", eta, 0.0, 1.0, error)
+      || !check_double ("strength", strength, 0.0, 100.0, error))
+    return FALSE;
+
+  if (arguments->model == NULL || arguments->model[0] == '\0')
+    {
+      g_free (arguments->model);
+      arguments->model = ddpm_arguments_get_default_model ();
+    }
+  if (arguments->model == NULL)
+    {
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                           _ ("No model is installed: give the path of a model folder."));
+      return FALSE;
+    }
+
+  arguments->count = count;
+  arguments->seed = seed;
+  arguments->steps = steps;
+  arguments->has_sampler = sampler >= 0;
+  arguments->sampler = sampler >= 0 ? (DdpmSamplerKind) sampler : DDPM_SAMPLER_DDIM;
+  arguments->eta = eta;
+  arguments->strength = strength / 100.0;
+  return TRUE;
+}
+
+void
+ddpm_arguments_clear (DdpmArguments *arguments)
+{
+  g_clear_pointer (&arguments->model, g_free);
+}

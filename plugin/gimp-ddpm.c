@@ -1,0 +1,76 @@
+/* The plug-in as GIMP sees it: which procedures there are. */
+#include <glib/gi18n.h>
+#include <libgimp/gimp.h>
+
+#include "plugin/procedure.h"
+
+typedef struct
+{
+  GimpPlugIn parent_instance;
+} DdpmPlugIn;
+
+typedef struct
+{
+  GimpPlugInClass parent_class;
+} DdpmPlugInClass;
+
+static GType ddpm_plug_in_get_type (void);
+
+G_DEFINE_TYPE (DdpmPlugIn, ddpm_plug_in, GIMP_TYPE_PLUG_IN)
+
+static const DdpmProcedure *const procedures[] = {
+  &ddpm_procedure_generate,
+  &ddpm_procedure_vary,
+  &ddpm_procedure_interpolate,
+};
+
+static GList *
+query_procedures (GimpPlugIn *plug_in)
+{
+  GList *names = NULL;
+
+  gimp_plug_in_add_menu_branch (plug_in, "<Image>/Filters", _ ("Generate with _DDPM"));
+  for (guint i = 0; i < G_N_ELEMENTS (procedures); i++)
+    names = g_list_append (names, g_strdup (procedures[i]->name));
+  return names;
+}
+
+static GimpProcedure *
+create_procedure (GimpPlugIn *plug_in, const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (procedures); i++)
+    if (g_str_equal (name, procedures[i]->name))
+      return ddpm_procedure_create (plug_in, procedures[i]);
+  return NULL;
+}
+
+/* GIMP complains on every start about a plug-in whose translations are not there. */
+static gboolean
+set_i18n (GimpPlugIn *plug_in, const char *procedure_name, char **domain, char **catalogs)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program == NULL ? NULL : g_path_get_dirname (program);
+  g_autofree char *locale = folder == NULL ? NULL : g_build_filename (folder, "locale", NULL);
+
+  if (locale == NULL || !g_file_test (locale, G_FILE_TEST_IS_DIR))
+    return FALSE;
+  *domain = g_strdup (GETTEXT_PACKAGE);
+  return TRUE;
+}
+
+static void
+ddpm_plug_in_class_init (DdpmPlugInClass *class)
+{
+  GimpPlugInClass *plug_in_class = GIMP_PLUG_IN_CLASS (class);
+
+  plug_in_class->query_procedures = query_procedures;
+  plug_in_class->create_procedure = create_procedure;
+  plug_in_class->set_i18n = set_i18n;
+}
+
+static void
+ddpm_plug_in_init (DdpmPlugIn *plug_in)
+{
+}
+
+GIMP_MAIN (ddpm_plug_in_get_type ())

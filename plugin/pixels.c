@@ -1,0 +1,55 @@
+#include "plugin/pixels.h"
+
+#include <math.h>
+
+/* babl's name for what a DdpmImage holds: sRGB-encoded, straight alpha. */
+static const Babl *
+get_format (guint n_channels)
+{
+  static const char *const names[] = { "Y' float", "Y'A float", "R'G'B' float", "R'G'B'A float" };
+
+  return babl_format (names[n_channels - 1]);
+}
+
+DdpmImage *
+ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
+{
+  guint n_colours = gimp_drawable_is_gray (drawable) ? 1 : 3;
+  guint n_channels = n_colours + (gimp_drawable_has_alpha (drawable) ? 1 : 0);
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
+  DdpmImage *picture = ddpm_image_new (bounds->width, bounds->height, n_channels);
+
+  gegl_buffer_get (buffer, bounds, 1.0, get_format (n_channels), picture->pixels, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return picture;
+}
+
+/* Whether a value of the drawable is one of the 256 that an 8-bit file in sRGB has. */
+static gboolean
+is_8_bit_srgb (GimpDrawable *drawable)
+{
+  const Babl *format = gimp_drawable_get_format (drawable);
+
+  return babl_format_get_type (format, 0) == babl_type ("u8")
+         && babl_format_get_space (format) == babl_space ("sRGB");
+}
+
+void
+ddpm_drawable_write (GimpDrawable *drawable, const DdpmImage *picture)
+{
+  gsize n_values = (gsize) picture->width * picture->height * picture->n_channels;
+  const GeglRectangle bounds = { 0, 0, picture->width, picture->height };
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
+  g_autoptr (DdpmImage) rounded = NULL;
+
+  /* babl may round a value between two others either way; a file of the same picture must not differ */
+  if (is_8_bit_srgb (drawable))
+    {
+      rounded = ddpm_image_copy (picture);
+      for (gsize i = 0; i < n_values; i++)
+        rounded->pixels[i] = rintf (255.0f * rounded->pixels[i]) / 255.0f;
+      picture = rounded;
+    }
+  gegl_buffer_set (buffer, &bounds, 0, get_format (picture->n_channels), picture->pixels,
+                   GEGL_AUTO_ROWSTRIDE);
+}
