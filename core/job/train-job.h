@@ -7,40 +7,40 @@
 
 G_BEGIN_DECLS
 
-/* What a front end was not told stays open: ddpm_train_options_init sets every option to its open value below, a front
- * end sets those that were given, and the job decides the rest: a resumed run and --from from what is stored, otherwise
- * DESIGN's defaults. None of these values is one that may be given. */
-#define DDPM_TRAIN_OPEN G_MAXUINT             /* guint, guint32 */
-#define DDPM_TRAIN_OPEN_COUNT G_MAXUINT64     /* guint64 */
-#define DDPM_TRAIN_OPEN_REAL (-G_MAXDOUBLE)   /* double */
+/* What a front end was not told stays open: ddpm_train_options_init sets every option to its open value
+ * below, a front end sets those that were given, and the job decides the rest: a resumed run and --from from
+ * what is stored, otherwise DESIGN's defaults. None of these values is one that may be given. */
+#define DDPM_TRAIN_OPEN G_MAXUINT           /* guint, guint32 */
+#define DDPM_TRAIN_OPEN_COUNT G_MAXUINT64   /* guint64 */
+#define DDPM_TRAIN_OPEN_REAL (-G_MAXDOUBLE) /* double */
 #define DDPM_TRAIN_OPEN_SCHEDULE ((DdpmBetaSchedule) -1)
 #define DDPM_TRAIN_OPEN_DTYPE ((DdpmDtype) -1)
 
 typedef struct
 {
-  GFile *pictures;      /* folder; may be NULL with resume */
-  GFile *output;        /* model folder to write */
-  GFile *from;          /* a model to start from, with its EMA weights and fresh moments; NULL: random weights */
-  gboolean resume;      /* go on from output/training, bit for bit. Of the options below only steps, n_threads, save_every
-                         * and sample_every may then differ from those the run began with. */
-  guint width, height;  /* pixels; 0: open, by the pictures (from: the model's own) */
-  guint n_channels;     /* entries of block_out_channels; 0: open, by the size */
+  GFile *pictures; /* folder; may be NULL with resume */
+  GFile *output;   /* model folder to write */
+  GFile *from;     /* a model to start from, with its EMA weights and fresh moments; NULL: random weights */
+  gboolean resume; /* go on from output/training, bit for bit. Of the options below only steps, n_threads,
+                    * save_every and sample_every may then differ from those the run began with. */
+  guint width, height; /* pixels; 0: open, by the pictures (from: the model's own) */
+  guint n_channels;    /* entries of block_out_channels; 0: open, by the size */
   guint channels[DDPM_UNET_MAX_LEVELS];
   guint layers_per_block;                /* 1 … 16; default 2 */
   guint attention[DDPM_UNET_MAX_LEVELS]; /* resolutions (height in pixels) that get attention */
-  guint n_attention;    /* default: the level above 8 and at most 16 pixels high */
-  guint batch;          /* 1 … 4096; default 32 */
-  guint64 steps;        /* 1 … 10^9, those of the whole run; default 20000 */
-  double lr;            /* above 0 … 1; default 2e-4 */
-  guint64 warmup_steps; /* default 500 */
-  double max_grad_norm; /* 0: no limit; default 1 */
-  double ema;           /* largest decay, 0 … below 1; default 0.9999 */
-  double dropout;       /* 0 … below 1; default 0 */
-  gboolean flip;        /* mirror left to right at random */
-  DdpmBetaSchedule schedule; /* default linear */
-  DdpmPixels pixels;    /* AUTO: open */
-  guint32 seed;         /* 0 … DDPM_MAX_SEED; default 0 */
-  guint n_threads;      /* 0: all */
+  guint n_attention;                     /* default: the level above 8 and at most 16 pixels high */
+  guint batch;                           /* 1 … 4096; default 32 */
+  guint64 steps;                         /* 1 … 10^9, those of the whole run; default 20000 */
+  double lr;                             /* above 0 … 1; default 2e-4 */
+  guint64 warmup_steps;                  /* default 500 */
+  double max_grad_norm;                  /* 0: no limit; default 1 */
+  double ema;                            /* largest decay, 0 … below 1; default 0.9999 */
+  double dropout;                        /* 0 … below 1; default 0 */
+  gboolean flip;                         /* mirror left to right at random */
+  DdpmBetaSchedule schedule;             /* default linear */
+  DdpmPixels pixels;                     /* AUTO: open */
+  guint32 seed;                          /* 0 … DDPM_MAX_SEED; default 0 */
+  guint n_threads;                       /* 0: all */
   guint64 save_every;   /* steps between checkpoints; 0: by time, about every five minutes, the default */
   guint64 sample_every; /* steps between sample grids; 0: never; default 1000 */
   DdpmDtype dtype;      /* of the diffusers weights: F32 or F16, the default */
@@ -54,11 +54,13 @@ typedef struct _DdpmTrainJob DdpmTrainJob;
 #define DDPM_TYPE_TRAIN_JOB (ddpm_train_job_get_type ())
 G_DECLARE_FINAL_TYPE (DdpmTrainJob, ddpm_train_job, DDPM, TRAIN_JOB, GObject)
 
-/* Copies the options and checks those that are given. Errors: DDPM_ERROR_USAGE with a sentence that names the option. */
+/* Copies the options and checks those that are given. Errors: DDPM_ERROR_USAGE with a sentence that names the
+ * option. */
 DdpmTrainJob *ddpm_train_job_new (const DdpmTrainOptions *options, GError **error);
 
-/* Reads the pictures and the model or checkpoint, decides what the options left open, predicts memory; writes nothing.
- * Called by _run if it was not before. Progress: phase PREPARE. Errors: DDPM_ERROR_*, G_IO_ERROR_CANCELLED. */
+/* Reads the pictures and the model or checkpoint, decides what the options left open, predicts memory; writes
+ * nothing. Called by _run if it was not before. Progress: phase PREPARE. Errors: DDPM_ERROR_*,
+ * G_IO_ERROR_CANCELLED. */
 gboolean ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,
                                  GCancellable *cancellable, GError **error);
 
@@ -68,19 +70,19 @@ typedef struct
   const DdpmDataset *dataset;
   const DdpmUnetConfig *config;
   gsize n_parameters;
-  double flop_per_picture; /* forward */
-  gsize peak_bytes;        /* slabs, passes and pictures */
-  guint64 first_step;      /* steps done before; > 0: resumed there */
+  double flop_per_picture;         /* forward */
+  gsize peak_bytes;                /* slabs, passes and pictures */
+  guint64 first_step;              /* steps done before; > 0: resumed there */
   const DdpmTrainOptions *options; /* as decided */
 } DdpmTrainPlan;
 const DdpmTrainPlan *ddpm_train_job_get_plan (DdpmTrainJob *job); /* NULL before prepare */
 
-/* Trains to the end, writing output/train.csv, output/samples/step-N.png, checkpoints (output/training) and the model. A
- * cancelled run finishes its step, writes the checkpoint and returns G_IO_ERROR_CANCELLED. Progress: phase TRAIN after each
- * step, and with a message when something was written; phase SAMPLE while a sample grid is made.
- * Errors: DDPM_ERROR_*; the last checkpoint is then intact. */
-gboolean ddpm_train_job_run (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data, GCancellable *cancellable,
-                             GError **error);
+/* Trains to the end, writing output/train.csv, output/samples/step-N.png, checkpoints (output/training) and
+ * the model. A cancelled run finishes its step, writes the checkpoint and returns G_IO_ERROR_CANCELLED.
+ * Progress: phase TRAIN after each step, and with a message when something was written; phase SAMPLE while a
+ * sample grid is made. Errors: DDPM_ERROR_*; the last checkpoint is then intact. */
+gboolean ddpm_train_job_run (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,
+                             GCancellable *cancellable, GError **error);
 
 /* Steps done so far; from any thread. */
 guint64 ddpm_train_job_get_step (DdpmTrainJob *job);

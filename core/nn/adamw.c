@@ -1,8 +1,8 @@
 /* The optimiser's three passes over a slab. Each is cut into chunks of a fixed size, so that no result
  * depends on the number of threads.
  *
- * The loops are written on four lanes. A plain loop with sqrtf would stay scalar, because sqrtf may set errno, and a
- * sum of doubles would stay scalar, because its order counts. */
+ * The loops are written on four lanes. A plain loop with sqrtf would stay scalar, because sqrtf may set
+ * errno, and a sum of doubles would stay scalar, because its order counts. */
 #include "core/nn/adamw.h"
 
 #include <math.h>
@@ -106,8 +106,9 @@ update_chunk (guint task, guint worker, gpointer data)
 }
 
 void
-ddpm_adamw_update (DdpmTeam *team, const DdpmAdamwOptions *options, guint64 step, double lr, double grad_scale,
-                   float *weights, const float *grads, float *first, float *second, gsize n)
+ddpm_adamw_update (DdpmTeam *team, const DdpmAdamwOptions *options, guint64 step, double lr,
+                   double grad_scale, float *weights, const float *grads, float *first, float *second,
+                   gsize n)
 {
   Update u = {
     .grad_scale = all ((float) grad_scale),
@@ -147,7 +148,7 @@ sum_chunk (guint task, guint worker, gpointer data)
 
   for (; i + LANES <= end; i += LANES)
     {
-      const WideLanes g = __builtin_convertvector (load (norm->grads + i), WideLanes);
+      const WideLanes g = __builtin_convertvector(load (norm->grads + i), WideLanes);
 
       sums += g * g;
     }
@@ -202,8 +203,8 @@ average_chunk (guint task, guint worker, gpointer data)
     average->ema[i] += average->gain * (average->weights[i] - average->ema[i]);
 }
 
-/* In the form ema += (1 - decay) (weights - ema): decay and 1 - decay rounded to float do not add up to 1, and at a decay
- * of 0.9999 the average would settle three parts in ten thousand beside the weights. */
+/* In the form ema += (1 - decay) (weights - ema): decay and 1 - decay rounded to float do not add up to 1,
+ * and at a decay of 0.9999 the average would settle three parts in ten thousand beside the weights. */
 void
 ddpm_ema_update (DdpmTeam *team, double decay, float *ema, const float *weights, gsize n)
 {

@@ -14,8 +14,9 @@ typedef struct
 
 /* One update number `step` (from 1) of weights[n] with learning rate lr; first[n] and second[n] are the
  * moments, zero before step 1. grads are multiplied by grad_scale first (gradient clipping). */
-void ddpm_adamw_update (DdpmTeam *team, const DdpmAdamwOptions *options, guint64 step, double lr, double grad_scale,
-                        float *weights, const float *grads, float *first, float *second, gsize n);
+void ddpm_adamw_update (DdpmTeam *team, const DdpmAdamwOptions *options, guint64 step, double lr,
+                        double grad_scale, float *weights, const float *grads, float *first, float *second,
+                        gsize n);
 
 /* The Euclidean norm of grads[n]; the same on any number of threads; NaN or infinity if one is in. */
 double ddpm_gradient_norm (DdpmTeam *team, const float *grads, gsize n);

@@ -1,0 +1,55 @@
+/* The batch of one training step and the loss on it: algorithm 1 of Ho et al. 2020.
+ *
+ * Which pictures, timesteps, noise and flips a step uses is a function of the seed and the step alone. */
+#pragma once
+
+#include "core/base/arena.h"
+#include "core/base/parallel.h"
+#include "core/data/dataset.h"
+#include "core/diffusion/schedule.h"
+#include "core/nn/unet-config.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  /* set by the caller, borrowed */
+  DdpmTeam *team;
+  const DdpmDataset *dataset;
+  const DdpmSchedule *schedule;
+  DdpmPrediction prediction;
+  guint32 seed;
+  gboolean flip;
+  guint size;             /* pictures in a batch */
+  guint num_class_embeds; /* 0: no class table; else every picture gets the last row, "no label" */
+
+  /* made by ddpm_train_batch_init; [size][channels][height][width] each */
+  float *x_t;       /* what the network sees */
+  float *target;    /* what it should say */
+  float *output;    /* what it says; then the gradient of the loss with respect to that */
+  float *timesteps; /* [size] */
+  guint32 *labels;  /* [size], or NULL */
+
+  /* its own */
+  DdpmArena arena;
+  float *scratch;
+  gsize n_picture;   /* floats of a picture */
+  double *losses;    /* [size], sums of squares */
+  guint32 *order;    /* [n_pictures], that of `epoch` */
+  guint32 *pictures; /* [size] */
+  guint64 epoch, step;
+} DdpmTrainBatch;
+
+/* Errors: DDPM_ERROR_MEMORY. */
+gboolean ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error);
+void ddpm_train_batch_clear (DdpmTrainBatch *batch);
+
+/* Fills in x_t, target, timesteps and labels of step number `step` (from 1). */
+void ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step);
+
+/* The mean of (output - target)^2 over everything (equation 14); output becomes its gradient. */
+double ddpm_train_batch_get_loss (DdpmTrainBatch *batch);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainBatch, ddpm_train_batch_clear)
+
+G_END_DECLS

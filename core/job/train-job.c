@@ -1,0 +1,119 @@
+/* The training job as an object: what is decided before it runs, and what a front end may ask. The run itself
+ * is in train-run.c. */
+#include "core/job/train-job.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+#include "core/base/error.h"
+#include "core/job/train-options.h"
+#include "core/job/train-plan.h"
+#include "core/job/train-run.h"
+
+struct _DdpmTrainJob
+{
+  GObject parent_instance;
+  DdpmTrainOptions options; /* as given */
+  DdpmTrainSetup *setup;    /* NULL until prepared */
+  DdpmTrainPlan plan;
+  _Atomic guint64 step;
+};
+
+G_DEFINE_FINAL_TYPE (DdpmTrainJob, ddpm_train_job, G_TYPE_OBJECT)
+
+static void
+ddpm_train_job_finalize (GObject *object)
+{
+  DdpmTrainJob *job = DDPM_TRAIN_JOB (object);
+
+  g_clear_pointer (&job->setup, ddpm_train_setup_free);
+  ddpm_train_options_clear (&job->options);
+  G_OBJECT_CLASS (ddpm_train_job_parent_class)->finalize (object);
+}
+
+static void
+ddpm_train_job_class_init (DdpmTrainJobClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = ddpm_train_job_finalize;
+}
+
+static void
+ddpm_train_job_init (DdpmTrainJob *job)
+{
+}
+
+DdpmTrainJob *
+ddpm_train_job_new (const DdpmTrainOptions *options, GError **error)
+{
+  DdpmTrainJob *job = NULL;
+
+  if (!ddpm_train_options_check (options, error))
+    return NULL;
+  job = g_object_new (DDPM_TYPE_TRAIN_JOB, NULL);
+  ddpm_train_options_copy (&job->options, options);
+  return job;
+}
+
+typedef struct
+{
+  DdpmProgressFunc func;
+  gpointer user_data;
+} Listener;
+
+static void
+tell_reading (guint done, guint total, gpointer user_data)
+{
+  const Listener *listener = user_data;
+  const DdpmProgress progress = {
+    .phase = DDPM_PHASE_PREPARE, .step = done, .total = total, .seconds_left = -1, .loss = NAN
+  };
+
+  if (listener->func != NULL)
+    listener->func (&progress, listener->user_data);
+}
+
+gboolean
+ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,
+                        GCancellable *cancellable, GError **error)
+{
+  Listener listener = { func, user_data };
+  const DdpmTrainSetup *setup = NULL;
+
+  g_clear_pointer (&job->setup, ddpm_train_setup_free);
+  job->setup = ddpm_train_setup_new (&job->options, tell_reading, &listener, cancellable, error);
+  if (job->setup == NULL)
+    return FALSE;
+  setup = job->setup;
+  job->plan = (DdpmTrainPlan){
+    .dataset = setup->dataset,
+    .config = &setup->config,
+    .n_parameters = ddpm_unet_get_n_weights (setup->unet),
+    .flop_per_picture = ddpm_unet_get_flop (setup->unet, setup->dataset->height, setup->dataset->width),
+    .peak_bytes = setup->peak_bytes,
+    .first_step = setup->first_step,
+    .options = &setup->options,
+  };
+  atomic_store (&job->step, setup->first_step);
+  return TRUE;
+}
+
+const DdpmTrainPlan *
+ddpm_train_job_get_plan (DdpmTrainJob *job)
+{
+  return job->setup != NULL ? &job->plan : NULL;
+}
+
+gboolean
+ddpm_train_job_run (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data, GCancellable *cancellable,
+                    GError **error)
+{
+  if (job->setup == NULL && !ddpm_train_job_prepare (job, func, user_data, cancellable, error))
+    return FALSE;
+  return ddpm_train_run (job->setup, &job->step, func, user_data, cancellable, error);
+}
+
+guint64
+ddpm_train_job_get_step (DdpmTrainJob *job)
+{
+  return atomic_load (&job->step);
+}

@@ -1,0 +1,41 @@
+/* What a training run is going to do: options, network, schedule and pictures, nothing left open. Stored
+ * beside the checkpoint as output/training/options.json, so that a resumed run does the same. */
+#pragma once
+
+#include "core/job/train-job.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  DdpmTrainOptions options;
+  DdpmUnetConfig config;
+  DdpmSchedulerConfig scheduler;
+  DdpmModelNotes notes;
+  DdpmDataset *dataset;
+  DdpmUnet *unet;
+  DdpmModel *from;      /* --from, opened, when its weights are where this run begins; else NULL */
+  guint64 first_step;   /* steps done before this run */
+  guint sample_columns; /* a sample grid is a square of this many */
+  gsize peak_bytes;
+} DdpmTrainSetup;
+
+/* Decides everything; reads the pictures, and the model of --from or what was stored. Writes nothing.
+ * Errors: DDPM_ERROR_*, G_IO_ERROR_CANCELLED. */
+DdpmTrainSetup *ddpm_train_setup_new (const DdpmTrainOptions *options, DdpmDatasetProgressFunc func,
+                                      gpointer user_data, GCancellable *cancellable, GError **error);
+void ddpm_train_setup_free (DdpmTrainSetup *setup);
+
+/* Writes options.json. Errors: DDPM_ERROR_FILE. */
+gboolean ddpm_train_setup_store (const DdpmTrainSetup *setup, GError **error);
+
+/* FALSE, with a sentence, when the folder holds a model or a training already. */
+gboolean ddpm_train_check_output (GFile *output, GError **error);
+
+/* Files of a run's folder. Caller unrefs. */
+GFile *ddpm_train_get_options_file (GFile *output); /* training/options.json */
+GFile *ddpm_train_get_state_file (GFile *output);   /* training/state.safetensors */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmTrainSetup, ddpm_train_setup_free)
+
+G_END_DECLS
