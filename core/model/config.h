@@ -2,9 +2,8 @@
  * model_index.json, and our own ddpm.json. */
 #pragma once
 
-#include <json-glib/json-glib.h>
-
 #include "core/diffusion/schedule.h"
+#include "core/model/json.h"
 #include "core/nn/unet-config.h"
 
 G_BEGIN_DECLS
@@ -12,36 +11,42 @@ G_BEGIN_DECLS
 /* What ddpm.json says beside model_index.json. */
 typedef struct
 {
-  gboolean premultiplied;      /* alpha models; absent: FALSE, straight alpha */
-  gboolean circular_padding;   /* absent: FALSE, zero padding */
-  char *recommended_sampler;   /* "ddpm", "ddim"; NULL: not said */
-  guint recommended_steps;     /* 0: not said */
-  char **labels;               /* NULL-terminated names of the classes; NULL: none */
+  gboolean premultiplied;             /* alpha models; absent: FALSE, straight alpha */
+  gboolean circular_padding;          /* absent: FALSE, zero padding */
+  char *recommended_sampler;          /* "ddpm", "ddim"; NULL: not said */
+  guint recommended_steps;            /* 0: not said */
+  char **labels;                      /* NULL-terminated names of the classes; NULL: none */
   char *licence, *source, *thumbnail; /* NULL: not said */
 } DdpmModelNotes;
 
 void ddpm_model_notes_clear (DdpmModelNotes *notes);
 
-/* A JSON file's root object. Accepts -Infinity, Infinity and NaN as Python writes them. `what` names the
- * file in messages. Errors: DDPM_ERROR_FILE. */
-JsonNode *ddpm_json_read (GFile *file, GError **error);
+/* Fills in the defaults of diffusers' UNet2DModel, then what the file says. Missing is not null; unknown keys
+ * are ignored; keys listed in _use_default_values count as missing. Whether a network can be built is not
+ * asked here: ddpm_unet_config_validate, which ddpm_unet_new calls, tells. `file_name` stands in the
+ * messages. Errors: DDPM_ERROR_FILE (wrong types, numbers of levels that differ), DDPM_ERROR_UNSUPPORTED
+ * (other classes, other blocks). */
+gboolean ddpm_unet_config_from_json (DdpmUnetConfig *config, JsonNode *node, const char *file_name,
+                                     GError **error);
 
-/* Written aside, flushed and renamed; two spaces of indentation, keys in the order given, final newline as diffusers does. */
-gboolean ddpm_json_write (GFile *file, JsonNode *node, GError **error);
-
-/* UNET2D.md, section 1: missing keys take diffusers' defaults, unknown keys are ignored, keys listed in
- * _use_default_values count as missing. Checked with ddpm_unet_config_validate.
- * Errors: DDPM_ERROR_FILE (wrong types or ranges, named), DDPM_ERROR_UNSUPPORTED (Skip blocks, other classes). */
-gboolean ddpm_unet_config_from_json (DdpmUnetConfig *config, JsonNode *node, const char *file_name, GError **error);
+/* All members that UNet2DModel knows, so that from_pretrained reads the same network; the caller unrefs. */
 JsonNode *ddpm_unet_config_to_json (const DdpmUnetConfig *config);
 
-/* SCHEDULERS.md. Any scheduler class is read for its schedule; `_class_name` other than DDPMScheduler and
- * DDIMScheduler is kept in class_name so that a caller can say which sampler it will use instead. */
+/* Initialises config and fills it; cleared on failure. Any scheduler class for models that predict from
+ * discrete timesteps is read for its schedule, with the defaults of its class; class_name is kept so that a
+ * caller can say which sampler it will use instead. Errors: DDPM_ERROR_FILE, DDPM_ERROR_UNSUPPORTED
+ * (schedules and predictions of other kinds). */
 gboolean ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, const char *file_name,
                                           GError **error);
+
+/* As a DDIMScheduler if it is one, else as a DDPMScheduler; the caller unrefs. */
 JsonNode *ddpm_scheduler_config_to_json (const DdpmSchedulerConfig *config);
 
-gboolean ddpm_model_notes_from_json (DdpmModelNotes *notes, JsonNode *node, const char *file_name, GError **error);
+/* Initialises notes and fills them; cleared on failure. Errors: DDPM_ERROR_FILE. */
+gboolean ddpm_model_notes_from_json (DdpmModelNotes *notes, JsonNode *node, const char *file_name,
+                                     GError **error);
+
+/* Only what is said; the caller unrefs. */
 JsonNode *ddpm_model_notes_to_json (const DdpmModelNotes *notes);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmModelNotes, ddpm_model_notes_clear)

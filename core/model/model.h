@@ -21,14 +21,15 @@ typedef struct
   float *weights; /* slab, ddpm_unet_get_n_weights (unet) floats */
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
-  DdpmDtype dtype;      /* of the largest tensor on disk */
-  gsize weights_bytes;  /* the weights file's size */
+  DdpmDtype dtype;     /* of the largest tensor on disk */
+  gsize weights_bytes; /* the weights file's size */
 } DdpmModel;
 
 /* Looks `name` up as a folder (a path, absolute or relative to the working folder), then as a name
  * in these folders, in order: extra_folder (may be NULL; the plug-in's own models/),
  * $XDG_DATA_HOME/gimp-ddpm/models, every g_get_system_data_dirs ()/gimp-ddpm/models, models/ and
- * ../models beside the running executable. Errors: DDPM_ERROR_FILE, a sentence that says where it was looked for. */
+ * ../models beside the running executable. Errors: DDPM_ERROR_FILE, a sentence that says where it was looked
+ * for. */
 GFile *ddpm_model_find (const char *name, GFile *extra_folder, GError **error);
 
 /* Names (or paths) of all models in those folders, sorted, each once; NULL-terminated, caller frees. */
@@ -40,7 +41,8 @@ char **ddpm_model_list (GFile *extra_folder);
 DdpmModel *ddpm_model_open (GFile *folder, GError **error);
 void ddpm_model_free (DdpmModel *model);
 
-/* The same without reading the weights (weights is NULL): for lists and `ddpm info`; the safetensors header is checked. */
+/* The same without reading the weights (weights is NULL): for lists and `ddpm info`; the safetensors header
+ * is checked. */
 DdpmModel *ddpm_model_open_header (GFile *folder, GError **error);
 
 /* Frees the weights slab once passes have packed it. */
@@ -52,8 +54,8 @@ gboolean ddpm_unet_load_weights (const DdpmUnet *unet, const DdpmSafetensors *fi
                                  float *weights, GError **error);
 
 /* Writes a nested diffusers folder: unet/config.json, unet/diffusion_pytorch_model.safetensors (dtype F32 or
- * F16), scheduler/scheduler_config.json, ddpm.json, model_index.json last. Creates the folder when missing; each file is
- * written aside and renamed. Errors: DDPM_ERROR_FILE. */
+ * F16), scheduler/scheduler_config.json, ddpm.json, model_index.json last. Creates the folder when missing;
+ * each file is written aside and renamed. Errors: DDPM_ERROR_FILE. */
 gboolean ddpm_model_save (GFile *folder, const DdpmUnet *unet, const float *weights,
                           const DdpmSchedulerConfig *scheduler, const DdpmModelNotes *notes, DdpmDtype dtype,
                           GError **error);

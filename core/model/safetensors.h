@@ -35,7 +35,8 @@ typedef struct
 typedef struct _DdpmSafetensors DdpmSafetensors; /* a file opened for reading, mapped into memory */
 
 /* Errors: DDPM_ERROR_FILE (missing, truncated, oversized, wrong header, overlapping or unknown parts),
- * DDPM_ERROR_UNSUPPORTED (a pickle or a dtype that is not known), each with a sentence that names the file. */
+ * DDPM_ERROR_UNSUPPORTED (a pickle or a dtype that is not known), each with a sentence that names the file.
+ */
 DdpmSafetensors *ddpm_safetensors_open (GFile *file, GError **error);
 void ddpm_safetensors_free (DdpmSafetensors *file);
 
@@ -60,12 +61,13 @@ typedef struct
   const float *values;
 } DdpmTensorToWrite;
 
-/* Writes all tensors as dtype F32, F16 (round to nearest even, overflow to infinity) or BF16, in the order diffusers writes
- * them (by name), header padded to 8 bytes, "__metadata__" {"format": "pt"} plus the pairs in metadata (NULL-terminated
- * key, value, key, value …; NULL for none). Written under a temporary name in the same folder, flushed, renamed.
- * Errors: DDPM_ERROR_FILE, with the file's name and the system's reason (full disk …); the old file is then intact. */
-gboolean ddpm_safetensors_write (GFile *file, const DdpmTensorToWrite *tensors, guint n_tensors, DdpmDtype dtype,
-                                 const char *const *metadata, GError **error);
+/* Writes all tensors as dtype F32, F16 (round to nearest even, overflow to infinity) or BF16, in the order
+ * diffusers writes them (by name), header padded to 8 bytes, "__metadata__" {"format": "pt"} plus the pairs
+ * in metadata (NULL-terminated key, value, key, value …; NULL for none). Written under a temporary name in
+ * the same folder, flushed, renamed. Errors: DDPM_ERROR_FILE, with the file's name and the system's reason
+ * (full disk …); the old file is then intact. */
+gboolean ddpm_safetensors_write (GFile *file, const DdpmTensorToWrite *tensors, guint n_tensors,
+                                 DdpmDtype dtype, const char *const *metadata, GError **error);
 
 float ddpm_half_to_float (guint16 half);
 guint16 ddpm_float_to_half (float value);
