@@ -2,8 +2,7 @@
  *
  * list the files (sorted, so that the data do not depend on the file system) → decide the size → decode and
  * fit one after the other into premultiplied RGBA, remembering whether anything had transparency or colour →
- * keep the channels that are wanted. Everything is 8 bits: a network cannot tell, and a folder of sprites
- * fits into memory four times over. */
+ * keep the channels that are wanted. Values are 8 bits, a quarter of the memory floats would take. */
 #include "core/data/dataset.h"
 
 #include <math.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/data/folder.h"
 
 #define LARGEST_CHOSEN_SIDE 64 /* pixels; larger pictures are trained on request only */
 
@@ -29,22 +29,12 @@ typedef struct
 } Loading;
 
 static void
-skipped_clear (gpointer data)
-{
-  DdpmSkipped *skipped = data;
-
-  g_free (skipped->path);
-  g_free (skipped->reason);
-}
-
-static void
 loading_init (Loading *loading, GFile *folder, GCancellable *cancellable)
 {
   *loading = (Loading){ .folder = folder, .cancellable = cancellable };
   loading->files = g_ptr_array_new_with_free_func (g_free);
   loading->pictures = g_ptr_array_new_with_free_func (g_free);
-  loading->skipped = g_array_new (FALSE, FALSE, sizeof (DdpmSkipped));
-  g_array_set_clear_func (loading->skipped, skipped_clear);
+  loading->skipped = ddpm_skipped_new ();
 }
 
 static void
@@ -58,116 +48,6 @@ loading_clear (Loading *loading)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Loading, loading_clear)
 
-static void
-skip (Loading *loading, const char *path, const char *reason)
-{
-  DdpmSkipped skipped = { g_filename_display_name (path), g_strdup (reason) };
-
-  g_array_append_val (loading->skipped, skipped);
-}
-
-static GFile *
-get_file (const Loading *loading, const char *path)
-{
-  return path[0] == '\0' ? g_object_ref (loading->folder)
-                         : g_file_resolve_relative_path (loading->folder, path);
-}
-
-/* Sorts one entry of a folder into files, folders still to be read, and what is skipped. */
-static void
-list_entry (Loading *loading, const char *folder_path, GFileInfo *info, GPtrArray *folders)
-{
-  const char *name = g_file_info_get_name (info);
-  GFileType type = g_file_info_get_file_type (info);
-  g_autofree char *path = NULL;
-
-  if (name[0] == '.')
-    return;
-
-  path = folder_path[0] == '\0' ? g_strdup (name) : g_build_filename (folder_path, name, NULL);
-  if (type == G_FILE_TYPE_SYMBOLIC_LINK)
-    {
-      g_autoptr (GFile) file = get_file (loading, path);
-
-      type = g_file_query_file_type (file, G_FILE_QUERY_INFO_NONE, NULL);
-      if (type == G_FILE_TYPE_DIRECTORY)
-        {
-          skip (loading, path, "a link to a folder, which is not followed");
-          return;
-        }
-    }
-
-  if (type == G_FILE_TYPE_DIRECTORY)
-    g_ptr_array_add (folders, g_steal_pointer (&path));
-  else if (type == G_FILE_TYPE_REGULAR)
-    g_ptr_array_add (loading->files, g_steal_pointer (&path));
-  else
-    skip (loading, path,
-          type == G_FILE_TYPE_UNKNOWN ? "a link to a file that does not exist" : "not a plain file");
-}
-
-/* One folder, without what is below it. */
-static gboolean
-list_folder (Loading *loading, const char *path, GPtrArray *folders, GError **error)
-{
-  g_autoptr (GFile) folder = get_file (loading, path);
-  g_autoptr (GFileEnumerator) entries = NULL;
-
-  entries =
-    g_file_enumerate_children (folder, G_FILE_ATTRIBUTE_STANDARD_NAME "," G_FILE_ATTRIBUTE_STANDARD_TYPE,
-                               G_FILE_QUERY_INFO_NOFOLLOW_SYMLINKS, loading->cancellable, error);
-  if (entries == NULL)
-    return FALSE;
-
-  for (;;)
-    {
-      GFileInfo *info; /* the enumerator's */
-
-      if (!g_file_enumerator_iterate (entries, &info, NULL, loading->cancellable, error))
-        return FALSE;
-      if (info == NULL)
-        return TRUE;
-      list_entry (loading, path, info, folders);
-    }
-}
-
-static int
-compare_paths (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(char *const *) a, *(char *const *) b);
-}
-
-static gboolean
-list_files (Loading *loading, GError **error)
-{
-  g_autofree char *name = g_file_get_parse_name (loading->folder);
-  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
-
-  g_ptr_array_add (folders, g_strdup (""));
-  for (guint i = 0; i < folders->len; i++)
-    {
-      const char *path = g_ptr_array_index (folders, i);
-      g_autoptr (GError) reason = NULL;
-
-      if (list_folder (loading, path, folders, &reason))
-        continue;
-      if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        {
-          g_propagate_error (error, g_steal_pointer (&reason));
-          return FALSE;
-        }
-      if (i == 0)
-        {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "the folder of pictures %s cannot be read: %s",
-                       name, reason->message);
-          return FALSE;
-        }
-      skip (loading, path, "a folder that cannot be read");
-    }
-  g_ptr_array_sort (loading->files, compare_paths);
-  return TRUE;
-}
-
 static int
 compare_u64 (gconstpointer a, gconstpointer b)
 {
@@ -177,8 +57,7 @@ compare_u64 (gconstpointer a, gconstpointer b)
   return (x > y) - (x < y);
 }
 
-/* To the nearest multiple, at least one, and not over the largest side chosen unless the multiple itself is.
- */
+/* To the nearest multiple; over the largest side chosen only where one multiple already is. */
 static guint
 round_side (guint side, guint multiple)
 {
@@ -223,7 +102,7 @@ probe_sizes (Loading *loading, guint multiple, DdpmDatasetProgressFunc func, gpo
 
   for (guint i = 0; i < loading->files->len; i++)
     {
-      g_autoptr (GFile) file = get_file (loading, g_ptr_array_index (loading->files, i));
+      g_autoptr (GFile) file = ddpm_folder_get_file (loading->folder, g_ptr_array_index (loading->files, i));
       guint width, height;
 
       if (g_cancellable_set_error_if_cancelled (loading->cancellable, error))
@@ -304,7 +183,7 @@ read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_dat
   for (guint i = 0; i < loading->files->len; i++)
     {
       const char *path = g_ptr_array_index (loading->files, i);
-      g_autoptr (GFile) file = get_file (loading, path);
+      g_autoptr (GFile) file = ddpm_folder_get_file (loading->folder, path);
       g_autoptr (GError) reason = NULL;
       g_autoptr (DdpmImage) image = NULL;
 
@@ -313,7 +192,7 @@ read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_dat
 
       image = ddpm_image_load_or_reason (file, &reason);
       if (image == NULL)
-        skip (loading, path, reason->message);
+        ddpm_skipped_add (loading->skipped, path, reason->message);
       else
         {
           loading->any_transparency |= ddpm_image_has_transparency (image);
@@ -389,12 +268,6 @@ fingerprint (const DdpmDataset *dataset)
                      (gsize) dataset->n_pictures * dataset->n_channels * dataset->height * dataset->width);
 }
 
-static int
-compare_skipped (gconstpointer a, gconstpointer b)
-{
-  return strcmp (((const DdpmSkipped *) a)->path, ((const DdpmSkipped *) b)->path);
-}
-
 static DdpmDataset *
 finish (Loading *loading, DdpmPixels pixels)
 {
@@ -453,14 +326,14 @@ ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, Ddp
 
   if (loading.width > 0 && !check_asked_size (&loading, multiple, error))
     return NULL;
-  if (!list_files (&loading, error))
+  if (!ddpm_folder_list (folder, loading.files, loading.skipped, cancellable, error))
     return NULL;
   if (loading.width == 0 && !probe_sizes (&loading, multiple, func, user_data, error))
     return NULL;
   if (!allocate_values (&loading, error) || !read_pictures (&loading, func, user_data, error))
     return NULL;
 
-  g_array_sort (loading.skipped, compare_skipped);
+  ddpm_skipped_sort (loading.skipped);
   if (loading.pictures->len == 0)
     {
       set_nothing_error (&loading, error);
@@ -476,7 +349,7 @@ ddpm_dataset_free (DdpmDataset *dataset)
     return;
 
   for (guint i = 0; i < dataset->n_skipped; i++)
-    skipped_clear (&dataset->skipped[i]);
+    ddpm_skipped_clear (&dataset->skipped[i]);
   g_free (dataset->skipped);
   g_strfreev (dataset->paths);
   g_free (dataset->values);
