@@ -50,15 +50,9 @@ compile ()
     return
   fi
   say "building in $1/"
-  ninja -C "$top/$1" --quiet >&2 </dev/null 8>&- &
+  ninja -C "$top/$1" --quiet >&2 </dev/null &
   pid=$!
-  trap 'kill "$pid" 2>/dev/null; exit 130' INT
-  trap 'kill "$pid" 2>/dev/null; exit 143' TERM
-  show_progress "building in $1/" "$pid"
-  status=0
-  wait "$pid" || status=$?
-  trap - INT TERM
-  return "$status"
+  wait_for "building in $1/" "$pid"
 }
 
 # build KIND OPTION…

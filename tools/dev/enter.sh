@@ -99,8 +99,7 @@ LANG=C.UTF-8
 export PATH LANG
 unset LC_ALL LD_LIBRARY_PATH LD_PRELOAD PYTHONPATH PYTHONHOME PKG_CONFIG_PATH GI_TYPELIB_PATH XDG_DATA_DIRS
 
-# 9 is the lock of the caller's set-up
 exec chroot --userspec="$owner" "$root" /bin/sh -c '
   cd "$1" 2>/dev/null || { echo "dev: $1 cannot be reached in the Debian root: call it from another folder" >&2; exit 1; }
   shift
-  exec "$@"' sh "$directory" "$@" 9>&-
+  exec "$@"' sh "$directory" "$@"

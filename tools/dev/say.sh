@@ -46,6 +46,29 @@ show_progress ()
   if [ -t 2 ]; then printf '\r\033[K' >&2; fi
 }
 
+# kill_tree PID: the process and all it started
+kill_tree ()
+{
+  for child in $(cat /proc/"$1"/task/*/children 2>/dev/null)
+  do
+    kill_tree "$child"
+  done
+  kill "$1" 2>/dev/null || true
+}
+
+# wait_for TEXT PID: its exit status; an interrupted ./dev takes the process with it, which a background process, deaf
+# to SIGINT, would not do by itself
+wait_for ()
+{
+  trap 'kill_tree "$pid"; exit 130' INT
+  trap 'kill_tree "$pid"; exit 143' TERM
+  show_progress "$1" "$2"
+  status=0
+  wait "$2" || status=$?
+  trap - INT TERM
+  return "$status"
+}
+
 # step TEXT LOG COMMAND…: run the command with its output in LOG and nothing to read; its last lines are shown when it
 # fails
 step ()
@@ -58,13 +81,7 @@ step ()
 
   "$@" >"$log" 2>&1 </dev/null &
   pid=$!
-  # a background command ignores SIGINT: without this an interrupted set-up would go on alone
-  trap 'kill "$pid" 2>/dev/null; exit 130' INT
-  trap 'kill "$pid" 2>/dev/null; exit 143' TERM
-  show_progress "$text" "$pid"
-  status=0
-  wait "$pid" || status=$?
-  trap - INT TERM
+  wait_for "$text" "$pid" || true
 
   if [ "$status" -ne 0 ]
   then
