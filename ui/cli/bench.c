@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "core/nn/adamw.h"
 #include "ui/cli/options.h"
 #include "ui/cli/progress.h"
 

@@ -1,0 +1,110 @@
+/* Makes what the tests of the command work on: folders of small pictures, and tiny models with random
+ * weights.
+ *
+ *   make-pictures pictures FOLDER COUNT WIDTH HEIGHT CHANNELS    PNG files picture-00.png …
+ *   make-pictures jpeg FILE WIDTH HEIGHT                         one JPEG
+ *   make-pictures model FOLDER CHANNELS WIDTH HEIGHT WIDTHS…     a model folder, float16
+ */
+#include "core/ddpm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <gdk-pixbuf/gdk-pixbuf.h>
+
+/* A soft disc at a place of its own; four channels: transparent around it. */
+static DdpmImage *
+draw_picture (guint index, guint width, guint height, guint n_channels)
+{
+  DdpmImage *image = ddpm_image_new (width, height, n_channels);
+  double cx = width * (0.3 + 0.05 * (index % 9)), cy = height * (0.7 - 0.05 * (index % 7));
+
+  for (guint y = 0; y < height; y++)
+    for (guint x = 0; x < width; x++)
+      {
+        double r = hypot (x + 0.5 - cx, y + 0.5 - cy) / (0.35 * MIN (width, height));
+        float inside = (float) CLAMP (1.5 - r, 0.0, 1.0);
+        float *pixel = image->pixels + ((gsize) y * width + x) * n_channels;
+        float colour[3] = { 0.2f + 0.1f * (index % 8), 0.9f - 0.1f * (index % 5), (float) x / width };
+
+        for (guint c = 0; c < MIN (n_channels, 3); c++)
+          pixel[c] = n_channels == 4 ? colour[c] : inside * colour[c];
+        if (n_channels == 4)
+          pixel[3] = inside;
+      }
+  return image;
+}
+
+static gboolean
+make_pictures (const char *folder, guint count, guint width, guint height, guint n_channels, GError **error)
+{
+  for (guint i = 0; i < count; i++)
+    {
+      g_autoptr (DdpmImage) image = draw_picture (i, width, height, n_channels);
+      g_autofree char *path = g_strdup_printf ("%s/picture-%02u.png", folder, i);
+      g_autoptr (GFile) file = g_file_new_for_path (path);
+      if (!ddpm_image_save_png (image, file, NULL, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+make_jpeg (const char *path, guint width, guint height, GError **error)
+{
+  g_autoptr (GdkPixbuf) pixbuf = gdk_pixbuf_new (GDK_COLORSPACE_RGB, FALSE, 8, (int) width, (int) height);
+
+  gdk_pixbuf_fill (pixbuf, 0x3070c0ff);
+  return gdk_pixbuf_save (pixbuf, path, "jpeg", error, NULL);
+}
+
+static gboolean
+make_model (const char *path, guint n_channels, guint width, guint height, char **widths, GError **error)
+{
+  g_autoptr (GFile) folder = g_file_new_for_path (path);
+  g_auto (DdpmSchedulerConfig) scheduler = { 0 };
+  DdpmModelNotes notes = { .premultiplied = n_channels == 4 };
+  DdpmUnetConfig config;
+
+  ddpm_unet_config_init (&config);
+  config.sample_width = width;
+  config.sample_height = height;
+  config.in_channels = config.out_channels = n_channels;
+  config.n_levels = g_strv_length (widths);
+  for (guint i = 0; i < config.n_levels; i++)
+    {
+      config.block_out_channels[i] = (guint) atoi (widths[i]);
+      config.down_block_types[i] = config.up_block_types[i] = DDPM_BLOCK_PLAIN;
+    }
+  config.layers_per_block = 1;
+  config.norm_num_groups = ddpm_unet_config_choose_groups (config.block_out_channels, config.n_levels);
+  g_autoptr (DdpmUnet) unet = ddpm_unet_new (&config, error);
+  if (unet == NULL)
+    return FALSE;
+  g_autofree float *weights = g_new (float, ddpm_unet_get_n_weights (unet));
+  ddpm_unet_init_weights (unet, 1, weights);
+  ddpm_scheduler_config_init (&scheduler);
+  return ddpm_model_save (folder, unet, weights, &scheduler, &notes, DDPM_DTYPE_F16, error);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GError) error = NULL;
+  gboolean made = FALSE;
+
+  if (argc == 7 && strcmp (argv[1], "pictures") == 0)
+    made = make_pictures (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
+                          (guint) atoi (argv[6]), &error);
+  else if (argc == 5 && strcmp (argv[1], "jpeg") == 0)
+    made = make_jpeg (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), &error);
+  else if (argc >= 7 && strcmp (argv[1], "model") == 0)
+    made = make_model (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
+                       argv + 6, &error);
+  if (made)
+    return 0;
+  fprintf (stderr, "make-pictures: %s\n", error != NULL ? error->message : "wrong usage");
+  return 1;
+}
