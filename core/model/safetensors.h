@@ -5,6 +5,8 @@
 
 #include <gio/gio.h>
 
+#include "core/base/atomic-file.h"
+
 G_BEGIN_DECLS
 
 typedef enum
@@ -68,6 +70,13 @@ typedef struct
  * (full disk …); the old file is then intact. */
 gboolean ddpm_safetensors_write (GFile *file, const DdpmTensorToWrite *tensors, guint n_tensors,
                                  DdpmDtype dtype, const char *const *metadata, GError **error);
+
+/* The same into a file that the caller has begun and will commit, so that several can appear together. */
+gboolean ddpm_safetensors_write_to (DdpmAtomicFile *file, const DdpmTensorToWrite *tensors, guint n_tensors,
+                                    DdpmDtype dtype, const char *const *metadata, GError **error);
+
+/* Whether the name is that of a pickled file (.bin, .pt, .pth, .ckpt, .pkl, .pickle). */
+gboolean ddpm_file_is_pickle (const char *name);
 
 float ddpm_half_to_float (guint16 half);
 guint16 ddpm_float_to_half (float value);
