@@ -1,0 +1,271 @@
+#include "core/job/train-batch.h"
+
+#include <math.h>
+#include <string.h>
+
+#define N_PICTURES 10
+#define SIDE 4
+
+typedef struct
+{
+  DdpmTeam *team;
+  DdpmDataset *dataset;
+  DdpmSchedule *schedule;
+  DdpmTrainBatch batch;
+} Fixture;
+
+/* Pictures one can tell: every value of picture i is in 20 i … 20 i + SIDE - 1, and grows from left to right.
+ */
+static DdpmDataset *
+make_dataset (void)
+{
+  DdpmDataset *dataset = g_new0 (DdpmDataset, 1);
+
+  dataset->n_pictures = N_PICTURES;
+  dataset->n_channels = 3;
+  dataset->height = dataset->width = SIDE;
+  dataset->values = g_new (guint8, N_PICTURES * 3 * SIDE * SIDE);
+  for (guint i = 0; i < N_PICTURES * 3 * SIDE * SIDE; i++)
+    dataset->values[i] = 20 * (i / (3 * SIDE * SIDE)) + i % SIDE;
+  return dataset;
+}
+
+static void
+set_up (Fixture *f, guint size, DdpmPrediction prediction, gboolean flip)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  memset (f, 0, sizeof *f);
+  ddpm_scheduler_config_init (&config);
+  f->team = ddpm_team_new (2);
+  f->dataset = make_dataset ();
+  f->schedule = ddpm_schedule_new (&config, &error);
+  g_assert_no_error (error);
+  f->batch = (DdpmTrainBatch){
+    .team = f->team,
+    .dataset = f->dataset,
+    .schedule = f->schedule,
+    .prediction = prediction,
+    .seed = 3,
+    .flip = flip,
+    .size = size,
+  };
+  g_assert_true (ddpm_train_batch_init (&f->batch, &error));
+}
+
+static void
+tear_down (Fixture *f)
+{
+  ddpm_train_batch_clear (&f->batch);
+  ddpm_schedule_free (f->schedule);
+  g_free (f->dataset->values);
+  g_free (f->dataset);
+  ddpm_team_free (f->team);
+}
+
+/* Every picture comes once an epoch, in another order each time, whether or not batches and epochs end
+ * together. */
+static void
+test_epochs (void)
+{
+  static const guint batch_sizes[] = { 1, 5, 7, 25 };
+
+  for (guint b = 0; b < G_N_ELEMENTS (batch_sizes); b++)
+    {
+      const guint n_steps = 70 / batch_sizes[b] + 1;
+      g_autofree guint *drawn = g_new (guint, n_steps * batch_sizes[b]);
+      Fixture f;
+
+      set_up (&f, batch_sizes[b], DDPM_PREDICT_EPSILON, FALSE);
+      for (guint step = 0; step < n_steps; step++)
+        {
+          ddpm_train_batch_prepare (&f.batch, step + 1);
+          for (guint i = 0; i < batch_sizes[b]; i++)
+            drawn[step * batch_sizes[b] + i] = f.batch.pictures[i];
+        }
+      for (guint epoch = 0; epoch < 7; epoch++)
+        {
+          guint seen = 0;
+
+          for (guint i = 0; i < N_PICTURES; i++)
+            seen |= 1u << drawn[epoch * N_PICTURES + i];
+          g_assert_cmpuint (seen, ==, (1u << N_PICTURES) - 1);
+        }
+      g_assert_cmpint (memcmp (drawn, drawn + N_PICTURES, N_PICTURES * sizeof *drawn), !=, 0);
+      tear_down (&f);
+    }
+}
+
+/* A step's batch does not depend on those before it, nor on the number of threads. */
+static void
+test_any_step (void)
+{
+  Fixture f, g;
+  gsize n_bytes;
+
+  set_up (&f, 7, DDPM_PREDICT_EPSILON, TRUE);
+  set_up (&g, 7, DDPM_PREDICT_EPSILON, TRUE);
+  g_autoptr (DdpmTeam) single = ddpm_team_new (1);
+  g.batch.team = single;
+  for (guint step = 1; step <= 9; step++)
+    ddpm_train_batch_prepare (&f.batch, step);
+  ddpm_train_batch_prepare (&g.batch, 9);
+  n_bytes = 7 * f.batch.n_picture * sizeof (float);
+  g_assert_cmpmem (f.batch.x_t, n_bytes, g.batch.x_t, n_bytes);
+  g_assert_cmpmem (f.batch.target, n_bytes, g.batch.target, n_bytes);
+  g_assert_cmpmem (f.batch.timesteps, 7 * sizeof (float), g.batch.timesteps, 7 * sizeof (float));
+  ddpm_train_batch_prepare (&g.batch, 10);
+  g_assert_cmpint (memcmp (f.batch.target, g.batch.target, n_bytes), !=, 0);
+  tear_down (&f);
+  tear_down (&g);
+}
+
+/* x_t is what its picture, timestep and noise make, and the target belongs to it, for all three kinds of
+ * prediction. */
+static void
+test_targets (void)
+{
+  Fixture f[3];
+
+  for (guint kind = 0; kind < 3; kind++)
+    {
+      set_up (&f[kind], 6, (DdpmPrediction) kind, FALSE);
+      ddpm_train_batch_prepare (&f[kind].batch, 2);
+    }
+  for (guint i = 0; i < 6; i++)
+    {
+      const guint t = (guint) f[0].batch.timesteps[i];
+      const double signal = sqrt (f[0].schedule->alpha_bar[t]),
+                   noise = sqrt (1 - (double) f[0].schedule->alpha_bar[t]);
+      const gsize n = f[0].batch.n_picture;
+      g_autofree float *x0 = g_new (float, n);
+
+      g_assert_cmpuint (t, <, 1000);
+      ddpm_dataset_get (f[0].dataset, f[0].batch.pictures[i], FALSE, x0);
+      for (gsize j = 0; j < n; j++)
+        {
+          const double epsilon = f[DDPM_PREDICT_EPSILON].batch.target[i * n + j];
+          const double x_t = f[DDPM_PREDICT_EPSILON].batch.x_t[i * n + j];
+          const double v = f[DDPM_PREDICT_V].batch.target[i * n + j];
+
+          g_assert_cmpfloat_with_epsilon (x_t, signal * x0[j] + noise * epsilon, 1e-5);
+          g_assert_cmpfloat_with_epsilon (v, signal * epsilon - noise * x0[j], 1e-5);
+          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.target[i * n + j], ==, x0[j]);
+          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.x_t[i * n + j], ==, (float) x_t);
+          g_assert_cmpfloat (f[DDPM_PREDICT_V].batch.x_t[i * n + j], ==, (float) x_t);
+        }
+    }
+  for (guint kind = 0; kind < 3; kind++)
+    tear_down (&f[kind]);
+}
+
+/* About half of the pictures are mirrored, and only when asked. */
+static void
+test_flip (void)
+{
+  for (gboolean flip = FALSE; flip <= TRUE; flip++)
+    {
+      guint n_flipped = 0;
+      Fixture f;
+
+      set_up (&f, 100, DDPM_PREDICT_SAMPLE, flip);
+      ddpm_train_batch_prepare (&f.batch, 1);
+      for (guint i = 0; i < 100; i++)
+        n_flipped += f.batch.target[i * f.batch.n_picture] > f.batch.target[i * f.batch.n_picture + SIDE - 1];
+      if (flip)
+        {
+          g_assert_cmpuint (n_flipped, >, 25);
+          g_assert_cmpuint (n_flipped, <, 75);
+        }
+      else
+        g_assert_cmpuint (n_flipped, ==, 0);
+      tear_down (&f);
+    }
+}
+
+/* Timesteps and noise as they should be distributed, roughly. */
+static void
+test_distribution (void)
+{
+  const guint size = 4000;
+  double t_sum = 0, sum = 0, squares = 0;
+  float least = 1000, most = 0;
+  Fixture f;
+
+  set_up (&f, size, DDPM_PREDICT_EPSILON, FALSE);
+  ddpm_train_batch_prepare (&f.batch, 1);
+  for (guint i = 0; i < size; i++)
+    {
+      t_sum += f.batch.timesteps[i];
+      least = MIN (least, f.batch.timesteps[i]);
+      most = MAX (most, f.batch.timesteps[i]);
+    }
+  g_assert_cmpfloat_with_epsilon (t_sum / size, 499.5, 20);
+  g_assert_cmpfloat (least, <, 5);
+  g_assert_cmpfloat (most, >, 994);
+  for (gsize i = 0; i < size * f.batch.n_picture; i++)
+    {
+      sum += f.batch.target[i];
+      squares += (double) f.batch.target[i] * f.batch.target[i];
+    }
+  g_assert_cmpfloat_with_epsilon (sum / (double) (size * f.batch.n_picture), 0, 0.01);
+  g_assert_cmpfloat_with_epsilon (squares / (double) (size * f.batch.n_picture), 1, 0.02);
+  tear_down (&f);
+}
+
+static void
+test_loss (void)
+{
+  Fixture f;
+
+  set_up (&f, 3, DDPM_PREDICT_EPSILON, FALSE);
+  const gsize n = 3 * f.batch.n_picture;
+  ddpm_train_batch_prepare (&f.batch, 1);
+  g_autofree float *output = g_new (float, n);
+  double expected = 0;
+  for (gsize i = 0; i < n; i++)
+    {
+      output[i] = f.batch.output[i] = f.batch.target[i] + (float) (i % 5) - 2;
+      expected += pow ((double) output[i] - f.batch.target[i], 2);
+    }
+  g_assert_cmpfloat_with_epsilon (ddpm_train_batch_get_loss (&f.batch), expected / (double) n, 1e-6);
+  for (gsize i = 0; i < n; i++)
+    g_assert_cmpfloat_with_epsilon (f.batch.output[i],
+                                    2 * ((double) output[i] - f.batch.target[i]) / (double) n, 1e-6);
+
+  memcpy (f.batch.output, output, n * sizeof (float));
+  f.batch.output[n - 1] = NAN;
+  g_assert_true (isnan (ddpm_train_batch_get_loss (&f.batch)));
+  tear_down (&f);
+}
+
+static void
+test_labels (void)
+{
+  Fixture f;
+  g_autoptr (GError) error = NULL;
+
+  set_up (&f, 3, DDPM_PREDICT_EPSILON, FALSE);
+  g_assert_null (f.batch.labels);
+  ddpm_train_batch_clear (&f.batch);
+  f.batch.num_class_embeds = 11;
+  g_assert_true (ddpm_train_batch_init (&f.batch, &error));
+  for (guint i = 0; i < 3; i++)
+    g_assert_cmpuint (f.batch.labels[i], ==, 10);
+  tear_down (&f);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/train-batch/epochs", test_epochs);
+  g_test_add_func ("/train-batch/any-step", test_any_step);
+  g_test_add_func ("/train-batch/targets", test_targets);
+  g_test_add_func ("/train-batch/flip", test_flip);
+  g_test_add_func ("/train-batch/distribution", test_distribution);
+  g_test_add_func ("/train-batch/loss", test_loss);
+  g_test_add_func ("/train-batch/labels", test_labels);
+  return g_test_run ();
+}
