@@ -5,6 +5,9 @@
 
 #define BUNDLED_MODEL "heroes"
 
+/* More than any model has timesteps; how many this one has, the job checks. */
+#define MAX_STEPS 1000000
+
 void
 ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
 {
@@ -113,10 +116,9 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
       g_object_set (config, "seed", seed, NULL);
     }
 
-  /* steps have no upper end of their own: it is the model's, and the job checks it */
   if (!check_int ("count", count, 1, DDPM_MAX_COUNT, error)
-      || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error) || !check_int ("steps", steps, 0, G_MAXINT, error)
-      || !check_double ("eta", eta, 0.0, 1.0, error)
+      || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error)
+      || !check_int ("steps", steps, 0, MAX_STEPS, error) || !check_double ("eta", eta, 0.0, 1.0, error)
       || !check_double ("strength", strength, 0.0, 100.0, error))
     return FALSE;
 

@@ -29,7 +29,7 @@ query_procedures (GimpPlugIn *plug_in)
 {
   GList *names = NULL;
 
-  gimp_plug_in_add_menu_branch (plug_in, "<Image>/Filters", _ ("Generate with _DDPM"));
+  gimp_plug_in_add_menu_branch (plug_in, "<Image>/Filters", _ ("Generate with DDPM"));
   for (guint i = 0; i < G_N_ELEMENTS (procedures); i++)
     names = g_list_append (names, g_strdup (procedures[i]->name));
   return names;

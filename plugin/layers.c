@@ -48,7 +48,8 @@ make_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *plac
 
   for (guint i = 0; i < n_pictures; i++)
     {
-      g_autofree char *name = g_strdup_printf ("%s %u #%u", run->model->name, arguments->seed, i + 1);
+      /* not "#1": GIMP counts such an ending up when it has a layer of that name */
+      g_autofree char *name = g_strdup_printf ("%s %u (%u)", run->model->name, arguments->seed, i + 1);
       g_autofree char *settings = ddpm_sample_job_describe (run->job, i);
 
       layers[i] = make_layer (place->image, pictures[i], name, settings);
@@ -102,13 +103,6 @@ ddpm_layers_insert (DdpmRun *run, const DdpmArguments *arguments, DdpmPlace *pla
         gimp_image_new (first->width, first->height, first->n_channels <= 2 ? GIMP_GRAY : GIMP_RGB);
       place->bounds = (GeglRectangle){ 0, 0, first->width, first->height };
     }
-  else if (!gimp_image_is_valid (place->image))
-    {
-      g_set_error_literal (
-        error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        _ ("The image was closed while the pictures were made: they have no place to go."));
-      return NULL;
-    }
   else if (!ddpm_image_can_take_layers (place->image, error))
     return NULL;
 
@@ -128,6 +122,12 @@ ddpm_layers_insert (DdpmRun *run, const DdpmArguments *arguments, DdpmPlace *pla
 gboolean
 ddpm_image_can_take_layers (GimpImage *image, GError **error)
 {
+  if (!gimp_image_is_valid (image))
+    {
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                           _ ("The image was closed: there is no place for new layers."));
+      return FALSE;
+    }
   if (gimp_image_get_floating_sel (image) == NULL)
     return TRUE;
   g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
@@ -152,7 +152,13 @@ ddpm_drawables_check (GimpDrawable **drawables, guint n, GError **error)
       return FALSE;
     }
   for (guint i = 0; i < n; i++)
-    if (!gimp_item_is_layer (GIMP_ITEM (drawables[i])))
+    if (!gimp_item_is_valid (GIMP_ITEM (drawables[i])))
+      {
+        g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                             _ ("The layer was deleted meanwhile: select another one and try again."));
+        return FALSE;
+      }
+    else if (!gimp_item_is_layer (GIMP_ITEM (drawables[i])))
       {
         g_autofree char *name = gimp_item_get_name (GIMP_ITEM (drawables[i]));
 

@@ -20,7 +20,8 @@ typedef struct
 GimpLayer **ddpm_layers_insert (DdpmRun *run, const DdpmArguments *arguments, DdpmPlace *place,
                                 GError **error);
 
-/* FALSE while a floating selection keeps layers from being added: to be asked before anything is computed. */
+/* FALSE for an image that was closed, or has a floating selection that keeps layers from being added: to be
+ * asked before anything is computed. */
 gboolean ddpm_image_can_take_layers (GimpImage *image, GError **error);
 
 /* One sentence unless `drawables` holds exactly n layers (no masks, no channels). Errors: DDPM_ERROR_USAGE.

@@ -4,7 +4,7 @@
 #include "plugin/procedure.h"
 
 static gboolean
-collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmPlace *place, GError **error)
+collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error)
 {
   g_autofree GimpLayer **selected = NULL;
   gboolean has_selection;
@@ -14,10 +14,10 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmP
     return TRUE;
   /* without a selection these are the image's bounds */
   gimp_selection_bounds (image, &has_selection, &x1, &y1, &x2, &y2);
-  place->bounds = (GeglRectangle){ x1, y1, x2 - x1, y2 - y1 };
+  sources->place.bounds = (GeglRectangle){ x1, y1, x2 - x1, y2 - y1 };
   selected = gimp_image_get_selected_layers (image);
-  place->above = selected[0];
-  place->in_group = TRUE;
+  sources->place.above = selected[0];
+  sources->place.in_group = TRUE;
   return TRUE;
 }
 

@@ -47,7 +47,7 @@ read_whole (GimpDrawable *drawable)
 }
 
 static gboolean
-collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmPlace *place, GError **error)
+collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error)
 {
   GimpDrawable *lower, *upper;
   int x, y;
@@ -56,12 +56,12 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmP
     return FALSE;
   lower = is_below (image, drawables[0], drawables[1]) ? drawables[0] : drawables[1];
   upper = lower == drawables[0] ? drawables[1] : drawables[0];
-  inputs[0] = read_whole (lower);
-  inputs[1] = read_whole (upper);
+  sources->inputs[0] = read_whole (lower);
+  sources->inputs[1] = read_whole (upper);
 
   gimp_drawable_get_offsets (lower, &x, &y);
-  place->above = GIMP_LAYER (lower);
-  place->bounds = (GeglRectangle){ x, y, inputs[0]->width, inputs[0]->height };
+  sources->place.above = GIMP_LAYER (lower);
+  sources->place.bounds = (GeglRectangle){ x, y, sources->inputs[0]->width, sources->inputs[0]->height };
   return TRUE;
 }
 

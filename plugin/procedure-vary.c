@@ -5,7 +5,7 @@
 #include "plugin/procedure.h"
 
 static gboolean
-collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmPlace *place, GError **error)
+collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error)
 {
   GeglRectangle part;
   int layer_x, layer_y;
@@ -21,11 +21,11 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmP
         _ ("The selection does not touch the layer “%s”: move it over the layer, or select nothing."), name);
       return FALSE;
     }
-  inputs[0] = ddpm_drawable_read (drawables[0], &part);
+  sources->inputs[0] = ddpm_drawable_read (drawables[0], &part);
 
   gimp_drawable_get_offsets (drawables[0], &layer_x, &layer_y);
-  place->above = GIMP_LAYER (drawables[0]);
-  place->bounds = (GeglRectangle){ layer_x + part.x, layer_y + part.y, part.width, part.height };
+  sources->place.above = GIMP_LAYER (drawables[0]);
+  sources->place.bounds = (GeglRectangle){ layer_x + part.x, layer_y + part.y, part.width, part.height };
   return TRUE;
 }
 

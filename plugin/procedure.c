@@ -21,6 +21,25 @@ return_layers (GimpProcedure *procedure, GimpImage *image, GimpLayer **layers)
   return values;
 }
 
+static void
+clear_sources (DdpmSources *sources)
+{
+  g_clear_pointer (&sources->inputs[0], ddpm_image_free);
+  g_clear_pointer (&sources->inputs[1], ddpm_image_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmSources, clear_sources)
+
+static gboolean
+collect (const DdpmProcedure *info, GimpImage *image, GimpDrawable **drawables, DdpmSources *sources,
+         GError **error)
+{
+  clear_sources (sources);
+  *sources = (DdpmSources){ .place.image = image };
+  return (image == NULL || ddpm_image_can_take_layers (image, error))
+         && info->collect (image, drawables, sources, error);
+}
+
 /* The pictures are all made before the image is touched: a plug-in that is cancelled is killed. */
 static GimpValueArray *
 run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
@@ -28,43 +47,39 @@ run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image,
 {
   const DdpmProcedure *info = data;
   g_auto (DdpmArguments) arguments = { 0 };
+  g_auto (DdpmSources) sources = { 0 };
   g_autoptr (DdpmRun) run = NULL;
-  g_autoptr (DdpmImage) first = NULL;
-  g_autoptr (DdpmImage) second = NULL;
-  DdpmImage *inputs[2] = { NULL, NULL };
-  DdpmPlace place = { .image = image };
-  gboolean collected;
   GError *error = NULL;
   GimpLayer **layers;
 
   gegl_init (NULL, NULL);
-  if (image != NULL && !ddpm_image_can_take_layers (image, &error))
+  if (!collect (info, image, drawables, &sources, &error))
     return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
-  collected = info->collect (image, drawables, inputs, &place, &error);
-  first = inputs[0];
-  second = inputs[1];
-  if (!collected)
-    return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
-
-  if (run_mode == GIMP_RUN_INTERACTIVE && !ddpm_dialog_run (procedure, config, info))
-    return fail (procedure, GIMP_PDB_CANCEL, NULL);
+  if (run_mode == GIMP_RUN_INTERACTIVE)
+    {
+      if (!ddpm_dialog_run (procedure, config, info))
+        return fail (procedure, GIMP_PDB_CANCEL, NULL);
+      /* again, as the image can be worked on while the dialog is open */
+      if (!collect (info, image, drawables, &sources, &error))
+        return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
+    }
   if (!ddpm_arguments_read (&arguments, config, run_mode, &error))
     return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
 
-  run = ddpm_run_new (info->task, &arguments, inputs, &error);
+  run = ddpm_run_new (info->task, &arguments, sources.inputs, &error);
   if (run == NULL)
     return fail (procedure, GIMP_PDB_EXECUTION_ERROR, error);
-  layers = ddpm_layers_insert (run, &arguments, &place, &error);
+  layers = ddpm_layers_insert (run, &arguments, &sources.place, &error);
   if (layers == NULL)
     return fail (procedure, GIMP_PDB_EXECUTION_ERROR, error);
 
   if (run_mode != GIMP_RUN_NONINTERACTIVE)
     {
       if (image == NULL)
-        gimp_display_new (place.image);
+        gimp_display_new (sources.place.image);
       gimp_displays_flush ();
     }
-  return return_layers (procedure, place.image, layers);
+  return return_layers (procedure, sources.place.image, layers);
 }
 
 GimpProcedure *

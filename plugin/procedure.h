@@ -5,6 +5,13 @@
 
 G_BEGIN_DECLS
 
+/* What a procedure works on. */
+typedef struct
+{
+  DdpmImage *inputs[2]; /* as in DdpmSampleOptions, owned */
+  DdpmPlace place;      /* where the pictures go */
+} DdpmSources;
+
 typedef struct
 {
   const char *name;       /* in GIMP's procedure database */
@@ -15,10 +22,9 @@ typedef struct
   GimpProcedureSensitivityMask sensitivity;
   DdpmSampleTask task;
 
-  /* Checks the image (NULL: none is open) and its drawables (NULL-terminated, or NULL), and fills in what
-   * the job reads (the caller frees both) and where its pictures go. Changes nothing in the image. */
-  gboolean (*collect) (GimpImage *image, GimpDrawable **drawables, DdpmImage *inputs[2], DdpmPlace *place,
-                       GError **error);
+  /* Checks the image (NULL: none is open) and its drawables (NULL-terminated, or NULL), and fills in the
+   * sources, empty before. Changes nothing in the image. */
+  gboolean (*collect) (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error);
 } DdpmProcedure;
 
 extern const DdpmProcedure ddpm_procedure_generate;
