@@ -53,6 +53,10 @@ void ddpm_model_drop_weights (DdpmModel *model);
 gboolean ddpm_unet_load_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
                                  float *weights, GError **error);
 
+/* The same without the values: whether each parameter has its tensor. */
+gboolean ddpm_unet_check_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
+                                  GError **error);
+
 /* Writes a nested diffusers folder: unet/config.json, unet/diffusion_pytorch_model.safetensors (dtype F32 or
  * F16), scheduler/scheduler_config.json, ddpm.json, model_index.json last. Creates the folder when missing;
  * each file is written aside and renamed. Errors: DDPM_ERROR_FILE. */

@@ -43,8 +43,8 @@ clear_entry (gpointer data)
   clear_tensor (&((Entry *) data)->tensor);
 }
 
-static gboolean
-refuse_pickle (const char *name, GError **error)
+gboolean
+ddpm_safetensors_refuse_pickle (const char *name, GError **error)
 {
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
@@ -76,7 +76,7 @@ check_kind (const char *name, const guint8 *data, gsize size, GError **error)
   gboolean pickle = size >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5;
 
   if ((zip || pickle) && !(size > 8 && data[8] == '{'))
-    return refuse_pickle (name, error);
+    return ddpm_safetensors_refuse_pickle (name, error);
   if (size >= sizeof (lfs) - 1 && memcmp (data, lfs, sizeof (lfs) - 1) == 0)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
@@ -392,7 +392,7 @@ map_file (GFile *file, const char *name, GError **error)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is not a file; a safetensors file should be there",
                  name);
   else if (ddpm_file_is_pickle (name))
-    refuse_pickle (name, error);
+    ddpm_safetensors_refuse_pickle (name, error);
   else if ((map = g_mapped_file_new (path, FALSE, &reason)) == NULL)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be read: %s", name, reason->message);
   return map;
@@ -456,4 +456,10 @@ const char *
 ddpm_safetensors_get_metadata (const DdpmSafetensors *file, const char *key)
 {
   return g_hash_table_lookup (file->metadata, key);
+}
+
+gsize
+ddpm_safetensors_get_size_bytes (const DdpmSafetensors *file)
+{
+  return g_mapped_file_get_length (file->map);
 }

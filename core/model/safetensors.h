@@ -51,6 +51,9 @@ const DdpmTensor *ddpm_safetensors_find (const DdpmSafetensors *file, const char
 /* A string of "__metadata__", or NULL. */
 const char *ddpm_safetensors_get_metadata (const DdpmSafetensors *file, const char *key);
 
+/* Of the whole file. */
+gsize ddpm_safetensors_get_size_bytes (const DdpmSafetensors *file);
+
 /* out[n_values] from F32, F16 (subnormals too), BF16 or F64 (rounded), I64, I32, U8 or BOOL. */
 void ddpm_tensor_to_float (const DdpmTensor *tensor, float *out);
 
@@ -77,6 +80,10 @@ gboolean ddpm_safetensors_write_to (DdpmAtomicFile *file, const DdpmTensorToWrit
 
 /* Whether the name is that of a pickled file (.bin, .pt, .pth, .ckpt, .pkl, .pickle). */
 gboolean ddpm_file_is_pickle (const char *name);
+
+/* Sets DDPM_ERROR_UNSUPPORTED with the sentence that says why such a file is not read and how to convert it.
+ * Always FALSE. */
+gboolean ddpm_safetensors_refuse_pickle (const char *name, GError **error);
 
 float ddpm_half_to_float (guint16 half);
 guint16 ddpm_float_to_half (float value);

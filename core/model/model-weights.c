@@ -1,0 +1,111 @@
+/* The tensors of a file put into a network's slab. */
+#include "core/model/model.h"
+
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/model/tensor.h"
+
+/* Before diffusers 0.17 the linear layers of an attention had other names; shapes and values are the same. */
+static char *
+get_old_name (const char *name)
+{
+  static const struct
+  {
+    const char *now, *then;
+  } renamed[] = {
+    { ".to_q.", ".query." }, { ".to_k.", ".key." }, { ".to_v.", ".value." }, { ".to_out.0.", ".proj_attn." }
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (renamed); i++)
+    {
+      const char *at = strstr (name, renamed[i].now);
+
+      if (at != NULL && strstr (name, "attentions.") != NULL)
+        return g_strdup_printf ("%.*s%s%s", (int) (at - name), name, renamed[i].then,
+                                at + strlen (renamed[i].now));
+    }
+  return NULL;
+}
+
+static char *
+describe_shape (const gsize *shape, guint n_dims)
+{
+  GString *text = g_string_new ("[");
+
+  for (guint i = 0; i < n_dims; i++)
+    g_string_append_printf (text, "%s%" G_GSIZE_FORMAT, i > 0 ? ", " : "", shape[i]);
+  g_string_append_c (text, ']');
+  return g_string_free (text, FALSE);
+}
+
+/* A parameter's tensor, of the right shape and a type that holds weights. */
+static const DdpmTensor *
+find_tensor (const DdpmSafetensors *file, const DdpmParam *param, const char *file_name, GError **error)
+{
+  const DdpmTensor *tensor = ddpm_safetensors_find (file, param->name);
+  g_autofree char *old_name = NULL, *shape = NULL, *expected = NULL;
+
+  if (tensor == NULL && (old_name = get_old_name (param->name)) != NULL)
+    tensor = ddpm_safetensors_find (file, old_name);
+  if (tensor == NULL)
+    {
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_FILE,
+        "%s lacks the tensor \"%s\", which the network in config.json has; the two do not belong together",
+        file_name, param->name);
+      return NULL;
+    }
+
+  if (tensor->n_dims != param->n_dims
+      || memcmp (tensor->shape, param->shape, param->n_dims * sizeof (gsize)) != 0)
+    {
+      shape = describe_shape (tensor->shape, tensor->n_dims);
+      expected = describe_shape (param->shape, param->n_dims);
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_FILE,
+        "%s: the tensor \"%s\" has the shape %s, but the network in config.json needs %s; the two do not "
+        "belong together",
+        file_name, tensor->name, shape, expected);
+      return NULL;
+    }
+  if (tensor->dtype > DDPM_DTYPE_F64)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "%s: the tensor \"%s\" is stored as %s, but weights have to be floating-point numbers",
+                   file_name, tensor->name, ddpm_dtype_get_name (tensor->dtype));
+      return NULL;
+    }
+  return tensor;
+}
+
+gboolean
+ddpm_unet_check_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
+                         GError **error)
+{
+  guint n_params;
+  const DdpmParam *params = ddpm_unet_get_params (unet, &n_params);
+
+  for (guint i = 0; i < n_params; i++)
+    if (find_tensor (file, &params[i], file_name, error) == NULL)
+      return FALSE;
+  return TRUE;
+}
+
+gboolean
+ddpm_unet_load_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
+                        float *weights, GError **error)
+{
+  guint n_params;
+  const DdpmParam *params = ddpm_unet_get_params (unet, &n_params);
+
+  for (guint i = 0; i < n_params; i++)
+    {
+      const DdpmTensor *tensor = find_tensor (file, &params[i], file_name, error);
+
+      if (tensor == NULL)
+        return FALSE;
+      ddpm_tensor_to_float (tensor, weights + params[i].offset);
+    }
+  return TRUE;
+}

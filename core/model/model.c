@@ -1,0 +1,310 @@
+/* Opening a model folder: the index if there is one, the network's config, the weights' header against it,
+ * the scheduler, our notes; the weights themselves last. */
+#include "core/model/model.h"
+
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/model/json-fields.h"
+
+#define WEIGHTS_NAME "diffusion_pytorch_model.safetensors"
+
+static gboolean
+file_exists (GFile *file)
+{
+  return g_file_query_exists (file, NULL);
+}
+
+/* FOLDER/COMPONENT/NAME, or FOLDER/NAME where there is no such subfolder, as diffusers looks for it. */
+static GFile *
+get_component_file (GFile *folder, const char *component, const char *name)
+{
+  g_autoptr (GFile) subfolder = g_file_get_child (folder, component);
+
+  return g_file_get_child (file_exists (subfolder) ? subfolder : folder, name);
+}
+
+/* What is impossible in a file is the file's fault. */
+static gboolean
+blame_file (GFile *file, GError **error)
+{
+  g_autofree char *name = g_file_get_parse_name (file);
+
+  if (error != NULL && g_error_matches (*error, DDPM_ERROR, DDPM_ERROR_USAGE))
+    (*error)->code = DDPM_ERROR_FILE;
+  g_prefix_error (error, "%s: ", name);
+  return FALSE;
+}
+
+static gboolean
+check_folder (GFile *folder, GError **error)
+{
+  g_autofree char *name = g_file_get_parse_name (folder);
+  GFileType type = g_file_query_file_type (folder, G_FILE_QUERY_INFO_NONE, NULL);
+
+  if (type == G_FILE_TYPE_DIRECTORY)
+    return TRUE;
+  if (type == G_FILE_TYPE_UNKNOWN)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "there is no folder %s; give the folder of a model",
+                 name);
+  else if (ddpm_file_is_pickle (name))
+    return ddpm_safetensors_refuse_pickle (name, error);
+  else
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is a file; give the folder of the model", name);
+  return FALSE;
+}
+
+/* A pipeline is a network and its scheduler, and nothing else takes part in making the picture. */
+static gboolean
+check_pipeline (JsonObject *index, const char *name, GError **error)
+{
+  static const char *const known[] = {
+    "DDPMPipeline", "DDIMPipeline", "PNDMPipeline", "DDPM", "DDIM", "PNDM", NULL
+  };
+  JsonNode *class_node = json_object_get_member (index, "_class_name");
+  const char *class_name = class_node != NULL ? ddpm_json_node_to_string (class_node) : NULL;
+  JsonObjectIter iter;
+  const char *key;
+  JsonNode *value;
+
+  if (class_name != NULL && !g_strv_contains (known, class_name))
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "%s describes a %s; only unconditional models of the kinds DDPMPipeline, DDIMPipeline and "
+                   "PNDMPipeline can be used",
+                   name, class_name);
+      return FALSE;
+    }
+
+  json_object_iter_init (&iter, index);
+  while (json_object_iter_next (&iter, &key, &value))
+    if (JSON_NODE_HOLDS_ARRAY (value) && strcmp (key, "unet") != 0 && strcmp (key, "scheduler") != 0)
+      {
+        g_set_error (
+          error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+          "%s describes a model with the component \"%s\"; only models of a unet and a scheduler can be "
+          "used",
+          name, key);
+        return FALSE;
+      }
+  return TRUE;
+}
+
+static gboolean
+read_index (GFile *folder, gboolean *has_index, GError **error)
+{
+  g_autoptr (GFile) file = g_file_get_child (folder, "model_index.json");
+  g_autofree char *name = g_file_get_parse_name (file);
+  g_autoptr (JsonNode) node = NULL;
+
+  *has_index = file_exists (file);
+  if (!*has_index)
+    return TRUE;
+  node = ddpm_json_read (file, error);
+  return node != NULL && check_pipeline (json_node_get_object (node), name, error);
+}
+
+static gboolean
+read_network (DdpmModel *model, GError **error)
+{
+  g_autoptr (GFile) file = get_component_file (model->folder, "unet", "config.json");
+  g_autofree char *name = g_file_get_parse_name (file);
+  g_autoptr (JsonNode) node = NULL;
+  DdpmUnetConfig config;
+
+  if (!file_exists (file))
+    {
+      g_autofree char *folder = g_file_get_parse_name (model->folder);
+
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_FILE,
+        "%s is not the folder of a model: %s is missing; give a folder that diffusers or \"ddpm train\" "
+        "has written",
+        folder, name);
+      return FALSE;
+    }
+  node = ddpm_json_read (file, error);
+  if (node == NULL || !ddpm_unet_config_from_json (&config, node, name, error))
+    return FALSE;
+  model->unet = ddpm_unet_new (&config, error);
+  return model->unet != NULL || blame_file (file, error);
+}
+
+static gboolean
+read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
+{
+  g_autoptr (GFile) file = get_component_file (model->folder, "scheduler", "scheduler_config.json");
+  g_autofree char *name = g_file_get_parse_name (file);
+  g_autoptr (JsonNode) node = NULL;
+  g_autoptr (DdpmSchedule) schedule = NULL;
+
+  /* A bare network, saved without a pipeline, was trained with the usual one. */
+  if (!file_exists (file) && !has_index)
+    {
+      ddpm_scheduler_config_init (&model->scheduler);
+      return TRUE;
+    }
+  node = ddpm_json_read (file, error);
+  if (node == NULL || !ddpm_scheduler_config_from_json (&model->scheduler, node, name, error))
+    return FALSE;
+  schedule = ddpm_schedule_new (&model->scheduler, error);
+  return schedule != NULL || blame_file (file, error);
+}
+
+static gboolean
+read_notes (DdpmModel *model, GError **error)
+{
+  g_autoptr (GFile) file = g_file_get_child (model->folder, "ddpm.json");
+  g_autofree char *name = g_file_get_parse_name (file);
+  g_autoptr (JsonNode) node = NULL;
+  guint n_rows = ddpm_unet_get_config (model->unet)->num_class_embeds;
+
+  if (!file_exists (file))
+    return TRUE;
+  node = ddpm_json_read (file, error);
+  if (node == NULL || !ddpm_model_notes_from_json (&model->notes, node, name, error))
+    return FALSE;
+  if (model->notes.labels == NULL || g_strv_length (model->notes.labels) + 1 == n_rows)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+               "%s names %u labels, but the network has %u classes and needs one more than there are labels",
+               name, g_strv_length (model->notes.labels), n_rows);
+  return FALSE;
+}
+
+/* Why there is no weights file to open: a pickled one, pieces of one, or nothing. */
+static gboolean
+explain_missing_weights (GFile *folder, GFile *expected, GError **error)
+{
+  g_autofree char *name = g_file_get_parse_name (expected);
+  g_autoptr (GFile) shards = g_file_get_child (folder, WEIGHTS_NAME ".index.json");
+  g_autoptr (GDir) dir = g_dir_open (g_file_peek_path (folder), 0, NULL);
+  const char *entry;
+
+  if (file_exists (shards))
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "%s is split into several files, which is not supported yet; save the model as one file",
+                   name);
+      return FALSE;
+    }
+  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL)
+    if (ddpm_file_is_pickle (entry))
+      {
+        g_autoptr (GFile) pickle = g_file_get_child (folder, entry);
+        g_autofree char *pickle_name = g_file_get_parse_name (pickle);
+
+        return ddpm_safetensors_refuse_pickle (pickle_name, error);
+      }
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is missing; copy or download the model again", name);
+  return FALSE;
+}
+
+static GFile *
+find_weights (GFile *model_folder, GError **error)
+{
+  g_autoptr (GFile) plain = get_component_file (model_folder, "unet", WEIGHTS_NAME);
+  g_autoptr (GFile) folder = g_file_get_parent (plain);
+  g_autoptr (GFile) half = g_file_get_child (folder, "diffusion_pytorch_model.fp16.safetensors");
+
+  if (file_exists (plain))
+    return g_steal_pointer (&plain);
+  if (file_exists (half))
+    return g_steal_pointer (&half);
+  explain_missing_weights (folder, plain, error);
+  return NULL;
+}
+
+/* The type in which most is stored. */
+static void
+measure_weights (DdpmModel *model, const DdpmSafetensors *file)
+{
+  guint n_tensors;
+  const DdpmTensor *tensors = ddpm_safetensors_get_tensors (file, &n_tensors);
+  gsize largest = 0;
+
+  for (guint i = 0; i < n_tensors; i++)
+    if (tensors[i].n_values > largest)
+      {
+        largest = tensors[i].n_values;
+        model->dtype = tensors[i].dtype;
+      }
+}
+
+static gboolean
+read_weights (DdpmModel *model, gboolean header_only, GError **error)
+{
+  g_autoptr (GFile) file = find_weights (model->folder, error);
+  g_autoptr (DdpmSafetensors) opened = NULL;
+  g_autofree char *name = NULL;
+  gsize n = ddpm_unet_get_n_weights (model->unet);
+
+  if (file == NULL || (opened = ddpm_safetensors_open (file, error)) == NULL)
+    return FALSE;
+  name = g_file_get_parse_name (file);
+  if (!ddpm_unet_check_weights (model->unet, opened, name, error))
+    return FALSE;
+  model->weights_bytes = ddpm_safetensors_get_size_bytes (opened);
+  measure_weights (model, opened);
+  if (header_only)
+    return TRUE;
+
+  model->weights = g_try_new (float, n);
+  if (model->weights == NULL)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY, "%s needs %.0f MB of memory, which cannot be had",
+                   name, n * sizeof (float) / 1e6);
+      return FALSE;
+    }
+  return ddpm_unet_load_weights (model->unet, opened, name, model->weights, error);
+}
+
+static DdpmModel *
+open_folder (GFile *folder, gboolean header_only, GError **error)
+{
+  g_autoptr (DdpmModel) model = NULL;
+  gboolean has_index;
+
+  if (!check_folder (folder, error))
+    return NULL;
+  model = g_new0 (DdpmModel, 1);
+  model->folder = g_object_ref (folder);
+  model->name = g_file_get_basename (folder);
+  if (read_index (folder, &has_index, error) && read_network (model, error)
+      && read_scheduler (model, has_index, error) && read_notes (model, error)
+      && read_weights (model, header_only, error))
+    return g_steal_pointer (&model);
+  return NULL;
+}
+
+DdpmModel *
+ddpm_model_open (GFile *folder, GError **error)
+{
+  return open_folder (folder, FALSE, error);
+}
+
+DdpmModel *
+ddpm_model_open_header (GFile *folder, GError **error)
+{
+  return open_folder (folder, TRUE, error);
+}
+
+void
+ddpm_model_drop_weights (DdpmModel *model)
+{
+  g_clear_pointer (&model->weights, g_free);
+}
+
+void
+ddpm_model_free (DdpmModel *model)
+{
+  if (model == NULL)
+    return;
+  ddpm_model_drop_weights (model);
+  g_clear_pointer (&model->unet, ddpm_unet_free);
+  ddpm_scheduler_config_clear (&model->scheduler);
+  ddpm_model_notes_clear (&model->notes);
+  g_clear_object (&model->folder);
+  g_free (model->name);
+  g_free (model);
+}
