@@ -1,0 +1,176 @@
+/* "trajectories" of schedulers.json: a scheduler's run on an analytic network for data ~ N (m, s^2). It is
+ * run twice, fed with the recorded outputs of that network and with outputs computed here. */
+#include "tests/golden/check.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/model/config.h"
+
+#define TOLERANCE 2e-5 /* times max (1, max |sample|) of the step */
+
+typedef struct
+{
+  const char *name;
+  DdpmSampler *sampler;
+  DdpmPrediction prediction; /* of the analytic network */
+  double s;
+  gsize n; /* values of one sample */
+  guint n_steps;
+  CheckArray m;            /* [n] */
+  CheckArray timesteps;    /* [n_steps] */
+  CheckArray model_output; /* [n_steps][n] */
+  CheckArray noise;        /* [n_steps][n], or none */
+  CheckArray trajectory;   /* [n_steps + 1][n] */
+  CheckArray estimate;     /* [n_steps][n], or none: the scheduler's x_0 */
+} Trajectory;
+
+static void
+trajectory_clear (Trajectory *self)
+{
+  g_clear_pointer (&self->sampler, ddpm_sampler_free);
+  check_array_clear (&self->m);
+  check_array_clear (&self->timesteps);
+  check_array_clear (&self->model_output);
+  check_array_clear (&self->noise);
+  check_array_clear (&self->trajectory);
+  check_array_clear (&self->estimate);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Trajectory, trajectory_clear)
+
+static gboolean
+make_sampler (Trajectory *self, JsonObject *object, GError **error)
+{
+  JsonObject *call = json_object_get_object_member (object, "call");
+  JsonNode *list = json_object_get_member (call, "custom_timesteps");
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (GArray) timesteps = g_array_new (FALSE, FALSE, sizeof (guint));
+  DdpmSamplerOptions options = {
+    .n_steps = (guint) check_json_double (call, "num_inference_steps", 0),
+    .eta = check_json_double (call, "eta", 0),
+    .use_clipped_model_output = check_json_boolean (call, "use_clipped_model_output", FALSE),
+  };
+
+  if (!check_find_sampler (json_object_get_string_member_with_default (object, "class", "no class"),
+                           &options.kind, error)
+      || !ddpm_scheduler_config_from_json (&config, json_object_get_member (object, "config"), self->name,
+                                           error))
+    return FALSE;
+  self->prediction = config.prediction_type;
+  if (list != NULL && JSON_NODE_HOLDS_ARRAY (list))
+    {
+      JsonArray *array = json_node_get_array (list);
+
+      for (guint i = 0; i < json_array_get_length (array); i++)
+        {
+          const guint t = (guint) json_array_get_int_element (array, i);
+
+          g_array_append_val (timesteps, t);
+        }
+      options.timesteps = (const guint *) timesteps->data;
+      options.n_timesteps = timesteps->len;
+    }
+  self->sampler = ddpm_sampler_new (&options, &config, error);
+  return self->sampler != NULL;
+}
+
+static gboolean
+read_part (const Trajectory *self, const DdpmSafetensors *file, const char *part, gboolean optional,
+           gsize n_values, CheckArray *array, GError **error)
+{
+  g_autofree char *name = g_strdup_printf ("traj.%s.%s", self->name, part);
+
+  if (optional && ddpm_safetensors_find (file, name) == NULL)
+    return TRUE;
+  return check_array_read (file, name, 0, array, error)
+         && (n_values == 0 || check_array_has (array, name, n_values, error));
+}
+
+static gboolean
+read_arrays (Trajectory *self, JsonObject *object, const DdpmSafetensors *file, GError **error)
+{
+  JsonObject *model = json_object_get_object_member (object, "model");
+
+  self->s = check_json_double (model, "s", 1);
+  if (!read_part (self, file, "m", FALSE, 0, &self->m, error)
+      || !read_part (self, file, "timesteps", FALSE, 0, &self->timesteps, error)
+      || !check_timesteps (self->sampler, &self->timesteps, error))
+    return FALSE;
+  self->n = self->m.n_values;
+  self->n_steps = self->timesteps.n_values;
+  return read_part (self, file, "model_output", FALSE, self->n_steps * self->n, &self->model_output, error)
+         && read_part (self, file, "trajectory", FALSE, (self->n_steps + 1) * self->n, &self->trajectory,
+                       error)
+         && read_part (self, file, "noise", TRUE, self->n_steps * self->n, &self->noise, error)
+         && read_part (self, file, "pred_original_sample", TRUE, self->n_steps * self->n, &self->estimate,
+                       error);
+}
+
+/* output[n]: what the best possible network says about x[n] at timestep t. */
+static void
+predict (const Trajectory *self, guint t, const float *x, float *output)
+{
+  const double a = ddpm_sampler_get_schedule (self->sampler)->alpha_bar[t];
+  const double signal = sqrt (a), spread = sqrt (1 - a), d = a * self->s * self->s + 1 - a;
+
+  for (gsize i = 0; i < self->n; i++)
+    {
+      const double m = self->m.values[i], off = x[i] - signal * m;
+      const double epsilon = spread / d * off, x0 = m + signal * self->s * self->s / d * off;
+
+      if (self->prediction == DDPM_PREDICT_EPSILON)
+        output[i] = (float) epsilon;
+      else if (self->prediction == DDPM_PREDICT_SAMPLE)
+        output[i] = (float) x0;
+      else
+        output[i] = (float) (signal * epsilon - spread * x0);
+    }
+}
+
+static gboolean
+run_steps (Trajectory *self, gboolean recorded, CheckResult *result, GError **error)
+{
+  const gsize n = self->n;
+  g_autofree float *x = g_memdup2 (self->trajectory.values, n * sizeof (float));
+  g_autofree float *output = g_new (float, n);
+  g_autofree float *estimate = g_new (float, n);
+
+  for (guint i = 0; i < self->n_steps; i++)
+    {
+      const float *expected = self->trajectory.values + (i + 1) * n;
+      const gboolean needs_noise = ddpm_sampler_step_needs_noise (self->sampler, i);
+
+      if (needs_noise && self->noise.values == NULL)
+        {
+          g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC, "step %u takes noise, and there is none", i);
+          return FALSE;
+        }
+      if (recorded)
+        memcpy (x, expected - n, n * sizeof (float));
+      else
+        predict (self, (guint) self->timesteps.values[i], x, output);
+      ddpm_sampler_step (self->sampler, i, recorded ? self->model_output.values + i * n : output,
+                         needs_noise ? self->noise.values + i * n : NULL, x, estimate, n);
+      check_compare (result, recorded ? "single steps" : "trajectory", x, expected, n,
+                     TOLERANCE * MAX (1, check_max_abs (expected, n)));
+      if (recorded && self->estimate.values != NULL)
+        {
+          const float *x0 = self->estimate.values + i * n;
+
+          check_compare (result, "pred_original_sample", estimate, x0, n,
+                         TOLERANCE * MAX (1, check_max_abs (x0, n)));
+        }
+    }
+  return TRUE;
+}
+
+gboolean
+check_trajectory (JsonObject *object, const DdpmSafetensors *file, CheckResult *result, GError **error)
+{
+  g_auto (Trajectory) self = { .name = json_object_get_string_member (object, "name") };
+
+  return make_sampler (&self, object, error) && read_arrays (&self, object, file, error)
+         && run_steps (&self, TRUE, result, error) && run_steps (&self, FALSE, result, error);
+}
