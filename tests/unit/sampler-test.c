@@ -1,0 +1,300 @@
+/* Samplers: lists of timesteps, the laws of DDPM and DDIM on a network that knows the data, and bad options.
+ * (Trajectories recorded with diffusers are the golden suite's business.) */
+#include "core/diffusion/sampler.h"
+
+#include <math.h>
+
+#include "core/base/error.h"
+#include "core/base/rng.h"
+
+enum
+{
+  N = 24
+};
+
+static DdpmSampler *
+new_sampler (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  DdpmSampler *sampler = ddpm_sampler_new (options, config, &error);
+
+  g_assert_no_error (error);
+  return sampler;
+}
+
+static void
+test_names (void)
+{
+  const char *const *names = ddpm_sampler_get_names ();
+  DdpmSamplerKind kind;
+
+  g_assert_cmpuint (g_strv_length ((char **) names), ==, 2);
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      g_assert_true (ddpm_sampler_kind_from_name (names[i], &kind));
+      g_assert_cmpstr (ddpm_sampler_kind_get_name (kind), ==, names[i]);
+    }
+  g_assert_false (ddpm_sampler_kind_from_name ("DDIM", &kind));
+  g_assert_false (ddpm_sampler_kind_from_name (NULL, &kind));
+}
+
+static void
+assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint *expected)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) sampler = NULL;
+  const guint *timesteps;
+  guint n;
+
+  ddpm_scheduler_config_init (&config);
+  config.timestep_spacing = spacing;
+  config.steps_offset = offset;
+  sampler = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = n_steps }, &config);
+  timesteps = ddpm_sampler_get_timesteps (sampler, &n);
+  g_assert_cmpmem (timesteps, n * sizeof (guint), expected, n_steps * sizeof (guint));
+}
+
+static void
+test_spacing (void)
+{
+  assert_timesteps (DDPM_SPACING_LEADING, 0, 4, (guint[]){ 750, 500, 250, 0 });
+  assert_timesteps (DDPM_SPACING_LEADING, 1, 4, (guint[]){ 751, 501, 251, 1 });
+  assert_timesteps (DDPM_SPACING_LEADING, 0, 3, (guint[]){ 666, 333, 0 });
+  assert_timesteps (DDPM_SPACING_TRAILING, 0, 4, (guint[]){ 999, 749, 499, 249 });
+  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 4, (guint[]){ 999, 666, 333, 0 });
+  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 1, (guint[]){ 0 });
+}
+
+/* For every number of steps and spacing: as many as asked for, strictly descending, within the table. */
+static void
+test_spacing_all (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+
+  ddpm_scheduler_config_init (&config);
+  for (guint spacing = DDPM_SPACING_LEADING; spacing <= DDPM_SPACING_LINSPACE; spacing++)
+    for (guint n_steps = 1; n_steps <= 1000; n_steps++)
+      {
+        g_autoptr (DdpmSampler) sampler = NULL;
+        const guint *timesteps;
+        guint n;
+
+        config.timestep_spacing = spacing;
+        sampler =
+          new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = n_steps }, &config);
+        timesteps = ddpm_sampler_get_timesteps (sampler, &n);
+        g_assert_cmpuint (n, ==, n_steps);
+        g_assert_cmpuint (timesteps[0], <, 1000);
+        for (guint i = 1; i < n; i++)
+          g_assert_cmpuint (timesteps[i], <, timesteps[i - 1]);
+      }
+}
+
+static void
+test_find_step (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) sampler = NULL;
+  const guint timesteps[] = { 900, 500, 20 };
+
+  ddpm_scheduler_config_init (&config);
+  sampler = new_sampler (&(DdpmSamplerOptions){ .timesteps = timesteps, .n_timesteps = 3 }, &config);
+  g_assert_cmpuint (ddpm_sampler_find_step (sampler, 999), ==, 0);
+  g_assert_cmpuint (ddpm_sampler_find_step (sampler, 900), ==, 0);
+  g_assert_cmpuint (ddpm_sampler_find_step (sampler, 899), ==, 1);
+  g_assert_cmpuint (ddpm_sampler_find_step (sampler, 20), ==, 2);
+  g_assert_cmpuint (ddpm_sampler_find_step (sampler, 19), ==, 3);
+}
+
+/* What a network would say that knows x0[n] exactly. */
+static void
+predict (const DdpmSampler *sampler, DdpmPrediction type, guint t, const float *x0, const float *x,
+         float *output)
+{
+  const double alpha_bar = ddpm_sampler_get_schedule (sampler)->alpha_bar[t];
+  const double signal = sqrt (alpha_bar), spread = sqrt (1 - alpha_bar);
+
+  for (guint i = 0; i < N; i++)
+    {
+      const double epsilon = (x[i] - signal * x0[i]) / spread;
+
+      output[i] = (float) (type == DDPM_PREDICT_EPSILON  ? epsilon
+                           : type == DDPM_PREDICT_SAMPLE ? x0[i]
+                                                         : signal * epsilon - spread * x0[i]);
+    }
+}
+
+/* x[N] from pure noise, with such a network. */
+static void
+run_sampler (DdpmSampler *sampler, DdpmPrediction type, const float *x0, float *x)
+{
+  float output[N], noise[N], estimate[N];
+  guint n_steps;
+  const guint *timesteps = ddpm_sampler_get_timesteps (sampler, &n_steps);
+
+  ddpm_rng_normal ((DdpmRngKey){ .seed = 3, .purpose = DDPM_RNG_LATENT }, x, N);
+  for (guint step = 0; step < n_steps; step++)
+    {
+      predict (sampler, type, timesteps[step], x0, x, output);
+      ddpm_rng_normal ((DdpmRngKey){ .seed = 3, .purpose = DDPM_RNG_STEP, .step = step }, noise, N);
+      ddpm_sampler_step (sampler, step, output, noise, x, estimate, N);
+      for (guint i = 0; i < N; i++)
+        g_assert_cmpfloat_with_epsilon (estimate[i], x0[i], 2e-2);
+    }
+}
+
+/* Whatever the sampler, prediction and variance, knowing x0 leads to x0. */
+static void
+test_exact_network (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  float x0[N], x[N];
+
+  ddpm_scheduler_config_init (&config);
+  for (guint i = 0; i < N; i++)
+    x0[i] = sinf ((float) i);
+  for (guint kind = DDPM_SAMPLER_DDPM; kind <= DDPM_SAMPLER_DDIM; kind++)
+    for (guint type = DDPM_PREDICT_EPSILON; type <= DDPM_PREDICT_V; type++)
+      for (guint variance = DDPM_VARIANCE_FIXED_SMALL; variance <= DDPM_VARIANCE_FIXED_LARGE_LOG; variance++)
+        for (guint eta = 0; eta < 2; eta++)
+          {
+            g_autoptr (DdpmSampler) sampler = NULL;
+
+            config.prediction_type = type;
+            config.variance_type = variance;
+            sampler = new_sampler (&(DdpmSamplerOptions){ .kind = kind, .n_steps = 25, .eta = eta }, &config);
+            run_sampler (sampler, type, x0, x);
+            for (guint i = 0; i < N; i++)
+              g_assert_cmpfloat_with_epsilon (x[i], x0[i], 1e-3);
+          }
+}
+
+/* eta 1 is ancestral sampling: DDIM then takes the same step as DDPM with the small variance where strides
+ * agree. */
+static void
+test_ddim_is_ddpm (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) ddpm = NULL, ddim = NULL;
+  float output[N], noise[N], a[N], b[N];
+
+  ddpm_scheduler_config_init (&config);
+  config.clip_sample = FALSE;
+  ddpm = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = 10 }, &config);
+  ddim = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 10, .eta = 1 }, &config);
+  for (guint step = 0; step < 10; step++)
+    {
+      ddpm_rng_normal ((DdpmRngKey){ .seed = 4, .purpose = DDPM_RNG_LATENT, .step = step }, a, N);
+      ddpm_rng_normal ((DdpmRngKey){ .seed = 5, .purpose = DDPM_RNG_LATENT, .step = step }, output, N);
+      ddpm_rng_normal ((DdpmRngKey){ .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
+      for (guint i = 0; i < N; i++)
+        b[i] = a[i];
+      ddpm_sampler_step (ddpm, step, output, noise, a, NULL, N);
+      ddpm_sampler_step (ddim, step, output, noise, b, NULL, N);
+      for (guint i = 0; i < N; i++)
+        g_assert_cmpfloat_with_epsilon (a[i], b[i], 2e-3);
+    }
+}
+
+static void
+test_clip (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) sampler = NULL;
+  const float output[] = { 5, -5, 0.25f, NAN };
+  float x[] = { 0, 0, 0, 0 }, x0[4];
+
+  ddpm_scheduler_config_init (&config);
+  config.prediction_type = DDPM_PREDICT_SAMPLE;
+  config.clip_sample_range = 0.5;
+  sampler = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 5 }, &config);
+  ddpm_sampler_step (sampler, 0, output, NULL, x, x0, 4);
+  g_assert_cmpfloat (x0[0], ==, 0.5f);
+  g_assert_cmpfloat (x0[1], ==, -0.5f);
+  g_assert_cmpfloat (x0[2], ==, 0.25f);
+  g_assert_true (isnan (x0[3]));
+}
+
+static void
+test_needs_noise (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) ddpm = NULL, custom = NULL, ddim = NULL, ddim_eta = NULL;
+  const guint timesteps[] = { 300, 7 };
+
+  ddpm_scheduler_config_init (&config);
+  ddpm = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = 4 }, &config);
+  custom = new_sampler (
+    &(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .timesteps = timesteps, .n_timesteps = 2 }, &config);
+  ddim = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 4 }, &config);
+  ddim_eta =
+    new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 4, .eta = 0.1 }, &config);
+  g_assert_true (ddpm_sampler_step_needs_noise (ddpm, 2));
+  g_assert_false (ddpm_sampler_step_needs_noise (ddpm, 3));
+  g_assert_true (ddpm_sampler_step_needs_noise (custom, 1));
+  g_assert_false (ddpm_sampler_step_needs_noise (ddim, 0));
+  g_assert_true (ddpm_sampler_step_needs_noise (ddim_eta, 3));
+}
+
+static void
+assert_refused (DdpmSamplerOptions options, const DdpmSchedulerConfig *config, int code, const char *word)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (ddpm_sampler_new (&options, config, &error));
+  g_assert_error (error, DDPM_ERROR, code);
+  g_assert_nonnull (strstr (error->message, word));
+}
+
+static void
+test_bad_options (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  const guint equal[] = { 7, 7 }, beyond[] = { 1000 };
+
+  ddpm_scheduler_config_init (&config);
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 0 }, &config, DDPM_ERROR_USAGE, "number of steps");
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 1001 }, &config, DDPM_ERROR_USAGE, "1 to 1000");
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5, .eta = -0.1 }, &config, DDPM_ERROR_USAGE, "eta");
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5, .eta = NAN }, &config, DDPM_ERROR_USAGE, "eta");
+  assert_refused ((DdpmSamplerOptions){ .timesteps = equal, .n_timesteps = 2 }, &config, DDPM_ERROR_USAGE,
+                  "descend");
+  assert_refused ((DdpmSamplerOptions){ .timesteps = beyond, .n_timesteps = 1 }, &config, DDPM_ERROR_USAGE,
+                  "999");
+  assert_refused ((DdpmSamplerOptions){ .timesteps = beyond, .n_timesteps = 0 }, &config, DDPM_ERROR_USAGE,
+                  "empty");
+
+  config.steps_offset = 1;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 1000 }, &config, DDPM_ERROR_USAGE, "steps_offset");
+  config.steps_offset = G_MAXUINT;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 1 }, &config, DDPM_ERROR_USAGE, "steps_offset");
+  config.steps_offset = 0;
+  config.clip_sample_range = 0;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "clip_sample_range");
+  config.clip_sample_range = 1;
+  config.variance_type = DDPM_VARIANCE_LEARNED_RANGE;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "learned");
+  config.variance_type = DDPM_VARIANCE_FIXED_SMALL;
+  config.thresholding = TRUE;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "thresholding");
+  config.thresholding = FALSE;
+  config.rescale_betas_zero_snr = TRUE;
+  config.timestep_spacing = DDPM_SPACING_TRAILING;
+  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "epsilon");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/sampler/names", test_names);
+  g_test_add_func ("/sampler/spacing", test_spacing);
+  g_test_add_func ("/sampler/spacing-all", test_spacing_all);
+  g_test_add_func ("/sampler/find-step", test_find_step);
+  g_test_add_func ("/sampler/exact-network", test_exact_network);
+  g_test_add_func ("/sampler/ddim-is-ddpm", test_ddim_is_ddpm);
+  g_test_add_func ("/sampler/clip", test_clip);
+  g_test_add_func ("/sampler/needs-noise", test_needs_noise);
+  g_test_add_func ("/sampler/bad-options", test_bad_options);
+  return g_test_run ();
+}
