@@ -48,11 +48,17 @@ ddpm_rng_u32 (DdpmRngKey key, guint32 *out, gsize n)
 void
 ddpm_rng_uniform (DdpmRngKey key, float *out, gsize n)
 {
+  ddpm_rng_uniform_from (key, 0, out, n);
+}
+
+void
+ddpm_rng_uniform_from (DdpmRngKey key, gsize first, float *out, gsize n)
+{
   guint32 words[4];
 
   for (gsize i = 0; i < n; i += 4)
     {
-      philox (&key, (guint32) (i / 4), words);
+      philox (&key, (guint32) ((first + i) / 4), words);
       for (gsize j = 0; j < 4 && i + j < n; j++)
         out[i + j] = (float) (words[j] >> 8) * 0x1p-24f;
     }

@@ -39,6 +39,9 @@ void ddpm_rng_u32 (DdpmRngKey key, guint32 *out, gsize n);
 /* out[n]: uniform in [0, 1), 24 bits. */
 void ddpm_rng_uniform (DdpmRngKey key, float *out, gsize n);
 
+/* The same stream from its number `first` on, a multiple of 4. */
+void ddpm_rng_uniform_from (DdpmRngKey key, gsize first, float *out, gsize n);
+
 /* out[n]: standard normal, by Box and Muller's transform. */
 void ddpm_rng_normal (DdpmRngKey key, float *out, gsize n);
 

@@ -254,10 +254,11 @@ KERNEL (conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const f
 /* --- weight gradient ----------------------------------------------------------------------- */
 
 /* Rows (output channels) by columns (input channel and tap) of the gradient computed together. */
-#define GRAD_ROWS 3
 #if VECTOR == 16
-#define GRAD_COLUMNS 9
+#define GRAD_ROWS 6
+#define GRAD_COLUMNS 4
 #else
+#define GRAD_ROWS 3
 #define GRAD_COLUMNS 3
 #endif
 
@@ -274,22 +275,22 @@ multiply_gradients (const float *const *grads, const float *const *inputs, size_
     {
       vec grad[GRAD_ROWS];
 
-#pragma GCC unroll 4
+#pragma GCC unroll 6
       for (int i = 0; i < GRAD_ROWS; i++)
         grad[i] = vec_load (grads[i] + p);
-#pragma GCC unroll 9
+#pragma GCC unroll 6
       for (int j = 0; j < GRAD_COLUMNS; j++)
         {
           const vec x = vec_load (inputs[j] + p);
 
-#pragma GCC unroll 4
+#pragma GCC unroll 6
           for (int i = 0; i < GRAD_ROWS; i++)
             sum[i][j] += grad[i] * x;
         }
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 6
   for (int i = 0; i < GRAD_ROWS; i++)
-#pragma GCC unroll 9
+#pragma GCC unroll 6
     for (int j = 0; j < GRAD_COLUMNS; j++)
       sums[i][j] = vec_sum (sum[i][j]);
 }

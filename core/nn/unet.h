@@ -38,7 +38,7 @@ void ddpm_unet_free (DdpmUnet *unet);
 
 const DdpmUnetConfig *ddpm_unet_get_config (const DdpmUnet *unet);
 
-/* In the order of a PyTorch state dict; owned by the network. */
+/* In the order in which the network uses them; owned by the network. */
 const DdpmParam *ddpm_unet_get_params (const DdpmUnet *unet, guint *n_params);
 
 /* NULL if there is no parameter of that name. */

@@ -1,0 +1,267 @@
+/* A network at work: takes the memory, runs the layers forward and backward. */
+#include "core/nn/unet-pass.h"
+
+#include <string.h>
+
+#include "core/base/error.h"
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+gsize
+ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint height, guint width, DdpmPassMode mode)
+{
+  UnetPlan plan;
+  gsize n_floats;
+
+  unet_plan_init (&plan, unet, ddpm_kernels_get (), g_get_num_processors (), batch, height, width, mode);
+  n_floats = plan.n_floats;
+  unet_plan_clear (&plan);
+  return n_floats * sizeof (float);
+}
+
+DdpmUnetPass *
+ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width, DdpmPassMode mode,
+                    GError **error)
+{
+  g_autoptr (DdpmUnetPass) pass = g_new0 (DdpmUnetPass, 1);
+
+  g_return_val_if_fail (batch > 0, NULL);
+  if (!ddpm_unet_config_check_size (&unet->config, height, width, error))
+    return NULL;
+  pass->unet = unet;
+  pass->team = team;
+  pass->kernels = ddpm_kernels_get ();
+  pass->batch = batch;
+  pass->height = height;
+  pass->width = width;
+  pass->mode = mode;
+  pass->grad_written = g_new0 (gboolean, unet->tensors->len);
+  pass->weight_offsets = g_new0 (gsize, unet->params->len);
+  unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), batch, height, width, mode);
+  if (!ddpm_arena_init (&pass->arena, pass->plan.n_floats * sizeof (float), error))
+    return NULL;
+  return g_steal_pointer (&pass);
+}
+
+void
+ddpm_unet_pass_free (DdpmUnetPass *pass)
+{
+  if (pass == NULL)
+    return;
+  unet_plan_clear (&pass->plan);
+  ddpm_arena_clear (&pass->arena);
+  g_free (pass->grad_written);
+  g_free (pass->weight_offsets);
+  g_free (pass->small_weights);
+  g_free (pass);
+}
+
+gsize
+ddpm_unet_pass_get_bytes (const DdpmUnetPass *pass)
+{
+  return pass->arena.size_bytes;
+}
+
+void
+ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step)
+{
+  pass->dropout_seed = seed;
+  pass->dropout_step = step;
+}
+
+/* --- what the layers need to know ---------------------------------------------------------- */
+
+gsize
+unet_pass_n_pixels (const DdpmUnetPass *pass, gint tensor)
+{
+  const gint level = unet_tensor (pass->unet, tensor)->level;
+
+  return level < 0 ? 1 : (gsize) (pass->height >> level) * (pass->width >> level);
+}
+
+gsize
+unet_pass_row (const DdpmUnetPass *pass, gint tensor)
+{
+  return pass->batch * unet_pass_n_pixels (pass, tensor);
+}
+
+float *
+unet_pass_value (const DdpmUnetPass *pass, gint tensor)
+{
+  return (float *) pass->arena.base + pass->plan.values[tensor];
+}
+
+float *
+unet_pass_grad (const DdpmUnetPass *pass, gint tensor)
+{
+  return (float *) pass->arena.base + pass->plan.grads[tensor];
+}
+
+/* What is written to a whole is written to its parts: the up path claims [h, skip], the down path then adds to skip. */
+static gboolean
+is_grad_written (const DdpmUnetPass *pass, gint tensor)
+{
+  for (; tensor >= 0; tensor = unet_tensor (pass->unet, tensor)->parent)
+    if (pass->grad_written[tensor])
+      return TRUE;
+  return FALSE;
+}
+
+float *
+unet_pass_claim_grad (DdpmUnetPass *pass, gint tensor, gboolean *accumulate)
+{
+  *accumulate = is_grad_written (pass, tensor);
+  if (unet_tensor (pass->unet, tensor)->no_grad || (tensor == pass->unet->input && !pass->wants_grad_x))
+    return NULL;
+  pass->grad_written[tensor] = TRUE;
+  return unet_pass_grad (pass, tensor);
+}
+
+const float *
+unet_pass_weight (const DdpmUnetPass *pass, gint param)
+{
+  return pass->weights + pass->weight_offsets[param];
+}
+
+float *
+unet_pass_grad_weight (const DdpmUnetPass *pass, gint param)
+{
+  return pass->grad_weights + unet_param (pass->unet, param)->offset;
+}
+
+UnetNormStats
+unet_pass_norm_stats (const DdpmUnetPass *pass, const UnetLayer *norm)
+{
+  const gsize n = (gsize) unet_tensor (pass->unet, norm->input)->channels * pass->batch;
+  float *stats = unet_pass_value (pass, norm->stats);
+
+  return (UnetNormStats){ .scale = stats,
+                          .shift = stats + n,
+                          .mean = stats + 2 * n,
+                          .rstd = stats + 2 * n + (gsize) norm->groups * pass->batch };
+}
+
+guint8 *
+unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm)
+{
+  if (norm->mask < 0 || pass->mode != DDPM_PASS_TRAINING)
+    return NULL;
+  return (guint8 *) unet_pass_value (pass, norm->mask);
+}
+
+/* --- running ------------------------------------------------------------------------------- */
+
+typedef void (*LayerFunc) (DdpmUnetPass *pass, const UnetLayer *layer);
+
+static const LayerFunc forward_functions[UNET_N_KINDS] = {
+  [UNET_TIME] = unet_time_forward,     [UNET_CLASS] = unet_class_forward, [UNET_LINEAR] = unet_linear_forward,
+  [UNET_ACT] = unet_act_forward,       [UNET_CONV] = unet_conv_forward,   [UNET_NORM] = unet_norm_forward,
+  [UNET_ATTENTION] = unet_attention_forward, [UNET_RESAMPLE] = unet_resample_forward,
+};
+
+/* Nothing is trained behind the timestep's sinusoid. */
+static const LayerFunc backward_functions[UNET_N_KINDS] = {
+  [UNET_CLASS] = unet_class_backward, [UNET_LINEAR] = unet_linear_backward, [UNET_ACT] = unet_act_backward,
+  [UNET_CONV] = unet_conv_backward,   [UNET_NORM] = unet_norm_backward,     [UNET_ATTENTION] = unet_attention_backward,
+  [UNET_RESAMPLE] = unet_resample_backward,
+};
+
+/* [batch][channels][pixels] to [channels][batch][pixels] and back; scale * x + shift on the way. */
+static void
+transpose (const float *from, guint n_outer, guint n_inner, gsize n_pixels, float scale, float shift, float *to)
+{
+  for (guint outer = 0; outer < n_outer; outer++)
+    for (guint inner = 0; inner < n_inner; inner++)
+      {
+        const float *row = from + ((gsize) outer * n_inner + inner) * n_pixels;
+        float *out = to + ((gsize) inner * n_outer + outer) * n_pixels;
+
+        for (gsize i = 0; i < n_pixels; i++)
+          out[i] = scale * row[i] + shift;
+      }
+}
+
+/* After packing, the parameters that were not packed are all that is left to keep. */
+static void
+keep_small_weights (DdpmUnetPass *pass, const float *weights)
+{
+  const DdpmUnet *unet = pass->unet;
+  g_autofree gboolean *packed = g_new0 (gboolean, unet->params->len);
+  gsize n_floats = 0;
+
+  for (guint i = 0; i < unet->layers->len; i++)
+    if (unet_layer (unet, i)->kind == UNET_CONV)
+      packed[unet_layer (unet, i)->weight] = TRUE;
+  for (guint i = 0; i < unet->params->len; i++)
+    {
+      pass->weight_offsets[i] = n_floats;
+      n_floats += packed[i] ? 0 : unet_param (unet, i)->n_values;
+    }
+  g_free (pass->small_weights);
+  pass->small_weights = g_new (float, n_floats);
+  for (guint i = 0; i < unet->params->len; i++)
+    if (!packed[i])
+      memcpy (pass->small_weights + pass->weight_offsets[i], weights + unet_param (unet, i)->offset,
+              unet_param (unet, i)->n_values * sizeof (float));
+  pass->weights = pass->small_weights;
+}
+
+void
+ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights)
+{
+  const DdpmUnet *unet = pass->unet;
+
+  pass->weights = weights;
+  for (guint i = 0; i < unet->params->len; i++)
+    pass->weight_offsets[i] = unet_param (unet, i)->offset;
+  if (pass->mode == DDPM_PASS_TRAINING)
+    return;
+  for (guint i = 0; i < unet->layers->len; i++)
+    if (unet_layer (unet, i)->kind == UNET_CONV)
+      unet_conv_pack (pass, unet_layer (unet, i));
+  keep_small_weights (pass, weights);
+}
+
+void
+ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps, const guint32 *labels,
+                        float *output)
+{
+  const DdpmUnet *unet = pass->unet;
+  const gsize n_pixels = (gsize) pass->height * pass->width;
+  const gboolean centre = unet->config.center_input_sample;
+
+  g_return_if_fail (pass->weights != NULL);
+  g_return_if_fail (labels != NULL || unet->config.class_embed == DDPM_CLASS_EMBED_NONE);
+  pass->timesteps = timesteps;
+  pass->labels = labels;
+  transpose (x, pass->batch, unet->config.in_channels, n_pixels, centre ? 2.0f : 1.0f, centre ? -1.0f : 0.0f,
+             unet_pass_value (pass, unet->input));
+  for (guint i = 0; i < unet->layers->len; i++)
+    forward_functions[unet_layer (unet, i)->kind](pass, unet_layer (unet, i));
+  transpose (unet_pass_value (pass, unet->output), unet->config.out_channels, pass->batch, n_pixels, 1.0f, 0.0f,
+             output);
+}
+
+void
+ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x)
+{
+  const DdpmUnet *unet = pass->unet;
+  const gsize n_pixels = (gsize) pass->height * pass->width;
+
+  g_return_if_fail (pass->mode == DDPM_PASS_TRAINING);
+  pass->grad_weights = grad_weights;
+  pass->wants_grad_x = grad_x != NULL;
+  memset (pass->grad_written, 0, unet->tensors->len * sizeof *pass->grad_written);
+  transpose (grad_output, pass->batch, unet->config.out_channels, n_pixels, 1.0f, 0.0f,
+             unet_pass_grad (pass, unet->output));
+  for (guint i = unet->layers->len; i-- > 0;)
+    {
+      const UnetLayer *layer = unet_layer (unet, i);
+
+      if (backward_functions[layer->kind] != NULL)
+        backward_functions[layer->kind](pass, layer);
+    }
+  if (grad_x != NULL)
+    transpose (unet_pass_grad (pass, unet->input), unet->config.in_channels, pass->batch, n_pixels,
+               unet->config.center_input_sample ? 2.0f : 1.0f, 0.0f, grad_x);
+}

@@ -1,0 +1,119 @@
+/* One network at work on pictures of one size: where its tensors lie, and the forward and backward
+ * function of each kind of layer. Private to core/nn.
+ *
+ * Memory is planned once (unet-plan.c): every tensor, and in training every tensor's gradient, has an
+ * interval of steps in which it is needed, and two that never overlap in time may share a place. */
+#pragma once
+
+#include "core/base/arena.h"
+#include "core/kernels/kernels.h"
+#include "core/nn/unet-graph.h"
+
+typedef struct
+{
+  gsize *values; /* [n_tensors]: floats from the arena's start */
+  gsize *grads;  /* [n_tensors], training only */
+  gsize gathered;      /* scratch: a convolution's gathered input */
+  gsize gathered_grad; /* scratch: a convolution's gathered output gradient */
+  gsize packed;        /* inference: all convolutions' packed weights; training: one convolution's */
+  gsize *packed_of;    /* [n_layers]: of each layer, from `packed` */
+  gsize sums;          /* scratch: numbers per channel and picture */
+  gsize attention;     /* scratch: scores, attention_stride floats for each thread */
+  gsize attention_stride;
+  gsize n_floats;
+} UnetPlan;
+
+struct _DdpmUnetPass
+{
+  const DdpmUnet *unet;
+  DdpmTeam *team;
+  const DdpmKernels *kernels;
+  guint batch, height, width;
+  DdpmPassMode mode;
+  UnetPlan plan;
+  DdpmArena arena;
+  gboolean *grad_written; /* [n_tensors]: a later contribution is added */
+
+  /* Training: the caller's slab. Inference: small_weights, a copy of all parameters that are not packed. */
+  const float *weights;
+  gsize *weight_offsets; /* [n_params] in weights */
+  float *small_weights;
+  float *grad_weights;
+  const float *timesteps;
+  const guint32 *labels;
+  gboolean wants_grad_x;
+  guint32 dropout_seed;
+  guint64 dropout_step;
+};
+
+/* --- unet-plan.c --- */
+
+/* The memory of a pass; *plan is filled. */
+void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
+                     guint height, guint width, DdpmPassMode mode);
+void unet_plan_clear (UnetPlan *plan);
+
+/* --- unet-pass.c: what the layers need to know --- */
+
+/* Pixels of a tensor's level in one picture, and in all. A vector has one. */
+gsize unet_pass_n_pixels (const DdpmUnetPass *pass, gint tensor);
+gsize unet_pass_row (const DdpmUnetPass *pass, gint tensor);
+
+/* [channels][batch * pixels]; rows are unet_pass_row apart, also in a part of another tensor. */
+float *unet_pass_value (const DdpmUnetPass *pass, gint tensor);
+float *unet_pass_grad (const DdpmUnetPass *pass, gint tensor);
+
+/* The gradient of a layer's input, to be written; *accumulate says whether something is there already that has
+ * to be added to. NULL if nobody wants it. */
+float *unet_pass_claim_grad (DdpmUnetPass *pass, gint tensor, gboolean *accumulate);
+
+const float *unet_pass_weight (const DdpmUnetPass *pass, gint param);
+float *unet_pass_grad_weight (const DdpmUnetPass *pass, gint param);
+
+/* The parts of a norm's stats tensor. */
+typedef struct
+{
+  float *scale, *shift; /* [channels][batch]: out = act (scale x + shift) */
+  float *mean, *rstd;   /* [groups][batch] */
+} UnetNormStats;
+
+UnetNormStats unet_pass_norm_stats (const DdpmUnetPass *pass, const UnetLayer *norm);
+guint8 *unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm); /* NULL: no dropout */
+
+/* --- layer-conv.c --- */
+
+/* Floats of scratch or packed weights that a convolution takes. */
+gsize unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width);
+gsize unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
+                                      guint width);
+gsize unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
+                               DdpmPassMode mode);
+
+void unet_conv_pack (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_conv_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+
+/* --- layer-norm.c --- */
+void unet_norm_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_norm_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+
+/* --- layer-attention.c --- */
+
+/* Scratch of one thread. */
+gsize unet_attention_scratch_floats (gsize n_pixels, DdpmPassMode mode);
+
+void unet_attention_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_attention_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+
+/* --- layer-resample.c --- */
+void unet_resample_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_resample_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+
+/* --- layer-embedding.c: time, class, linear, act --- */
+void unet_time_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_class_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_class_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_linear_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_linear_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_act_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_act_backward (DdpmUnetPass *pass, const UnetLayer *layer);
