@@ -120,11 +120,14 @@ probe_sizes (Loading *loading, guint multiple, DdpmDatasetProgressFunc func, gpo
 }
 
 static gboolean
-check_asked_size (Loading *loading, guint multiple, GError **error)
+check_asked_size (const Loading *loading, guint multiple, GError **error)
 {
-  if (!ddpm_image_check_size (loading->width, loading->height, error))
+  g_autoptr (GError) reason = NULL;
+
+  if (!ddpm_image_check_size (loading->width, loading->height, &reason))
     {
-      g_prefix_error (error, "training pictures cannot have that size: ");
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "training pictures cannot have that size: %s",
+                   reason->message);
       return FALSE;
     }
   if (loading->width % multiple == 0 && loading->height % multiple == 0)
@@ -143,7 +146,7 @@ static gboolean
 allocate_values (Loading *loading, GError **error)
 {
   gsize n_bytes;
-  guint n = MAX (loading->files->len, 1);
+  guint n = loading->files->len;
 
   if (g_size_checked_mul (&n_bytes, (gsize) loading->width * loading->height * 4, n))
     loading->values = g_try_malloc (n_bytes);
@@ -276,6 +279,7 @@ finish (Loading *loading, DdpmPixels pixels)
   guint8 *values = g_steal_pointer (&loading->values);
   gsize n_skipped;
 
+  ddpm_skipped_sort (loading->skipped);
   dataset->n_pictures = loading->pictures->len;
   dataset->n_channels = decide_channels (loading, pixels);
   dataset->width = loading->width;
@@ -299,6 +303,7 @@ set_nothing_error (const Loading *loading, GError **error)
 {
   g_autofree char *name = g_file_get_parse_name (loading->folder);
 
+  ddpm_skipped_sort (loading->skipped);
   if (loading->skipped->len == 0)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
                  "the folder %s is empty; put the pictures to learn from into it", name);
@@ -328,12 +333,16 @@ ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, Ddp
     return NULL;
   if (!ddpm_folder_list (folder, loading.files, loading.skipped, cancellable, error))
     return NULL;
+  if (loading.files->len == 0)
+    {
+      set_nothing_error (&loading, error);
+      return NULL;
+    }
   if (loading.width == 0 && !probe_sizes (&loading, multiple, func, user_data, error))
     return NULL;
   if (!allocate_values (&loading, error) || !read_pictures (&loading, func, user_data, error))
     return NULL;
 
-  ddpm_skipped_sort (loading.skipped);
   if (loading.pictures->len == 0)
     {
       set_nothing_error (&loading, error);

@@ -77,7 +77,7 @@ sort_entry (Walk *walk, char *path, GFileType type)
     g_ptr_array_add (walk->folders, g_steal_pointer (&owned));
   else if (type == G_FILE_TYPE_DIRECTORY)
     ddpm_skipped_add (walk->skipped, path, "a link to a folder, which is not followed");
-  else if (link && type == G_FILE_TYPE_UNKNOWN)
+  else if (link && (type == G_FILE_TYPE_UNKNOWN || type == G_FILE_TYPE_SYMBOLIC_LINK))
     ddpm_skipped_add (walk->skipped, path, "a link to a file that does not exist");
   else
     ddpm_skipped_add (walk->skipped, path, "not a plain file");
