@@ -17,19 +17,21 @@ typedef enum
 typedef struct
 {
   DdpmSamplerKind kind;
-  guint n_steps;                       /* 1 … T; 0 where timesteps are given */
-  double eta;                          /* DDIM: 0 deterministic … 1 */
-  gboolean use_clipped_model_output;   /* DDIM */
-  const guint *timesteps;              /* own descending list, n_timesteps of them; NULL: by spacing */
+  guint n_steps;                     /* 1 … T; 0 where timesteps are given */
+  double eta;                        /* DDIM: 0 deterministic … 1 */
+  gboolean use_clipped_model_output; /* DDIM */
+  const guint *timesteps;            /* own descending list, n_timesteps of them; NULL: by spacing */
   guint n_timesteps;
 } DdpmSamplerOptions;
 
 /* Errors: DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend),
- * DDPM_ERROR_UNSUPPORTED (learned variance, thresholding). config and schedule are copied. */
-DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config, GError **error);
+ * DDPM_ERROR_UNSUPPORTED (learned variance, thresholding). Options and config are copied. */
+DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
+                               GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);
 
-/* NULL-terminated list of names a user may give ("ddpm", "ddim"), and the kind of one of them, FALSE if unknown. */
+/* NULL-terminated list of names a user may give ("ddpm", "ddim"), and the kind of one of them, FALSE if
+ * unknown. */
 const char *const *ddpm_sampler_get_names (void);
 gboolean ddpm_sampler_kind_from_name (const char *name, DdpmSamplerKind *kind);
 const char *ddpm_sampler_kind_get_name (DdpmSamplerKind kind);
@@ -39,17 +41,18 @@ const DdpmSchedule *ddpm_sampler_get_schedule (const DdpmSampler *sampler);
 /* Timesteps in the order they are visited, descending. */
 const guint *ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps);
 
-/* The first step of the run whose timestep is <= t: where the denoising of x_t begins. n_timesteps if none. */
+/* The first step of the run whose timestep is <= t: where the denoising of x_t begins; n_timesteps if none.
+ */
 guint ddpm_sampler_find_step (const DdpmSampler *sampler, guint t);
 
 /* Whether step number `step` uses the noise given to it. */
 gboolean ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step);
 
-/* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0 or v);
- * noise[n] standard normal, may be NULL where not needed. x0[n], or NULL: the current estimate of x_0 (clipped as the
- * config says), for previews. */
-void ddpm_sampler_step (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
-                        float *x0, gsize n);
+/* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0 or
+ * v); noise[n] standard normal, may be NULL where not needed. x0[n], or NULL: the current estimate of x_0
+ * (clipped as the config says), for previews. */
+void ddpm_sampler_step (DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
+                        float *x, float *x0, gsize n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSampler, ddpm_sampler_free)
 

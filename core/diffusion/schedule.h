@@ -82,12 +82,12 @@ void ddpm_schedule_get_posterior (const DdpmSchedule *schedule, guint t, double 
                                   double *variance);
 
 /* q (x_t | x_0) (equation 4): x_t[n] = sqrt (alpha_bar_t) x0 + sqrt (1 - alpha_bar_t) noise. */
-void ddpm_schedule_add_noise (const DdpmSchedule *schedule, guint t, const float *x0, const float *noise, float *x_t,
-                              gsize n);
+void ddpm_schedule_add_noise (const DdpmSchedule *schedule, guint t, const float *x0, const float *noise,
+                              float *x_t, gsize n);
 
 /* v[n] = sqrt (alpha_bar_t) noise - sqrt (1 - alpha_bar_t) x0 (Salimans and Ho 2022). */
-void ddpm_schedule_get_velocity (const DdpmSchedule *schedule, guint t, const float *x0, const float *noise, float *v,
-                                 gsize n);
+void ddpm_schedule_get_velocity (const DdpmSchedule *schedule, guint t, const float *x0, const float *noise,
+                                 float *v, gsize n);
 
 /* Strength s in [0, 1] names timestep round (s (T - 1)). */
 guint ddpm_schedule_timestep_of_strength (const DdpmSchedule *schedule, double strength);

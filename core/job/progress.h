@@ -20,9 +20,9 @@ typedef struct
   double seconds_left;       /* < 0: not known yet */
   double loss;               /* training: smoothed; NaN: none */
   double steps_per_s;        /* 0: not known yet */
-  DdpmImage *const *preview; /* current estimates of x_0, n_preview of them, or NULL; borrowed during the call */
+  DdpmImage *const *preview; /* current estimates of x_0, or NULL; borrowed during the call */
   guint n_preview;
-  const char *message;       /* a line for people, or NULL; borrowed */
+  const char *message; /* a line for people, or NULL; borrowed */
 } DdpmProgress;
 
 /* Called on the thread that runs the job. */

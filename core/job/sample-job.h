@@ -20,28 +20,31 @@ typedef enum
 typedef struct
 {
   DdpmSampleTask task;
-  guint count;             /* pictures to make, 1 … DDPM_MAX_COUNT; interpolation: in-betweens */
-  guint32 seed;            /* 0 … DDPM_MAX_SEED; picture i uses (seed, purpose, i) */
+  guint count;  /* pictures to make, 1 … DDPM_MAX_COUNT; interpolation: in-betweens */
+  guint32 seed; /* 0 … DDPM_MAX_SEED; picture i uses (seed, purpose, i) */
   DdpmSamplerKind sampler;
-  guint n_steps;           /* of the sampler, 1 … T */
+  guint n_steps; /* of the sampler, 1 … T */
   double eta;
-  double strength;         /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
-  guint width, height;     /* pixels of the result, GENERATE; 0: the model's own size */
-  guint batch;             /* pictures at once; 0: chosen by size */
-  guint n_threads;         /* 0: all */
-  const DdpmImage *inputs[2]; /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is
-                                 brought to the model's size, and results back to the size of inputs[0]. Borrowed. */
+  double strength;     /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
+  guint width, height; /* pixels of the result, GENERATE; 0: the model's own size */
+  guint batch;         /* pictures at once; 0: chosen by size */
+  guint n_threads;     /* 0: all */
+  /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is brought to
+   * the model's size, and results back to the size of inputs[0]. Borrowed until ddpm_sample_job_new returns.
+   */
+  const DdpmImage *inputs[2];
 } DdpmSampleOptions;
 
-/* Defaults: 1 picture, seed 0, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0, strength 0.5. */
+/* Defaults: 1 picture, seed 0, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0,
+ * strength 0.5. */
 void ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model);
 
 typedef struct _DdpmSampleJob DdpmSampleJob;
 #define DDPM_TYPE_SAMPLE_JOB (ddpm_sample_job_get_type ())
 G_DECLARE_FINAL_TYPE (DdpmSampleJob, ddpm_sample_job, DDPM, SAMPLE_JOB, GObject)
 
-/* Checks every option. The model is borrowed and must outlive the job; it may serve several jobs, one after the other.
- * Errors: DDPM_ERROR_USAGE with a sentence that names the option. */
+/* Checks every option. The model is borrowed and must outlive the job; it may serve several jobs, one after
+ * the other. Errors: DDPM_ERROR_USAGE with a sentence that names the option. */
 DdpmSampleJob *ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError **error);
 
 /* Peak memory of the job beyond the open model. */
@@ -50,24 +53,27 @@ gsize ddpm_sample_job_predict_bytes (DdpmSampleJob *job);
 /* Steps of all batches together: what progress.total will be. */
 guint64 ddpm_sample_job_get_total_steps (DdpmSampleJob *job);
 
-/* Progress: phase SAMPLE after each step. Errors: G_IO_ERROR_CANCELLED, DDPM_ERROR_MEMORY, DDPM_ERROR_NUMERIC. */
-gboolean ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data, GCancellable *cancellable,
-                              GError **error);
+/* Progress: phase SAMPLE after each step. Errors: G_IO_ERROR_CANCELLED, DDPM_ERROR_MEMORY,
+ * DDPM_ERROR_NUMERIC. */
+gboolean ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data,
+                              GCancellable *cancellable, GError **error);
 void ddpm_sample_job_run_async (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data,
                                 GCancellable *cancellable, GAsyncReadyCallback ready, gpointer ready_data);
 gboolean ddpm_sample_job_run_finish (DdpmSampleJob *job, GAsyncResult *result, GError **error);
 
-/* From any thread: finish after the step under way, with the current estimates of x_0. Pictures of batches that have not
- * begun are not made; the first batch takes one step at least. */
+/* From any thread: finish after the step under way, with the current estimates of x_0. Pictures of batches
+ * that have not begun are not made; the first batch takes one step at least. */
 void ddpm_sample_job_stop_here (DdpmSampleJob *job);
 
-/* Finished pictures, in order; fewer than count after a cancelled or stopped run. In the model's channels, and with the
- * inputs' alpha where the model has none and they do; in the model's size, or that of inputs[0]. With strength 0
- * variations are the input itself, in-betweens the plain mixture. Owned by the job, until it runs again. */
+/* Finished pictures, in order; fewer than count after a cancelled or stopped run. In the model's channels,
+ * and with the inputs' alpha where the model has none and they do; in the model's size, or that of inputs[0].
+ * With strength 0 variations are the input itself, in-betweens the plain mixture. Owned by the job, until it
+ * runs again. */
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
-/* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed, index, count,
- * sampler, steps, eta, strength and lambda where they apply, width, height, batch, version. Caller frees. */
+/* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
+ * index, count, sampler, steps, eta, strength and lambda where they apply, width, height, batch, version.
+ * Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS
