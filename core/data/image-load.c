@@ -195,22 +195,48 @@ append_bytes (GInputStream *stream, GByteArray *bytes, gsize n, GError **error)
   return read;
 }
 
+/* Before anything is opened: opening a pipe would wait for its writer. */
+static gboolean
+check_file (GFile *file, GError **error)
+{
+  g_autoptr (GFileInfo) info =
+    g_file_query_info (file, G_FILE_ATTRIBUTE_STANDARD_TYPE, G_FILE_QUERY_INFO_NONE, NULL, error);
+
+  if (info == NULL)
+    return FALSE;
+  if (g_file_info_get_file_type (info) == G_FILE_TYPE_SPECIAL)
+    {
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE, "not a plain file");
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+check_file_size (guint64 n_bytes, GError **error)
+{
+  if (n_bytes <= DDPM_IMAGE_MAX_FILE_BYTES)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "the file is larger than %u MB",
+               DDPM_IMAGE_MAX_FILE_BYTES >> 20);
+  return FALSE;
+}
+
+/* The size a stream has is not always known, so it is looked at before and while reading. */
 static GByteArray *
 read_file (GFile *file, GError **error)
 {
   g_autoptr (GByteArray) bytes = g_byte_array_new ();
   g_autoptr (GFileInputStream) stream = NULL;
+  g_autoptr (GFileInfo) info = NULL;
   gsize n = START_BYTES;
 
-  if (g_file_query_file_type (file, G_FILE_QUERY_INFO_NONE, NULL) == G_FILE_TYPE_SPECIAL)
-    {
-      /* opening a pipe would wait for its writer */
-      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE, "not a plain file");
-      return NULL;
-    }
+  if (!check_file (file, error))
+    return NULL;
   stream = g_file_read (file, NULL, error);
   if (stream == NULL)
     return NULL;
+  info = g_file_input_stream_query_info (stream, G_FILE_ATTRIBUTE_STANDARD_SIZE, NULL, NULL);
 
   for (;;)
     {
@@ -222,12 +248,8 @@ read_file (GFile *file, GError **error)
         return g_steal_pointer (&bytes);
       if (before == 0 && !check_start (bytes->data, bytes->len, error))
         return NULL;
-      if (bytes->len > DDPM_IMAGE_MAX_FILE_BYTES)
-        {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "the file is larger than %u MB",
-                       DDPM_IMAGE_MAX_FILE_BYTES >> 20);
-          return NULL;
-        }
+      if (!check_file_size (info != NULL ? MAX (bytes->len, g_file_info_get_size (info)) : bytes->len, error))
+        return NULL;
       n = READ_BYTES;
     }
 }
@@ -298,7 +320,7 @@ ddpm_image_probe_size (GFile *file, guint *width, guint *height)
   guint8 bytes[START_BYTES];
   gsize n_read = 0, total = 0;
 
-  if (g_file_query_file_type (file, G_FILE_QUERY_INFO_NONE, NULL) == G_FILE_TYPE_SPECIAL)
+  if (!check_file (file, NULL))
     return FALSE;
   stream = g_file_read (file, NULL, NULL);
   if (stream == NULL

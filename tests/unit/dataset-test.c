@@ -408,6 +408,7 @@ test_progress (void)
   g_autoptr (DdpmDataset) dataset =
     ddpm_dataset_load (folder, 8, 8, 8, DDPM_PIXELS_AUTO, count_calls, &last, NULL, &error);
   g_assert_no_error (error);
+  g_assert_cmpuint (dataset->n_pictures, ==, 5);
   g_assert_cmpuint (last, ==, 8);
 }
 

@@ -5,6 +5,7 @@
 #include <png.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
 #include "tests/unit/scratch.h"
@@ -511,6 +512,21 @@ test_files (void)
   assert_file_refused (long_text, "not a picture");
 }
 
+/* 2 GB that begin like a PNG take no room on the disk, and must take none in memory. */
+static void
+test_huge_file (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (GFile) file = scratch_file (scratch, "huge.png");
+  g_autoptr (GError) error = NULL;
+
+  scratch_write (scratch, "huge.png", "\x89PNG\r\n\x1a\n", 8);
+  g_assert_cmpint (truncate (g_file_peek_path (file), G_GINT64_CONSTANT (2) << 30), ==, 0);
+  g_assert_null (ddpm_image_load (file, &error));
+  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_FILE);
+  g_assert_nonnull (strstr (error->message, "the file is larger than 1024 MB"));
+}
+
 /* The kind is told by the bytes, not by the name. */
 static void
 test_wrong_name (void)
@@ -564,6 +580,7 @@ main (int argc, char **argv)
   g_test_add_func ("/image-load/gif-first-frame", test_gif_first_frame);
   g_test_add_func ("/image-load/size-limit", test_size_limit);
   g_test_add_func ("/image-load/files", test_files);
+  g_test_add_func ("/image-load/huge-file", test_huge_file);
   g_test_add_func ("/image-load/wrong-name", test_wrong_name);
   g_test_add_func ("/image-load/large-file", test_large_file);
   return g_test_run ();
