@@ -67,8 +67,9 @@ static gboolean
 check_noising (JsonObject *object, const DdpmSafetensors *file, CheckResult *result, GError **error)
 {
   const char *name = json_object_get_string_member (object, "name");
-  JsonArray *timesteps = json_object_get_array_member (object, "timesteps");
-  const guint batch = json_array_get_length (timesteps);
+  JsonNode *list = json_object_get_member (object, "timesteps");
+  JsonArray *timesteps = list != NULL && JSON_NODE_HOLDS_ARRAY (list) ? json_node_get_array (list) : NULL;
+  const guint batch = timesteps != NULL ? json_array_get_length (timesteps) : 0;
   gboolean rescaled;
   g_autoptr (DdpmSchedule) schedule = make_schedule (object, &rescaled, error);
   g_auto (CheckArray) x0 = { 0 }, noise = { 0 }, noisy = { 0 }, velocity = { 0 };

@@ -78,7 +78,8 @@ load_arrays (UnetCase *self, GFile *folder, GError **error)
   self->batch = self->sample.shape[0];
   self->height = self->sample.shape[2];
   self->width = self->sample.shape[3];
-  if (self->sample.shape[1] != config->in_channels || self->output.shape[1] != config->out_channels)
+  if (self->sample.n_values == 0 || self->sample.shape[1] != config->in_channels
+      || self->output.shape[1] != config->out_channels)
     {
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE,
                            "sample or output does not fit config.json's channels");
@@ -99,7 +100,15 @@ load_arrays (UnetCase *self, GFile *folder, GError **error)
     return FALSE;
   self->labels = g_new (guint32, self->batch);
   for (guint i = 0; i < self->batch; i++)
-    self->labels[i] = (guint32) labels.values[i];
+    {
+      if (!(labels.values[i] >= 0 && labels.values[i] < (float) config->num_class_embeds))
+        {
+          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "class_labels has %g, beyond the table's %u rows",
+                       labels.values[i], config->num_class_embeds);
+          return FALSE;
+        }
+      self->labels[i] = (guint32) labels.values[i];
+    }
   return TRUE;
 }
 
