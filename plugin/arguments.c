@@ -5,6 +5,9 @@
 
 #define BUNDLED_MODEL "heroes"
 
+/* Seeds that are drawn end below, for they are part of the layers' names. */
+#define NEW_SEED_END 1000000
+
 /* More than any model has timesteps; how many this one has, the job checks. */
 #define MAX_STEPS 1000000
 
@@ -41,11 +44,11 @@ ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
   gimp_procedure_add_choice_argument (procedure, "sampler", _ ("Sam_pler"), _ ("How noise becomes a picture"),
                                       samplers, "auto", G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (
-    procedure, "steps", _ ("St_eps"),
+    procedure, "steps", _ ("St_eps (0: as recommended)"),
     _ ("More steps take longer and make better pictures, up to a point; 0: as many as "
        "the model recommends"),
     G_MININT, G_MAXINT, 0, G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "eta", _ ("Et_a"),
+  gimp_procedure_add_double_argument (procedure, "eta", _ ("Fresh noise (et_a)"),
                                       _ ("DDIM only: how much fresh noise each step adds, 0 to 1"),
                                       -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, G_PARAM_READWRITE);
 
@@ -112,7 +115,7 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
     new_seed = dialog_new_seed;
   if (new_seed)
     {
-      seed = g_random_int_range (0, DDPM_MAX_SEED);
+      seed = g_random_int_range (0, NEW_SEED_END);
       g_object_set (config, "seed", seed, NULL);
     }
 

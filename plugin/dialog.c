@@ -28,15 +28,32 @@ limit_scale (GimpProcedureDialog *dialog, const char *property, double upper, do
   gimp_label_spin_set_digits (GIMP_LABEL_SPIN (scale), digits);
 }
 
+/* Lined up with the row of `property`. */
 static GtkWidget *
-make_model_row (GimpProcedureConfig *config)
+make_model_row (GimpProcedureDialog *dialog, GimpProcedureConfig *config, const char *property)
 {
+  g_autoptr (GtkSizeGroup) labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
+  GtkWidget *row = gimp_procedure_dialog_get_widget (dialog, property, G_TYPE_NONE);
   g_autofree char *default_model = ddpm_arguments_get_default_model ();
   GtkWidget *chooser = ddpm_model_chooser_new (_ ("_Model"), default_model);
 
   g_object_bind_property (config, "model", chooser, "model", G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
+  gtk_size_group_add_widget (labels, ddpm_model_chooser_get_label (DDPM_MODEL_CHOOSER (chooser)));
+  gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (row)));
   gtk_widget_show (chooser);
   return chooser;
+}
+
+static GimpValueArray *
+make_string_values (const char *string)
+{
+  GimpValueArray *values = gimp_value_array_new (1);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_set_string (&value, string);
+  gimp_value_array_append (values, &value);
+  return values;
 }
 
 gboolean
@@ -56,6 +73,8 @@ ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const Dd
   limit_spin (dialog, "steps", 0, MAX_STEPS);
   limit_scale (dialog, "eta", 1.0, 0.01, 2);
   gimp_procedure_dialog_set_sensitive (dialog, "seed", TRUE, G_OBJECT (config), "dialog-new-seed", TRUE);
+  gimp_procedure_dialog_set_sensitive_if_in (dialog, "eta", NULL, "sampler", make_string_values ("ddpm"),
+                                             FALSE);
   if (info->task != DDPM_TASK_GENERATE)
     limit_scale (dialog, "strength", 100.0, 1.0, 0);
 
@@ -65,7 +84,7 @@ ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const Dd
   else
     box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "strength", "dialog-new-seed", "seed",
                                           "sampler", "steps", "eta", NULL);
-  model_row = make_model_row (config);
+  model_row = make_model_row (dialog, config, "count");
   gtk_box_pack_start (GTK_BOX (box), model_row, FALSE, FALSE, 0);
   gtk_box_reorder_child (GTK_BOX (box), model_row, 0);
   gimp_procedure_dialog_fill (dialog, "settings", NULL);

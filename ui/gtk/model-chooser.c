@@ -34,36 +34,34 @@ struct _DdpmModelChooser
 {
   GtkGrid parent_instance;
 
-  char *label, *default_model;
+  char *default_model;
   char *model; /* never NULL */
   GtkListStore *rows;
-  GtkWidget *combo, *warning, *description;
+  GtkWidget *label, *combo, *warning, *description;
 };
 
 G_DEFINE_TYPE (DdpmModelChooser, ddpm_model_chooser, GTK_TYPE_GRID)
 
-/* "32 × 32 pixels, colour with transparency" */
+/* "32 × 32 pixels, colour with transparency; DDIM with 50 steps is recommended" */
 static char *
 describe_model (const DdpmModel *model)
 {
+  static const char *const kinds[] = { N_ ("grey"), N_ ("grey with transparency"), N_ ("colour"),
+                                       N_ ("colour with transparency") };
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
-  const char *kind;
+  GString *text = g_string_new (NULL);
 
-  switch (config->in_channels)
+  if (config->sample_width > 0 && config->sample_height > 0)
+    g_string_append_printf (text, _ ("%u × %u pixels, "), config->sample_width, config->sample_height);
+  g_string_append (text, _ (kinds[CLAMP (config->in_channels, 1, G_N_ELEMENTS (kinds)) - 1]));
+  if (model->notes.recommended_sampler != NULL && model->notes.recommended_steps > 0)
     {
-    case 1:
-      kind = _ ("grey");
-      break;
-    case 2:
-      kind = _ ("grey with transparency");
-      break;
-    case 4:
-      kind = _ ("colour with transparency");
-      break;
-    default:
-      kind = _ ("colour");
+      g_autofree char *sampler = g_ascii_strup (model->notes.recommended_sampler, -1);
+
+      g_string_append_printf (text, _ ("; %s with %u steps is recommended"), sampler,
+                              model->notes.recommended_steps);
     }
-  return g_strdup_printf (_ ("%u × %u pixels, %s"), config->sample_width, config->sample_height, kind);
+  return g_string_free (text, FALSE);
 }
 
 static void
@@ -212,7 +210,6 @@ static void
 ddpm_model_chooser_constructed (GObject *object)
 {
   DdpmModelChooser *chooser = DDPM_MODEL_CHOOSER (object);
-  GtkWidget *label = gtk_label_new_with_mnemonic (chooser->label);
   GtkWidget *line = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
   GtkCellRenderer *cell = gtk_cell_renderer_text_new ();
 
@@ -221,9 +218,9 @@ ddpm_model_chooser_constructed (GObject *object)
   gtk_grid_set_row_spacing (GTK_GRID (chooser), 3);
   fill_rows (chooser);
 
-  gtk_label_set_xalign (GTK_LABEL (label), 0.0);
-  gtk_label_set_mnemonic_widget (GTK_LABEL (label), chooser->combo);
-  gtk_grid_attach (GTK_GRID (chooser), label, 0, 0, 1, 1);
+  gtk_label_set_xalign (GTK_LABEL (chooser->label), 0.0);
+  gtk_label_set_mnemonic_widget (GTK_LABEL (chooser->label), chooser->combo);
+  gtk_grid_attach (GTK_GRID (chooser), chooser->label, 0, 0, 1, 1);
 
   gtk_combo_box_set_model (GTK_COMBO_BOX (chooser->combo), GTK_TREE_MODEL (chooser->rows));
   gtk_combo_box_set_row_separator_func (GTK_COMBO_BOX (chooser->combo), row_is_separator, NULL, NULL);
@@ -242,7 +239,7 @@ ddpm_model_chooser_constructed (GObject *object)
   gtk_box_pack_start (GTK_BOX (line), chooser->description, TRUE, TRUE, 0);
   gtk_grid_attach (GTK_GRID (chooser), line, 1, 1, 1, 1);
 
-  gtk_widget_show_all (label);
+  gtk_widget_show (chooser->label);
   gtk_widget_show (chooser->combo);
   gtk_widget_show (chooser->description);
   gtk_widget_show (line);
@@ -264,7 +261,7 @@ ddpm_model_chooser_set_property (GObject *object, guint id, const GValue *value,
       chooser->default_model = g_value_dup_string (value);
       break;
     case PROP_LABEL:
-      chooser->label = g_value_dup_string (value);
+      gtk_label_set_text_with_mnemonic (GTK_LABEL (chooser->label), g_value_get_string (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -285,7 +282,7 @@ ddpm_model_chooser_get_property (GObject *object, guint id, GValue *value, GPara
       g_value_set_string (value, chooser->default_model);
       break;
     case PROP_LABEL:
-      g_value_set_string (value, chooser->label);
+      g_value_set_string (value, gtk_label_get_label (GTK_LABEL (chooser->label)));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -297,7 +294,6 @@ ddpm_model_chooser_finalize (GObject *object)
 {
   DdpmModelChooser *chooser = DDPM_MODEL_CHOOSER (object);
 
-  g_free (chooser->label);
   g_free (chooser->default_model);
   g_free (chooser->model);
   g_object_unref (chooser->rows);
@@ -328,6 +324,7 @@ ddpm_model_chooser_init (DdpmModelChooser *chooser)
 {
   chooser->model = g_strdup ("");
   chooser->rows = gtk_list_store_new (N_COLUMNS, G_TYPE_INT, G_TYPE_STRING, G_TYPE_STRING);
+  chooser->label = gtk_label_new (NULL);
   chooser->combo = gtk_combo_box_new ();
   chooser->warning = gtk_image_new_from_icon_name ("dialog-warning-symbolic", GTK_ICON_SIZE_MENU);
   chooser->description = gtk_label_new (NULL);
@@ -337,4 +334,12 @@ GtkWidget *
 ddpm_model_chooser_new (const char *label, const char *default_model)
 {
   return g_object_new (DDPM_TYPE_MODEL_CHOOSER, "label", label, "default-model", default_model, NULL);
+}
+
+GtkWidget *
+ddpm_model_chooser_get_label (DdpmModelChooser *chooser)
+{
+  g_return_val_if_fail (DDPM_IS_MODEL_CHOOSER (chooser), NULL);
+
+  return chooser->label;
 }

@@ -14,4 +14,7 @@ G_DECLARE_FINAL_TYPE (DdpmModelChooser, ddpm_model_chooser, DDPM, MODEL_CHOOSER,
  */
 GtkWidget *ddpm_model_chooser_new (const char *label, const char *default_model);
 
+/* The label, for a size group with those of other rows. */
+GtkWidget *ddpm_model_chooser_get_label (DdpmModelChooser *chooser);
+
 G_END_DECLS
