@@ -420,8 +420,10 @@ ddpm_safetensors_open (GFile *file, GError **error)
   opened->metadata = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (!parse (opened, data, size, error))
     {
-      g_prefix_error (error,
-                      unsupported (error) ? "%s: " : "%s is damaged or not a safetensors file: ", name);
+      g_prefix_error (
+        error,
+        unsupported (error) ? "%s: " : "%s is damaged or no safetensors file, copy or download it again: ",
+        name);
       return NULL;
     }
   return g_steal_pointer (&opened);

@@ -74,12 +74,12 @@ check_embeddings (const DdpmUnetConfig *config, GError **error)
   if (config->time_embedding_type != DDPM_TIME_EMBEDDING_POSITIONAL)
     return fail (
       error, DDPM_ERROR_UNSUPPORTED,
-      "the time embedding \"%s\" is left to a later version; models with the \"positional\" one work",
+      "the time embedding \"%s\" is not supported yet; models with the \"positional\" one work",
       time_names[MIN (config->time_embedding_type, G_N_ELEMENTS (time_names) - 1)]);
   if (config->class_embed != DDPM_CLASS_EMBED_NONE && config->class_embed != DDPM_CLASS_EMBED_TABLE)
     return fail (
       error, DDPM_ERROR_UNSUPPORTED,
-      "the class embedding \"%s\" is left to a later version; models with num_class_embeds or without "
+      "the class embedding \"%s\" is not supported yet; models with num_class_embeds or without "
       "classes work",
       class_names[MIN (config->class_embed, G_N_ELEMENTS (class_names) - 1)]);
 
@@ -134,6 +134,23 @@ check_attention (const DdpmUnetConfig *config, guint width, GError **error)
 }
 
 static gboolean
+check_widths (const DdpmUnetConfig *config, GError **error)
+{
+  for (guint i = 0; i < config->n_levels; i++)
+    {
+      guint width = config->block_out_channels[i];
+
+      if (!check_range ("a width in block_out_channels", width, 1, MAX_CHANNELS, error))
+        return FALSE;
+      if (width % config->norm_num_groups != 0)
+        return fail (error, DDPM_ERROR_USAGE,
+                     "the width %u in block_out_channels cannot be cut into %u groups (norm_num_groups)",
+                     width, config->norm_num_groups);
+    }
+  return TRUE;
+}
+
+static gboolean
 check_levels (const DdpmUnetConfig *config, GError **error)
 {
   guint n_levels = config->n_levels;
@@ -142,18 +159,10 @@ check_levels (const DdpmUnetConfig *config, GError **error)
     {
       DdpmBlockType down = config->down_block_types[i];
       DdpmBlockType up = config->up_block_types[i];
-      guint width = config->block_out_channels[i];
 
-      if (!check_range ("a width in block_out_channels", width, 1, MAX_CHANNELS, error))
-        return FALSE;
-      if (width % config->norm_num_groups != 0)
-        return fail (error, DDPM_ERROR_USAGE,
-                     "the width %u in block_out_channels cannot be cut into %u groups "
-                     "(norm_num_groups)",
-                     width, config->norm_num_groups);
       if (down > DDPM_BLOCK_RESNET_SAMPLE || up > DDPM_BLOCK_RESNET_SAMPLE)
         return fail (error, DDPM_ERROR_USAGE, "a block of level %u is of no known type", i);
-      if (down == DDPM_BLOCK_ATTENTION && !check_attention (config, width, error))
+      if (down == DDPM_BLOCK_ATTENTION && !check_attention (config, config->block_out_channels[i], error))
         return FALSE;
       if (up == DDPM_BLOCK_ATTENTION
           && !check_attention (config, config->block_out_channels[n_levels - 1 - i], error))
@@ -214,8 +223,8 @@ ddpm_unet_config_validate (const DdpmUnetConfig *config, GError **error)
 {
   double parameters;
 
-  if (!check_numbers (config, error) || !check_levels (config, error) || !check_embeddings (config, error)
-      || !check_middle (config, error))
+  if (!check_numbers (config, error) || !check_widths (config, error) || !check_levels (config, error)
+      || !check_embeddings (config, error) || !check_middle (config, error))
     return FALSE;
 
   parameters = estimate_parameters (config);
