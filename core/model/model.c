@@ -166,9 +166,11 @@ read_notes (DdpmModel *model, GError **error)
     return FALSE;
   if (model->notes.labels == NULL || g_strv_length (model->notes.labels) + 1 == n_rows)
     return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-               "%s names %u labels, but the network has %u classes and needs one more than there are labels",
-               name, g_strv_length (model->notes.labels), n_rows);
+  g_set_error (
+    error, DDPM_ERROR, DDPM_ERROR_FILE,
+    "%s: the list of labels has the length %u, but the network has %u classes, and needs one for each "
+    "label and one for none",
+    name, g_strv_length (model->notes.labels), n_rows);
   return FALSE;
 }
 
