@@ -1,0 +1,319 @@
+/* The backward pass against central differences.
+ *
+ * The loss is the sum of output times a random upstream gradient (a plain sum of outputs would be blind to
+ * group norms). Each parameter tensor by itself, and the input, is moved along a random direction: the
+ * loss's slope has to be the dot product of direction and gradient. Tiny networks take turns in using every
+ * kind of layer and option. */
+#include <math.h>
+#include <string.h>
+
+#include "core/base/rng.h"
+#include "core/nn/unet.h"
+
+#define BATCH 2
+#define SIZE 8
+#define STEP 4e-3
+
+typedef struct
+{
+  DdpmUnet *unet;
+  DdpmTeam *team;
+  DdpmUnetPass *pass;
+  gsize n_weights, n_in, n_out;
+  float *weights, *x, *upstream, *output;
+  float timesteps[BATCH];
+  guint32 labels[BATCH];
+} Fixture;
+
+static void
+fill_normal (guint32 stream, float *values, gsize n)
+{
+  ddpm_rng_normal ((DdpmRngKey){ .seed = 11, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+}
+
+static float *
+new_normal (guint32 stream, gsize n)
+{
+  float *values = g_new (float, n);
+
+  fill_normal (stream, values, n);
+  return values;
+}
+
+static void
+fixture_init (Fixture *f, const DdpmUnetConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  const DdpmParam *params;
+  guint n_params;
+
+  *f = (Fixture){ .unet = ddpm_unet_new (config, &error), .team = ddpm_team_new (2) };
+  g_assert_no_error (error);
+  f->n_weights = ddpm_unet_get_n_weights (f->unet);
+  f->n_in = BATCH * config->in_channels * SIZE * SIZE;
+  f->n_out = BATCH * config->out_channels * SIZE * SIZE;
+  f->weights = g_new0 (float, f->n_weights);
+  ddpm_unet_init_weights (f->unet, 3, f->weights);
+  /* norms begin as 1 and 0, where some mistakes do not show */
+  params = ddpm_unet_get_params (f->unet, &n_params);
+  for (guint p = 0; p < n_params; p++)
+    if (params[p].n_dims == 1)
+      for (gsize i = 0; i < params[p].n_values; i++)
+        f->weights[params[p].offset + i] += 0.2f * sinf (1.0f + i + p);
+  f->x = new_normal (1, f->n_in);
+  f->upstream = new_normal (2, f->n_out);
+  f->output = g_new (float, f->n_out);
+  for (guint b = 0; b < BATCH; b++)
+    {
+      f->timesteps[b] = 17 + 300 * b;
+      f->labels[b] = 1 + b;
+    }
+  f->pass = ddpm_unet_pass_new (f->unet, f->team, BATCH, SIZE, SIZE, DDPM_PASS_TRAINING, &error);
+  g_assert_no_error (error);
+  ddpm_unet_pass_set_weights (f->pass, f->weights);
+  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
+}
+
+static void
+fixture_clear (Fixture *f)
+{
+  ddpm_unet_pass_free (f->pass);
+  ddpm_unet_free (f->unet);
+  ddpm_team_free (f->team);
+  g_free (f->weights);
+  g_free (f->x);
+  g_free (f->upstream);
+  g_free (f->output);
+}
+
+static void
+run_forward (Fixture *f)
+{
+  const gboolean classes = ddpm_unet_get_config (f->unet)->class_embed == DDPM_CLASS_EMBED_TABLE;
+
+  ddpm_unet_pass_forward (f->pass, f->x, f->timesteps, classes ? f->labels : NULL, f->output);
+}
+
+static double
+measure_loss (Fixture *f)
+{
+  double loss = 0;
+
+  run_forward (f);
+  for (gsize i = 0; i < f->n_out; i++)
+    loss += (double) f->output[i] * f->upstream[i];
+  return loss;
+}
+
+/* The slope along a direction whose entries are about 1 for values[n], and what gradient says it is. */
+static void
+check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize n, const float *gradient)
+{
+  g_autofree float *direction = new_normal (stream, n), *saved = g_memdup2 (values, n * sizeof (float));
+  const double step = STEP / sqrt ((double) MAX (n / 16, 1));
+  double expected = 0, norm = 0, slope;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      expected += (double) direction[i] * gradient[i];
+      norm += (double) gradient[i] * gradient[i];
+      values[i] = saved[i] + (float) (step * direction[i]);
+    }
+  slope = measure_loss (f);
+  for (gsize i = 0; i < n; i++)
+    values[i] = saved[i] - (float) (step * direction[i]);
+  slope = (slope - measure_loss (f)) / (2 * step);
+  memcpy (values, saved, n * sizeof (float));
+  if (fabs (slope - expected) > 0.01 * sqrt (norm) + 2e-2)
+    g_error ("%s: slope %.6g, but the gradient says %.6g (norm %.4g)", name, slope, expected, sqrt (norm));
+}
+
+static void
+check_config (const DdpmUnetConfig *config)
+{
+  Fixture f;
+  g_autofree float *grads = NULL, *twice = NULL, *grad_x = NULL;
+  const DdpmParam *params;
+  guint n_params;
+
+  fixture_init (&f, config);
+  grads = g_new0 (float, f.n_weights);
+  grad_x = g_new0 (float, f.n_in);
+  run_forward (&f);
+  ddpm_unet_pass_backward (f.pass, f.upstream, grads, grad_x);
+
+  /* run again it adds, and without the input's gradient the others are the same */
+  twice = g_memdup2 (grads, f.n_weights * sizeof (float));
+  run_forward (&f);
+  ddpm_unet_pass_backward (f.pass, f.upstream, twice, NULL);
+  for (gsize i = 0; i < f.n_weights; i++)
+    g_assert_cmpfloat_with_epsilon (twice[i], 2 * grads[i], 1e-4 * (1 + fabs (grads[i])));
+
+  check_slope (&f, "input", 100, f.x, f.n_in, grad_x);
+  params = ddpm_unet_get_params (f.unet, &n_params);
+  for (guint p = 0; p < n_params; p++)
+    check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
+                 grads + params[p].offset);
+  fixture_clear (&f);
+}
+
+/* Two levels of 8 and 12 channels, one layer each, attention in the middle. */
+static DdpmUnetConfig
+make_config (void)
+{
+  DdpmUnetConfig config;
+
+  ddpm_unet_config_init (&config);
+  config.in_channels = 3;
+  config.out_channels = 2;
+  config.n_levels = 2;
+  config.block_out_channels[0] = 8;
+  config.block_out_channels[1] = 12;
+  config.down_block_types[0] = config.down_block_types[1] = DDPM_BLOCK_PLAIN;
+  config.up_block_types[0] = config.up_block_types[1] = DDPM_BLOCK_PLAIN;
+  config.layers_per_block = 1;
+  config.attention_head_dim = 4;
+  config.norm_num_groups = 4;
+  return config;
+}
+
+static void
+test_plain (void)
+{
+  const DdpmUnetConfig config = make_config ();
+
+  check_config (&config);
+}
+
+static void
+test_attention_blocks (void)
+{
+  DdpmUnetConfig config = make_config ();
+
+  config.down_block_types[0] = config.up_block_types[1] = DDPM_BLOCK_ATTENTION;
+  config.attention_head_dim = 3; /* does not divide 8: to_q is not square */
+  config.flip_sin_to_cos = FALSE;
+  config.freq_shift = 1;
+  check_config (&config);
+}
+
+static void
+test_resnet_samplers (void)
+{
+  DdpmUnetConfig config = make_config ();
+
+  config.down_block_types[0] = DDPM_BLOCK_RESNET_SAMPLE;
+  config.up_block_types[0] = DDPM_BLOCK_RESNET_SAMPLE;
+  config.mid_block_scale_factor = 1.5;
+  config.attention_head_dim = 0;
+  check_config (&config);
+}
+
+static void
+test_scale_shift (void)
+{
+  DdpmUnetConfig config = make_config ();
+
+  config.scale_shift = TRUE; /* and so no norm in the middle attention */
+  config.class_embed = DDPM_CLASS_EMBED_TABLE;
+  config.num_class_embeds = 4;
+  config.downsample_padding = 0;
+  check_config (&config);
+}
+
+static void
+test_activations (void)
+{
+  /* relu is left out: its kinks would need a step too small for float */
+  static const DdpmActivation acts[] = { DDPM_ACT_MISH, DDPM_ACT_GELU };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (acts); i++)
+    {
+      DdpmUnetConfig config = make_config ();
+
+      config.act_fn = acts[i];
+      config.add_attention = FALSE;
+      config.center_input_sample = TRUE;
+      check_config (&config);
+    }
+}
+
+static void
+test_no_middle (void)
+{
+  DdpmUnetConfig config = make_config ();
+
+  config.mid_block = FALSE; /* the last skip is the up path's input as well */
+  config.layers_per_block = 2;
+  config.time_embedding_dim = 10;
+  check_config (&config);
+}
+
+static void
+test_dropout (void)
+{
+  DdpmUnetConfig config = make_config ();
+  Fixture f;
+  g_autofree float *first = NULL;
+
+  config.dropout = 0.3;
+  check_config (&config);
+
+  /* masks follow the key */
+  fixture_init (&f, &config);
+  run_forward (&f);
+  first = g_memdup2 (f.output, f.n_out * sizeof (float));
+  ddpm_unet_pass_set_dropout_key (f.pass, 5, 10);
+  run_forward (&f);
+  g_assert_true (memcmp (first, f.output, f.n_out * sizeof (float)) != 0);
+  ddpm_unet_pass_set_dropout_key (f.pass, 5, 9);
+  run_forward (&f);
+  g_assert_cmpmem (first, f.n_out * sizeof (float), f.output, f.n_out * sizeof (float));
+  fixture_clear (&f);
+}
+
+/* Gradients do not depend on the number of threads, to the bit. */
+static void
+test_threads (void)
+{
+  const DdpmUnetConfig config = make_config ();
+  g_autofree float *expected = NULL;
+
+  for (guint n_threads = 1; n_threads <= 3; n_threads++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autofree float *grads = NULL;
+      Fixture f;
+
+      fixture_init (&f, &config);
+      ddpm_unet_pass_free (f.pass);
+      ddpm_team_free (f.team);
+      f.team = ddpm_team_new (n_threads);
+      f.pass = ddpm_unet_pass_new (f.unet, f.team, BATCH, SIZE, SIZE, DDPM_PASS_TRAINING, &error);
+      g_assert_no_error (error);
+      ddpm_unet_pass_set_weights (f.pass, f.weights);
+      grads = g_new0 (float, f.n_weights);
+      run_forward (&f);
+      ddpm_unet_pass_backward (f.pass, f.upstream, grads, NULL);
+      if (expected == NULL)
+        expected = g_steal_pointer (&grads);
+      else
+        g_assert_cmpmem (grads, f.n_weights * sizeof (float), expected, f.n_weights * sizeof (float));
+      fixture_clear (&f);
+    }
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/gradients/plain", test_plain);
+  g_test_add_func ("/gradients/attention-blocks", test_attention_blocks);
+  g_test_add_func ("/gradients/resnet-samplers", test_resnet_samplers);
+  g_test_add_func ("/gradients/scale-shift", test_scale_shift);
+  g_test_add_func ("/gradients/activations", test_activations);
+  g_test_add_func ("/gradients/no-middle", test_no_middle);
+  g_test_add_func ("/gradients/dropout", test_dropout);
+  g_test_add_func ("/gradients/threads", test_threads);
+  return g_test_run ();
+}
