@@ -512,7 +512,12 @@ test_find (void)
 int
 main (int argc, char *argv[])
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  g_autoptr (Scratch) home = scratch_new ();
+
+  /* no models but the tests' own */
+  g_setenv ("XDG_DATA_HOME", home, TRUE);
+  g_setenv ("XDG_DATA_DIRS", home, TRUE);
+  g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/model/round-trip", test_round_trip);
   g_test_add_func ("/model/half", test_half);
   g_test_add_func ("/model/layout", test_layout);
