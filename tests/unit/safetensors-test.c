@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -29,12 +30,16 @@ make_bytes (const char *header, guint n_data)
   return bytes;
 }
 
+/* Thousands of files are written here: they need not reach the disk, as those of scratch_write do. */
 static DdpmSafetensors *
 open_bytes (const char *scratch, const char *name, gconstpointer bytes, gsize n, GError **error)
 {
   g_autoptr (GFile) file = scratch_file (scratch, name);
+  FILE *stream = fopen (g_file_peek_path (file), "wb");
 
-  scratch_write (scratch, name, bytes, n);
+  g_assert_nonnull (stream);
+  g_assert_cmpuint (fwrite (bytes, 1, n, stream), ==, n);
+  g_assert_cmpint (fclose (stream), ==, 0);
   return ddpm_safetensors_open (file, error);
 }
 
