@@ -30,13 +30,16 @@ make_bytes (const char *header, guint n_data)
   return bytes;
 }
 
-/* Thousands of files are written here: they need not reach the disk, as those of scratch_write do. */
+/* Thousands of files are written here: they need not reach the disk, as those of scratch_write do, and as
+ * those that are cut to nothing and written again do on some file systems. */
 static DdpmSafetensors *
 open_bytes (const char *scratch, const char *name, gconstpointer bytes, gsize n, GError **error)
 {
   g_autoptr (GFile) file = scratch_file (scratch, name);
-  FILE *stream = fopen (g_file_peek_path (file), "wb");
+  FILE *stream;
 
+  g_remove (g_file_peek_path (file));
+  stream = fopen (g_file_peek_path (file), "wb");
   g_assert_nonnull (stream);
   g_assert_cmpuint (fwrite (bytes, 1, n, stream), ==, n);
   g_assert_cmpint (fclose (stream), ==, 0);
