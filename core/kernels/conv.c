@@ -265,28 +265,52 @@ KERNEL (conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const f
 /* Positions taken at a time, so that the rows of both operands stay in the cache. */
 #define GRAD_POSITIONS 2048
 
-FORCE_INLINE void
-multiply_gradients (const float *const *grads, const float *const *inputs, size_t n_positions,
-                    float sums[GRAD_ROWS][GRAD_COLUMNS])
+/* A part of the positions: rows row_begin … row_end-1 of all pictures' rows, of each the columns from col_begin on. */
+typedef struct
 {
-  vec sum[GRAD_ROWS][GRAD_COLUMNS] = { 0 };
+  unsigned row_begin, row_end;
+  size_t col_begin, n_cols;
+} GradPart;
 
-  for (size_t p = 0; p < n_positions; p += VECTOR)
+FORCE_INLINE void
+multiply_vectors (const float *const *grads, size_t grad_place, const float *const *inputs, size_t input_place,
+                  unsigned lanes, vec sum[GRAD_ROWS][GRAD_COLUMNS])
+{
+  vec grad[GRAD_ROWS];
+
+#pragma GCC unroll 6
+  for (int i = 0; i < GRAD_ROWS; i++)
+    grad[i] = lanes == VECTOR ? vec_load (grads[i] + grad_place) : vec_load_n (grads[i] + grad_place, lanes);
+#pragma GCC unroll 6
+  for (int j = 0; j < GRAD_COLUMNS; j++)
     {
-      vec grad[GRAD_ROWS];
+      const float *from = inputs[j] + input_place;
+      const vec x = lanes == VECTOR ? vec_load (from) : vec_load_n (from, lanes);
 
 #pragma GCC unroll 6
       for (int i = 0; i < GRAD_ROWS; i++)
-        grad[i] = vec_load (grads[i] + p);
-#pragma GCC unroll 6
-      for (int j = 0; j < GRAD_COLUMNS; j++)
-        {
-          const vec x = vec_load (inputs[j] + p);
+        sum[i][j] += grad[i] * x;
+    }
+}
 
-#pragma GCC unroll 6
-          for (int i = 0; i < GRAD_ROWS; i++)
-            sum[i][j] += grad[i] * x;
-        }
+static void
+multiply_gradients (const DdpmConvGrid *grid, const GradPart *part, const float *const *grads,
+                    const float *const *inputs, float sums[GRAD_ROWS][GRAD_COLUMNS])
+{
+  const size_t whole = part->n_cols - part->n_cols % VECTOR;
+  const unsigned rest = part->n_cols % VECTOR;
+  vec sum[GRAD_ROWS][GRAD_COLUMNS] = { 0 };
+
+  for (unsigned row = part->row_begin; row < part->row_end; row++)
+    {
+      const size_t input = row / grid->rows * grid->image_stride
+                           + (size_t) (row % grid->rows) * grid->plane_width + part->col_begin;
+      const size_t grad = (size_t) row * grid->cols + part->col_begin;
+
+      for (size_t col = 0; col < whole; col += VECTOR)
+        multiply_vectors (grads, grad + col, inputs, input + col, VECTOR, sum);
+      if (rest > 0)
+        multiply_vectors (grads, grad + whole, inputs, input + whole, rest, sum);
     }
 #pragma GCC unroll 6
   for (int i = 0; i < GRAD_ROWS; i++)
@@ -295,33 +319,68 @@ multiply_gradients (const float *const *grads, const float *const *inputs, size_
       sums[i][j] = vec_sum (sum[i][j]);
 }
 
-void
-KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_stride,
-                           size_t n_positions, unsigned n_in, unsigned out_begin, unsigned out_end, unsigned in_begin,
-                           unsigned in_end, float *grad_weights)
+/* Of one part, the gradients of weights [out_begin, out_end) x [column_begin, column_end). */
+static void
+add_part (const DdpmConvGrid *grid, const GradPart *part, const float *gathered, const float *grad_out,
+          size_t grad_ld, size_t n_columns, unsigned out_begin, unsigned out_end, size_t column_begin,
+          size_t column_end, float *grad_weights)
 {
-  const size_t n_columns = (size_t) n_in * grid->n_taps;
-  const size_t column_begin = (size_t) in_begin * grid->n_taps, column_end = (size_t) in_end * grid->n_taps;
+  for (unsigned out = out_begin; out < out_end; out += GRAD_ROWS)
+    for (size_t column = column_begin; column < column_end; column += GRAD_COLUMNS)
+      {
+        const float *grads[GRAD_ROWS], *inputs[GRAD_COLUMNS];
+        float sums[GRAD_ROWS][GRAD_COLUMNS];
 
-  for (size_t p = 0; p < n_positions; p += GRAD_POSITIONS)
-    for (unsigned out = out_begin; out < out_end; out += GRAD_ROWS)
-      for (size_t column = column_begin; column < column_end; column += GRAD_COLUMNS)
-        {
-          const float *grads[GRAD_ROWS], *inputs[GRAD_COLUMNS];
-          float sums[GRAD_ROWS][GRAD_COLUMNS];
+        /* At the edges the last row or column is computed again and not added. */
+        for (unsigned i = 0; i < GRAD_ROWS; i++)
+          grads[i] = grad_out + MIN (out + i, out_end - 1) * grad_ld;
+        for (unsigned j = 0; j < GRAD_COLUMNS; j++)
+          {
+            const size_t k = MIN (column + j, column_end - 1);
 
-          /* At the edges the last row or column is computed again and not added. */
-          for (unsigned i = 0; i < GRAD_ROWS; i++)
-            grads[i] = grad_out + MIN (out + i, out_end - 1) * grad_stride + p;
-          for (unsigned j = 0; j < GRAD_COLUMNS; j++)
-            {
-              const size_t k = MIN (column + j, column_end - 1);
+            inputs[j] = gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
+          }
+        multiply_gradients (grid, part, grads, inputs, sums);
+        for (unsigned i = 0; i < GRAD_ROWS && out + i < out_end; i++)
+          for (unsigned j = 0; j < GRAD_COLUMNS && column + j < column_end; j++)
+            grad_weights[(out + i) * n_columns + column + j] += sums[i][j];
+      }
+}
 
-              inputs[j] = gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps] + p;
-            }
-          multiply_gradients (grads, inputs, MIN (GRAD_POSITIONS, n_positions - p), sums);
-          for (unsigned i = 0; i < GRAD_ROWS && out + i < out_end; i++)
-            for (unsigned j = 0; j < GRAD_COLUMNS && column + j < column_end; j++)
-              grad_weights[(out + i) * n_columns + column + j] += sums[i][j];
-        }
+void
+KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_ld,
+                           size_t n_columns, unsigned out_begin, unsigned out_end, size_t column_begin,
+                           size_t column_end, float *grad_weights)
+{
+  const unsigned n_rows = grid->n_images * grid->rows;
+  const unsigned rows_at_once = grid->cols < GRAD_POSITIONS ? GRAD_POSITIONS / grid->cols : 1;
+
+  for (unsigned row = 0; row < n_rows; row += rows_at_once)
+    for (size_t col = 0; col < grid->cols; col += GRAD_POSITIONS)
+      {
+        const GradPart part = { row, MIN (row + rows_at_once, n_rows), col, MIN (GRAD_POSITIONS, grid->cols - col) };
+
+        add_part (grid, &part, gathered, grad_out, grad_ld, n_columns, out_begin, out_end, column_begin, column_end,
+                  grad_weights);
+      }
+}
+
+/* Taps side by side instead of shifted readings: rows shorter than a vector become one long row. */
+void
+KERNEL (conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin, size_t column_end,
+                      float *columns)
+{
+  for (size_t k = column_begin; k < column_end; k++)
+    {
+      const float *from = gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
+
+      for (unsigned image = 0; image < grid->n_images; image++)
+        for (unsigned row = 0; row < grid->rows; row++, columns += grid->cols)
+          {
+            const float *source = from + image * grid->image_stride + (size_t) row * grid->plane_width;
+
+            for (unsigned col = 0; col < grid->cols; col++)
+              columns[col] = source[col];
+          }
+    }
 }

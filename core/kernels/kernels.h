@@ -93,12 +93,16 @@ typedef struct
   void (*conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const float *packed, unsigned n_in,
                          unsigned n_out, unsigned block_begin, unsigned block_end, unsigned vector_begin,
                          unsigned vector_end, const DdpmConvTarget *target);
-  /* grad_weights[out * n_in * n_taps + in * n_taps + tap] += sum over positions of grad[out][p] * gathered[in][p + tap],
-   * for out_begin <= out < out_end, in_begin <= in < in_end. grad_out has grad_stride floats a channel, the gathered input's
-   * geometry, zero where there is no position; n_positions is a multiple of vector. */
-  void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_stride,
-                            size_t n_positions, unsigned n_in, unsigned out_begin, unsigned out_end,
-                            unsigned in_begin, unsigned in_end, float *grad_weights);
+  /* Columns are pairs of input channel and tap, n_columns = n_in * n_taps of them:
+   * grad_weights[out * n_columns + column] += sum over positions p of grad_out[out][p] * gathered at p of that column, for
+   * out_begin <= out < out_end, column_begin <= column < column_end. grad_out is [out][n_images * rows * cols], rows grad_ld
+   * apart. Fast where cols is a multiple of vector or large. */
+  void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_ld,
+                            size_t n_columns, unsigned out_begin, unsigned out_end, size_t column_begin,
+                            size_t column_end, float *grad_weights);
+  /* columns[column_end - column_begin][n_images * rows * cols]: what each column sees at each position. */
+  void (*conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin, size_t column_end,
+                       float *columns);
 
   /* norm.c: one picture's group of n_channels rows of n floats, ld apart. */
   void (*norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean, float *rstd);

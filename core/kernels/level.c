@@ -13,6 +13,7 @@ const DdpmKernels KERNEL (kernels) = {
   .conv_pack = KERNEL (conv_pack),
   .conv_multiply = KERNEL (conv_multiply),
   .conv_weight_grad = KERNEL (conv_weight_grad),
+  .conv_unfold = KERNEL (conv_unfold),
   .norm_stats = KERNEL (norm_stats),
   .norm_act_backward = KERNEL (norm_act_backward),
   .norm_input_backward = KERNEL (norm_input_backward),

@@ -20,6 +20,7 @@ DECLARE_KERNEL (conv_gather);
 DECLARE_KERNEL (conv_pack);
 DECLARE_KERNEL (conv_multiply);
 DECLARE_KERNEL (conv_weight_grad);
+DECLARE_KERNEL (conv_unfold);
 DECLARE_KERNEL (norm_stats);
 DECLARE_KERNEL (norm_act_backward);
 DECLARE_KERNEL (norm_input_backward);

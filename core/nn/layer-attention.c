@@ -65,7 +65,7 @@ run_forward_task (guint task, guint worker, gpointer data)
   const gsize first = (gsize) (task % work->n_blocks) * QUERY_BLOCK;
   const gsize n = MIN (QUERY_BLOCK, work->n_pixels - first);
   const gsize start = (gsize) head * head_dim * work->row + image * work->n_pixels;
-  float *scores = (float *) pass->arena.base + pass->plan.attention + worker * pass->plan.attention_stride;
+  float *scores = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
 
   compute_scores (work, start, first, n, scores);
   ddpm_gemm (FALSE, TRUE, head_dim, n, work->n_pixels, 1, work->value + start, work->row, scores, work->n_pixels, 0,
@@ -91,7 +91,7 @@ run_backward_task (guint task, guint worker, gpointer data)
   const gsize n_pixels = work->n_pixels, row = work->row, head_dim = work->layer->head_dim;
   const guint image = task % pass->batch, head = task / pass->batch;
   const gsize start = head * head_dim * row + image * n_pixels;
-  float *scores = (float *) pass->arena.base + pass->plan.attention + worker * pass->plan.attention_stride;
+  float *scores = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
   float *grad_scores = scores + MIN (QUERY_BLOCK, n_pixels) * n_pixels;
 
   for (gsize first = 0; first < n_pixels; first += QUERY_BLOCK)

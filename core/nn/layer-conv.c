@@ -11,9 +11,10 @@
 #define TASK_MAX_POSITIONS 1536
 #define MIN_TASKS 16
 
-/* Parts of the weight gradient in a task. */
+/* Parts of the weight gradient in a task: output channels, and columns (pairs of input channel and tap). Where rows are
+ * unfolded, which is work for each column, a task has all output channels. */
 #define GRAD_TASK_OUT 48
-#define GRAD_TASK_IN 8
+#define GRAD_TASK_COLUMNS 72
 
 /* --- geometry ------------------------------------------------------------------------------ */
 
@@ -54,7 +55,6 @@ init_geometry_1x1 (Geometry *g)
   g->grad_channel_stride = g->grid.channel_stride;
 }
 
-/* Input and gradient share one plane geometry, so that a position is the same number in both. */
 static void
 init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
 {
@@ -304,24 +304,70 @@ prepare (Work *work)
   ddpm_team_run (work->pass->team, work->geometry.n_in + n_grad + count_pack_tasks (work), run_prepare_task, work);
 }
 
+/* Rows that do not fill whole vectors are unfolded first. */
+static gboolean
+needs_unfolding (const Geometry *g, const DdpmKernels *kernels)
+{
+  return g->n_taps > 1 && g->grid.cols % kernels->vector != 0;
+}
+
+static gsize
+get_n_columns (const Geometry *g)
+{
+  return (gsize) g->n_in * g->n_taps;
+}
+
+gsize
+unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels, guint batch,
+                           guint height, guint width)
+{
+  const Geometry g = get_geometry (unet, layer, batch, height, width);
+
+  if (!needs_unfolding (&g, kernels))
+    return 0;
+  return MIN (GRAD_TASK_COLUMNS, get_n_columns (&g)) * g.batch * g.out_height * g.out_width;
+}
+
+static guint
+count_weight_tasks (const Geometry *g, const DdpmKernels *kernels)
+{
+  const guint n_column_tasks = (get_n_columns (g) + GRAD_TASK_COLUMNS - 1) / GRAD_TASK_COLUMNS;
+
+  return needs_unfolding (g, kernels) ? n_column_tasks
+                                      : n_column_tasks * ((g->n_out + GRAD_TASK_OUT - 1) / GRAD_TASK_OUT);
+}
+
 static void
-run_weight_task (const Work *work, guint task)
+run_weight_task (const Work *work, guint task, guint worker)
 {
   const DdpmUnetPass *pass = work->pass;
+  const DdpmKernels *kernels = pass->kernels;
   const Geometry *g = &work->geometry;
-  const guint n_in_tasks = (g->n_in + GRAD_TASK_IN - 1) / GRAD_TASK_IN;
-  const guint out = task / n_in_tasks * GRAD_TASK_OUT, in = task % n_in_tasks * GRAD_TASK_IN;
-  const float *scratch = pass->arena.base;
-  /* up to the last position of the last picture, in whole vectors; what lies beyond is zero */
-  const gsize last = (g->grid.n_images - 1) * g->grid.image_stride
-                     + (gsize) (g->grid.rows - 1) * g->grid.plane_width + g->grid.cols;
-  const gsize n_positions = (last + pass->kernels->vector - 1) / pass->kernels->vector * pass->kernels->vector;
+  const gsize n_columns = get_n_columns (g), row = unet_pass_row (pass, work->layer->output);
+  const guint n_column_tasks = (n_columns + GRAD_TASK_COLUMNS - 1) / GRAD_TASK_COLUMNS;
+  const gsize begin = (gsize) (task % n_column_tasks) * GRAD_TASK_COLUMNS;
+  const gsize end = MIN (begin + GRAD_TASK_COLUMNS, n_columns);
+  const float *gathered = (float *) pass->arena.base + pass->plan.gathered;
+  const float *grad = unet_pass_grad (pass, work->layer->output);
+  float *grad_weights = unet_pass_grad_weight (pass, work->layer->weight);
 
-  pass->kernels->conv_weight_grad (&g->grid, scratch + pass->plan.gathered,
-                                   scratch + pass->plan.gathered_grad + g->grad_start, g->grad_channel_stride,
-                                   n_positions, g->n_in, out, MIN (out + GRAD_TASK_OUT, g->n_out), in,
-                                   MIN (in + GRAD_TASK_IN, g->n_in),
-                                   unet_pass_grad_weight (pass, work->layer->weight));
+  if (needs_unfolding (g, kernels))
+    {
+      float *columns = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
+      const DdpmConvGrid unfolded
+          = { .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1 };
+
+      kernels->conv_unfold (&g->grid, gathered, begin, end, columns);
+      kernels->conv_weight_grad (&unfolded, columns, grad, row, n_columns, 0, g->n_out, 0, end - begin,
+                                 grad_weights + begin);
+    }
+  else
+    {
+      const guint out = task / n_column_tasks * GRAD_TASK_OUT;
+
+      kernels->conv_weight_grad (&g->grid, gathered, grad, row, n_columns, out, MIN (out + GRAD_TASK_OUT, g->n_out),
+                                 begin, end, grad_weights);
+    }
 }
 
 /* Weight gradient and data gradient are independent: one run of the team does both. */
@@ -332,7 +378,7 @@ run_task (guint task, guint worker, gpointer data)
 
   if (task < work->n_weight_tasks)
     {
-      run_weight_task (work, task);
+      run_weight_task (work, task, worker);
       return;
     }
   task -= work->n_weight_tasks;
@@ -563,8 +609,7 @@ unet_conv_backward (DdpmUnetPass *pass, const UnetLayer *layer)
   grad_x = unet_pass_claim_grad (pass, layer->input, &accumulate);
   if (grad_x != NULL)
     add_data_products (&work, grad_x, accumulate);
-  work.n_weight_tasks = (work.geometry.n_out + GRAD_TASK_OUT - 1) / GRAD_TASK_OUT
-                        * ((work.geometry.n_in + GRAD_TASK_IN - 1) / GRAD_TASK_IN);
+  work.n_weight_tasks = count_weight_tasks (&work.geometry, pass->kernels);
   prepare (&work);
   add_bias_grads (&work);
   run_all (&work);

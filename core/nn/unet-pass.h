@@ -18,8 +18,8 @@ typedef struct
   gsize packed;        /* inference: all convolutions' packed weights; training: one convolution's */
   gsize *packed_of;    /* [n_layers]: of each layer, from `packed` */
   gsize sums;          /* scratch: numbers per channel and picture */
-  gsize attention;     /* scratch: scores, attention_stride floats for each thread */
-  gsize attention_stride;
+  gsize worker;        /* scratch of each thread's own, worker_stride floats */
+  gsize worker_stride;
   gsize n_floats;
 } UnetPlan;
 
@@ -86,6 +86,9 @@ guint8 *unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm); /
 gsize unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width);
 gsize unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
                                       guint width);
+/* Scratch of one thread in the backward pass. */
+gsize unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels, guint batch,
+                                 guint height, guint width);
 gsize unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
                                DdpmPassMode mode);
 

@@ -255,7 +255,7 @@ static void
 plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
               guint height, guint width, DdpmPassMode mode)
 {
-  gsize gathered = 0, gathered_grad = 0, packed = 0, sums = 0, attention = 0;
+  gsize gathered = 0, gathered_grad = 0, packed = 0, sums = 0, worker = 0;
 
   for (guint i = 0; i < unet->layers->len; i++)
     {
@@ -266,6 +266,8 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
           const gsize weights = unet_conv_packed_floats (unet, layer, kernels, mode);
 
           gathered = MAX (gathered, unet_conv_gathered_floats (unet, layer, batch, height, width));
+          if (mode == DDPM_PASS_TRAINING)
+            worker = MAX (worker, unet_conv_unfolded_floats (unet, layer, kernels, batch, height, width));
           gathered_grad = MAX (gathered_grad, unet_conv_gathered_grad_floats (unet, layer, batch, height, width));
           sums = MAX (sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
           plan->packed_of[i] = mode == DDPM_PASS_TRAINING ? 0 : packed;
@@ -277,8 +279,7 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
         {
           const gint level = unet_tensor (unet, layer->query)->level;
 
-          attention = MAX (attention, unet_attention_scratch_floats (
-                                          (gsize) (height >> level) * (width >> level), mode));
+          worker = MAX (worker, unet_attention_scratch_floats ((gsize) (height >> level) * (width >> level), mode));
         }
     }
   plan->gathered = take (plan, gathered);
@@ -286,8 +287,8 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
     plan->gathered_grad = take (plan, gathered_grad);
   plan->packed = take (plan, packed);
   plan->sums = take (plan, sums);
-  plan->attention_stride = (attention + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
-  plan->attention = take (plan, plan->attention_stride * n_threads);
+  plan->worker_stride = (worker + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+  plan->worker = take (plan, plan->worker_stride * n_threads);
   take (plan, DDPM_KERNEL_SLACK);
 }
 

@@ -262,46 +262,44 @@ check_conv_forward (const DdpmKernels *kernels, const Conv *conv, gboolean extra
 }
 
 static void
-check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv)
+check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean unfold)
 {
   const Shape *s = &conv->shape;
-  const gsize n_pixels = (gsize) conv->out_height * conv->out_width;
-  const gsize last = (s->n_images - 1) * conv->grid.image_stride
-                     + (gsize) (conv->out_height - 1) * conv->grid.plane_width + conv->out_width;
-  const gsize n_positions = (last + kernels->vector - 1) / kernels->vector * kernels->vector;
-  const gsize grad_stride = n_positions + 16, n_columns = (gsize) s->n_in * conv->grid.n_taps;
-  g_autofree float *grad = new_random (8, s->n_out * s->n_images * n_pixels);
-  g_autofree float *spread = g_new0 (float, s->n_out * grad_stride);
-  Guarded grad_weights = guarded_new (s->n_out * n_columns);
+  const gsize n_pixels = (gsize) conv->out_height * conv->out_width, row = s->n_images * n_pixels, ld = row + 3;
+  const gsize n_columns = (gsize) s->n_in * conv->grid.n_taps;
+  const DdpmConvGrid unfolded = { .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1 };
+  g_autofree float *grad = new_random (8, s->n_out * ld);
+  Guarded columns = guarded_new (n_columns * row), grad_weights = guarded_new (s->n_out * n_columns);
 
-  for (guint out = 0; out < s->n_out; out++)
-    for (gsize p = 0; p < s->n_images * n_pixels; p++)
-      spread[out * grad_stride + p / n_pixels * conv->grid.image_stride
-             + p % n_pixels / conv->out_width * conv->grid.plane_width + p % conv->out_width]
-          = grad[out * s->n_images * n_pixels + p];
+  for (gsize i = 0; i < s->n_out * ld; i++)
+    if (i % ld >= row)
+      grad[i] = NAN; /* not to be read */
   memset (grad_weights.data, 0, grad_weights.n * sizeof (float));
+  kernels->conv_unfold (&conv->grid, conv->gathered, 0, n_columns, columns.data);
   for (guint out = 0; out < s->n_out; out += 7)
-    for (guint in = 0; in < s->n_in; in += 2)
-      kernels->conv_weight_grad (&conv->grid, conv->gathered, spread, grad_stride, n_positions, s->n_in, out,
-                                 MIN (out + 7, s->n_out), in, MIN (in + 2, s->n_in), grad_weights.data);
+    for (gsize column = 0; column < n_columns; column += 11)
+      kernels->conv_weight_grad (unfold ? &unfolded : &conv->grid, unfold ? columns.data : conv->gathered, grad, ld,
+                                 n_columns, out, MIN (out + 7, s->n_out), column, MIN (column + 11, n_columns),
+                                 grad_weights.data);
 
   for (gsize i = 0; i < grad_weights.n; i++)
     {
       const guint out = i / n_columns, c = i % n_columns / conv->grid.n_taps, tap = i % conv->grid.n_taps;
       double sum = 0, magnitude = 0;
 
-      for (gsize p = 0; p < s->n_images * n_pixels; p++)
+      for (gsize p = 0; p < row; p++)
         {
           const guint pixel = p % n_pixels;
           const double product
               = plain_input (conv, c, p / n_pixels, pixel / conv->out_width, pixel % conv->out_width, tap)
-                * grad[out * s->n_images * n_pixels + p];
+                * grad[out * ld + p];
 
           sum += product;
           magnitude += fabs (product);
         }
       assert_near (grad_weights.data[i], sum, magnitude);
     }
+  guarded_free (&columns, 0);
   guarded_free (&grad_weights, 0);
 }
 
@@ -317,7 +315,8 @@ test_conv (gconstpointer data)
       conv_init (&conv, kernels, &shapes[i]);
       check_conv_forward (kernels, &conv, FALSE);
       check_conv_forward (kernels, &conv, TRUE);
-      check_conv_weight_grad (kernels, &conv);
+      check_conv_weight_grad (kernels, &conv, FALSE);
+      check_conv_weight_grad (kernels, &conv, TRUE);
       conv_clear (&conv);
     }
 }
