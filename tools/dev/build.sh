@@ -157,3 +157,19 @@ c_sources ()
 {
   find "$top/core" "$top/ui" "$top/plugin" "$top/tests" -name '*.[ch]' | LC_ALL=C sort
 }
+
+# check_format: what clang-format would change, if anything
+check_format ()
+{
+  c_sources | {
+    wrong=0
+    while IFS= read -r file
+    do
+      if ! clang-format "$file" | diff -u --label "$file" --label "$file, laid out" "$file" -; then wrong=$((wrong + 1)); fi
+    done
+    if [ "$wrong" -ne 0 ]
+    then
+      die "$wrong files are not laid out by .clang-format; ./dev format does it."
+    fi
+  }
+}
