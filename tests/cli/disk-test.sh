@@ -31,7 +31,7 @@ sums ()
   cksum "$1"/m/training/* "$1"/m/unet/* "$1"/m/*.json "$1"/m/scheduler/*
 }
 
-# survives WHAT FOLDER COMMAND: training and sampling fail while COMMAND has the disk full, and nothing is lost
+# prepare WHAT FOLDER: a checkpoint, a model and a picture
 prepare ()
 {
   works "$1: training while there is room" train pictures -o "$2/m" $options --steps 4
@@ -39,6 +39,7 @@ prepare ()
   sums "$2" >before.txt
 }
 
+# survives WHAT FOLDER: they are as they were
 survives ()
 {
   sums "$2" >after.txt
@@ -54,7 +55,7 @@ goes_on ()
     "$2/m/unet/diffusion_pytorch_model.safetensors"
 }
 
-if [ -n "${DDPM_DISK_TEST_MOUNT-}" ] && mount -t tmpfs -o size=4m tmpfs disk
+if [ -n "${DDPM_DISK_TEST_MOUNT-}" ] && mount -t tmpfs -o size=16m tmpfs disk
 then
   prepare 'full disk' disk
   dd if=/dev/zero of=disk/filler bs=4k 2>/dev/null

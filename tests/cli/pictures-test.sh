@@ -61,8 +61,8 @@ check 'the first is nearest to the first picture' test "$("$look" differ fade/se
 check 'the last is nearest to the second picture' test "$("$look" differ fade/seed-0-0009.png $b)" -lt \
   "$("$look" differ fade/seed-0-0001.png $b)"
 check 'neither end is repeated' test "$("$look" differ fade/seed-0-0001.png $a)" -gt 0
-"$look" text fade/seed-0-0001.png >text.json
-same 'the text chunk has the place between the two' "$("$look" json text.json '$.lambda')" 0.1
+"$look" text between/seed-2-0001.png >text.json
+same 'the text chunk has the place between the two' "$("$look" json text.json '$.lambda')" 0.25
 
 # unreadable pictures
 echo 'not a picture' >words.png

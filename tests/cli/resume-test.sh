@@ -51,7 +51,7 @@ done
 # kill -9, again and again; with a checkpoint every step most of the time is spent in writing them
 start 9 0 killed $options
 same 'kill -9: the exit status' "$status" 137
-for delay in 5000 13000 21000 34000 55000 89000
+for delay in 5000 20000 25000 30000 35000 40000 45000 50000 60000 70000 80000 100000
 do
   start 9 $delay killed --resume
   same "kill -9 after $delay us: it went on, and was killed" "$status" 137

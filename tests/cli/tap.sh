@@ -68,18 +68,17 @@ works ()
   same "$what" "$status" 0
 }
 
-# fails WHAT STATUS WORDS ARG…: ddpm fails with this status and one sentence that holds the words
+# fails WHAT STATUS WORDS ARG…: ddpm fails with this status and ends with one sentence that holds the words
 fails ()
 {
   what=$1 wanted=$2 words=$3
   shift 3
   run "$@"
-  lines=$(grep -c . "$err")
   if [ "$status" -ne "$wanted" ]
   then not_ok "$what" "status $status, not $wanted"
-  elif [ "$lines" -ne 1 ] || ! grep -q '^ddpm: ' "$err"
+  elif [ "$(grep -c '^ddpm: ' "$err")" -ne 1 ] || ! tail -n 1 "$err" | grep -q '^ddpm: '
   then not_ok "$what" "not one sentence"
-  elif ! grep -qi -e "$words" "$err"
+  elif ! tail -n 1 "$err" | grep -qi -e "$words"
   then not_ok "$what" "the sentence does not say \"$words\""
   else ok "$what"
   fi

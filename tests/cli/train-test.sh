@@ -70,7 +70,7 @@ says 'train four channels' '4 channels'
 works 'the model makes pictures' sample alpha -o alpha-out --steps 2 -n 3
 same 'with alpha' "$("$look" shape alpha-out/seed-0-0001.png)" 8x8x4
 check 'and transparent pixels' test "$("$look" transparent alpha-out/seed-0-0001.png)" -gt 0
-same 'premultiplied' "$("$look" json alpha/ddpm.json '$.premultiplied')" true
+same 'premultiplied' "$("$look" json alpha/ddpm.json '$.alpha')" '"premultiplied"'
 
 # from a model
 works 'train on from a model' train sprites -o more --from alpha --steps 2 --batch 4 --sample-every 0
@@ -90,7 +90,7 @@ fails 'a folder without pictures' 1 'words' train words -o x
 fails 'no such folder' 1 'nowhere' train nowhere -o x
 fails 'a file' 1 'notes.txt' train words/notes.txt -o x
 : >taken
-fails 'an output that is a file' 1 'taken' train sprites -o taken $tiny --steps 1
+fails 'an output that is a file' 2 'taken' train sprites -o taken $tiny --steps 1
 check 'nothing was written' test ! -e x
 
 done_testing

@@ -37,20 +37,23 @@ fails 'train without a folder' 2 'FOLDER is missing' train -o t
 fails 'train without -o' 2 '-o is missing' train pictures
 fails 'sample without -o' 2 '-o is missing' sample m
 
-for pair in '-n 0' '-n 1001' '-n -1' '-n two' '--steps 0' '--steps -5' '--steps 2000' '--seed -1' '--seed 2147483648' \
+for pair in '-n 0' '-n 1001' '-n -1' '-n two' '--steps 0' '--steps -5' '--seed -1' '--seed 2147483648' \
   '--seed 1.5' '--eta 2' '--eta nan' '--eta x' '--sampler euler' '--batch 0' '--threads 0' '--columns 0' '--size 0' \
-  '--size 8x' '--size x' '--size 8x8x8' '--size -8' '--size 7' '--size 99999999999999999999'
+  '--size 8x' '--size x' '--size 8x8x8' '--size -8' '--size 99999999999999999999'
 do
   # a pair is two words
   fails "sample $pair" 2 "${pair% *}" sample m -o a.png $pair
 done
+fails 'more steps than the model has' 2 'takes 1 to 1000' sample m -o a.png --steps 1001
+fails 'a size the network cannot halve: sample' 2 '6x6 and 8x8' sample m -o a.png --size 7
+fails 'a size the network cannot halve: train' 2 '6x6 and 8x8' train pictures -o t --channels 8,16 --size 7
 for pair in '--strength -1' '--strength 101' '--strength half'
 do
   fails "vary $pair" 2 "strength" vary m pictures/picture-00.png -o a.png $pair
 done
 for pair in '--batch 0' '--steps 0' '--lr abc' '--lr 0' '--lr -1' '--lr inf' '--ema 1' '--dropout 1' '--layers 0' \
   '--channels 0' '--channels 8,,16' '--channels 8,x' '--attention 0' '--attention some' '--schedule wavy' \
-  '--pixels cmyk' '--seed -1' '--threads 0' '--size 7' '--save-every -1' '--sample-every x' '--warmup -1'
+  '--pixels cmyk' '--seed -1' '--threads 0' '--save-every -1' '--sample-every x' '--warmup -1'
 do
   channels='--channels 8,16'
   case $pair in --channels*) channels= ;; esac

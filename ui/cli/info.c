@@ -15,24 +15,18 @@ typedef struct
   gsize sample_bytes; /* peak of making one picture, the open model included; 0: size not known */
 } Figures;
 
-static gboolean
-get_figures (DdpmModel *model, Figures *figures, GError **error)
+static void
+get_figures (const DdpmModel *model, Figures *figures)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
-  DdpmSampleOptions options;
 
   *figures = (Figures){ config->sample_width, config->sample_height, ddpm_unet_get_n_weights (model->unet) };
   if (figures->width == 0 || figures->height == 0)
-    return TRUE;
+    return;
   figures->flop = ddpm_unet_get_flop (model->unet, figures->height, figures->width);
-
-  ddpm_sample_options_init (&options, model);
-  options.task = DDPM_TASK_GENERATE;
-  g_autoptr (DdpmSampleJob) job = ddpm_sample_job_new (model, &options, error);
-  if (job == NULL)
-    return FALSE;
-  figures->sample_bytes = ddpm_sample_job_predict_bytes (job) + figures->n_parameters * sizeof (float);
-  return TRUE;
+  figures->sample_bytes =
+    figures->n_parameters * sizeof (float)
+    + ddpm_unet_predict_pass_bytes (model->unet, 1, figures->height, figures->width, DDPM_PASS_INFERENCE);
 }
 
 static const char *
@@ -64,24 +58,26 @@ format_list (const guint *values, guint n)
   return g_string_free (text, FALSE);
 }
 
-/* "down PLAIN ATTENTION" is no help to anyone; "attention at 16, 8" is. */
+/* "attention at 16, 8 and in the middle". */
 static char *
 format_attention (const DdpmUnetConfig *config)
 {
+  gboolean in_middle = config->mid_block && config->add_attention;
   GString *text = g_string_new (NULL);
 
   for (guint i = 0; i < config->n_levels; i++)
     if (config->down_block_types[i] == DDPM_BLOCK_ATTENTION)
       {
+        g_string_append (text, text->len > 0 ? ", " : "attention at ");
         if (config->sample_height > 0)
-          g_string_append_printf (text, "%s%u", text->len > 0 ? ", " : "", config->sample_height >> i);
+          g_string_append_printf (text, "%u", config->sample_height >> i);
         else
-          g_string_append_printf (text, "%slevel %u", text->len > 0 ? ", " : "", i + 1);
+          g_string_append_printf (text, "level %u", i + 1);
       }
-  if (config->mid_block && config->add_attention)
-    g_string_append (text, text->len > 0 ? " and in the middle" : "in the middle");
+  if (in_middle)
+    g_string_append (text, text->len > 0 ? " and in the middle" : "attention in the middle");
   if (text->len == 0)
-    g_string_append (text, "none");
+    g_string_append (text, "no attention");
   return g_string_free (text, FALSE);
 }
 
@@ -104,11 +100,10 @@ print_text (const DdpmModel *model, const Figures *figures)
   printf ("channels     %u%s\n", config->in_channels, name_of_colours (model));
   printf ("parameters   %.2f million, %s on disk as %s\n", figures->n_parameters / 1e6, on_disk,
           name_of_dtype (model->dtype));
-  printf ("network      channels %s, %u layers a level, attention at %s\n", widths, config->layers_per_block,
-          attention);
+  printf ("network      channels %s, %u layers a level, %s\n", widths, config->layers_per_block, attention);
   if (figures->flop > 0)
     {
-      printf ("cost         %.2f GFLOP forward a picture\n", figures->flop / 1e9);
+      printf ("cost         %.3g GFLOP forward a picture\n", figures->flop / 1e9);
       printf ("memory       %s to make one picture\n", memory);
     }
   printf ("scheduler    %s, %u timesteps\n", model->scheduler.class_name,
@@ -200,8 +195,9 @@ ddpm_command_info (const char *program, int argc, char **argv, GError **error)
   if (folder == NULL)
     return 1;
   g_autoptr (DdpmModel) model = ddpm_model_open_header (folder, error);
-  if (model == NULL || !get_figures (model, &figures, error))
+  if (model == NULL)
     return 1;
+  get_figures (model, &figures);
   if (as_json)
     print_json (model, &figures);
   else

@@ -56,7 +56,7 @@ ddpm_output_init (DdpmOutput *output, const char *path, GError **error)
 {
   gboolean exists = g_file_test (path, G_FILE_TEST_EXISTS);
 
-  *output = (DdpmOutput){ .path = g_strdup (path) };
+  output->path = g_strdup (path);
   output->is_folder = g_file_test (path, G_FILE_TEST_IS_DIR) || (!exists && !has_suffix (path, ".png"));
   if (!g_file_test (path, G_FILE_TEST_IS_DIR) && is_other_picture (path))
     {

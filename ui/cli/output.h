@@ -13,9 +13,10 @@ typedef struct
   guint columns;    /* of the grid; 0: about square */
 } DdpmOutput;
 
-/* Decides from the name: what ends in .png is a file, everything else a folder, made when missing; an
- * existing folder is a folder whatever its name. Checks that it can be written before the long work starts.
- * Errors: DDPM_ERROR_USAGE (the name of another kind of file), DDPM_ERROR_FILE. */
+/* Sets path and is_folder of an output that is all 0 but for the grid's fields. What ends in .png is a file,
+ * everything else a folder, made when missing; an existing folder is a folder whatever its name. Checks that
+ * it can be written before the long work starts. Errors: DDPM_ERROR_USAGE (the name of another kind of file),
+ * DDPM_ERROR_FILE. */
 gboolean ddpm_output_init (DdpmOutput *output, const char *path, GError **error);
 void ddpm_output_clear (DdpmOutput *output);
 

@@ -85,10 +85,12 @@ format_line (const DdpmProgress *progress)
 static gboolean
 is_due (DdpmProgressLine *line, const DdpmProgress *progress, gint64 now_us)
 {
-  gboolean at_end = progress->total > 0 && progress->step >= progress->total;
+  gboolean is_shown = line->phase == progress->phase && line->step == progress->step;
+  gboolean at_end = progress->total > 0 && progress->step >= progress->total && !is_shown;
 
   if (line->on_terminal)
-    return at_end || line->phase != progress->phase || now_us - line->shown_us >= TERMINAL_INTERVAL_US;
+    return at_end || !line->line_open || line->phase != progress->phase
+           || now_us - line->shown_us >= TERMINAL_INTERVAL_US;
   if (progress->phase == DDPM_PHASE_SAVE)
     return FALSE; /* short, and a line each would fill a log */
   if (now_us - line->shown_us >= PLAIN_INTERVAL_US)
@@ -120,6 +122,7 @@ ddpm_progress_line_show (const DdpmProgress *progress, gpointer user_data)
   line->line_open = line->on_terminal;
   line->shown_us = now_us;
   line->phase = progress->phase;
+  line->step = progress->step;
   if (progress->phase != DDPM_PHASE_PREPARE && progress->seconds_left >= 0)
     line->told_duration = TRUE;
 }

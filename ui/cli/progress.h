@@ -12,6 +12,7 @@ typedef struct
   gboolean line_open;     /* the moving line is on the screen */
   gint64 shown_us;        /* when the last line was shown */
   DdpmPhase phase;        /* of the last line */
+  guint64 step;           /* of the last line */
   gboolean told_duration; /* a line with the time left is out */
 } DdpmProgressLine;
 

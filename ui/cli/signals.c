@@ -1,8 +1,8 @@
-/* A handler could do next to nothing safely; so the signals are blocked everywhere and a thread waits for
- * them. */
+/* GLib's handlers pass the signals on to a main context that a thread of its own looks at. To block them and
+ * wait would not do: the threads that OpenBLAS starts when it is loaded have them unblocked. */
 #include "ui/cli/signals.h"
 
-#include <pthread.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -10,29 +10,62 @@ struct _DdpmSignals
 {
   GCancellable *cancellable;
   const char *promise;
-  sigset_t set;
-  pthread_t thread;
-  gboolean is_waiting; /* the thread runs */
-  int signal_number;   /* atomic; 0: none came */
+  GMainContext *context;
+  GThread *thread;
+  int signal_number; /* atomic; 0: none came */
+  int is_over;       /* atomic: the thread may end */
 };
 
+static gboolean
+take_signal (DdpmSignals *signals, int number)
+{
+  if (g_atomic_int_compare_and_exchange (&signals->signal_number, 0, number))
+    {
+      fprintf (stderr, "\n%s\n", signals->promise);
+      g_cancellable_cancel (signals->cancellable);
+    }
+  else
+    {
+      signal (number, SIG_DFL);
+      raise (number);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+take_interrupt (gpointer data)
+{
+  return take_signal (data, SIGINT);
+}
+
+static gboolean
+take_terminate (gpointer data)
+{
+  return take_signal (data, SIGTERM);
+}
+
+static gboolean
+take_hangup (gpointer data)
+{
+  return take_signal (data, SIGHUP);
+}
+
+static void
+add_source (DdpmSignals *signals, int number, GSourceFunc func)
+{
+  g_autoptr (GSource) source = g_unix_signal_source_new (number);
+
+  g_source_set_callback (source, func, signals, NULL);
+  g_source_attach (source, signals->context);
+}
+
 static gpointer
-wait_for_signals (gpointer data)
+watch (gpointer data)
 {
   DdpmSignals *signals = data;
-  int number;
 
-  if (sigwait (&signals->set, &number) != 0)
-    return NULL;
-  g_atomic_int_set (&signals->signal_number, number);
-  fprintf (stderr, "\n%s\n", signals->promise);
-  g_cancellable_cancel (signals->cancellable);
-
-  if (sigwait (&signals->set, &number) != 0)
-    return NULL;
-  signal (number, SIG_DFL);
-  pthread_sigmask (SIG_UNBLOCK, &signals->set, NULL);
-  raise (number);
+  while (!g_atomic_int_get (&signals->is_over))
+    g_main_context_iteration (signals->context, TRUE);
   return NULL;
 }
 
@@ -44,31 +77,24 @@ ddpm_signals_new (const char *promise)
 
   signals->cancellable = g_cancellable_new ();
   signals->promise = promise;
-  sigemptyset (&signals->set);
-  /* SIGINT also where it came ignored, as the shell does for a script's background jobs: there, "kill -INT"
-   * is the way to stop one, and blocked signals arrive all the same. SIGHUP not under nohup. */
-  sigaddset (&signals->set, SIGINT);
-  sigaddset (&signals->set, SIGTERM);
+  signals->context = g_main_context_new ();
+  /* SIGINT also where it came ignored, as the shell does for a script's background jobs: "kill -INT" is how
+   * such a job is stopped. SIGHUP not under nohup. */
+  add_source (signals, SIGINT, take_interrupt);
+  add_source (signals, SIGTERM, take_terminate);
   if (sigaction (SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
-    sigaddset (&signals->set, SIGHUP);
-
-  /* where no thread is to be had the signals keep their usual meaning */
-  pthread_sigmask (SIG_BLOCK, &signals->set, NULL);
-  signals->is_waiting = pthread_create (&signals->thread, NULL, wait_for_signals, signals) == 0;
-  if (!signals->is_waiting)
-    pthread_sigmask (SIG_UNBLOCK, &signals->set, NULL);
+    add_source (signals, SIGHUP, take_hangup);
+  signals->thread = g_thread_new ("signals", watch, signals);
   return signals;
 }
 
 void
 ddpm_signals_free (DdpmSignals *signals)
 {
-  if (signals->is_waiting)
-    {
-      pthread_cancel (signals->thread); /* sigwait is a point where a thread can end */
-      pthread_join (signals->thread, NULL);
-      pthread_sigmask (SIG_UNBLOCK, &signals->set, NULL);
-    }
+  g_atomic_int_set (&signals->is_over, TRUE);
+  g_main_context_wakeup (signals->context);
+  g_thread_join (signals->thread);
+  g_main_context_unref (signals->context); /* and its sources: the signals have their usual meaning again */
   g_object_unref (signals->cancellable);
   g_free (signals);
 }

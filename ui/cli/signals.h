@@ -8,9 +8,8 @@ G_BEGIN_DECLS
 
 typedef struct _DdpmSignals DdpmSignals;
 
-/* From now on SIGINT, SIGTERM and SIGHUP cancel *cancellable (created, owned by the result). Call it before
- * any other thread starts, so that all inherit the blocked signals. `promise` is the sentence shown at the
- * first signal. */
+/* From now on SIGINT, SIGTERM and SIGHUP cancel *cancellable (created, owned by the result). `promise` is the
+ * sentence shown at the first signal; it is borrowed. */
 DdpmSignals *ddpm_signals_new (const char *promise);
 void ddpm_signals_free (DdpmSignals *signals);
 

@@ -64,7 +64,7 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
     { "threads", 0, 0, G_OPTION_ARG_STRING, &args->threads,
       "Threads to use (default: as many as there are cores)", "N" },
     { "save-every", 0, 0, G_OPTION_ARG_STRING, &args->save_every,
-      "Steps from checkpoint to checkpoint (default: about five minutes)", "N" },
+      "Steps from checkpoint to checkpoint, 0 for about five minutes (default: 0)", "N" },
     { "sample-every", 0, 0, G_OPTION_ARG_STRING, &args->sample_every,
       "Steps from one grid of samples to the next, 0 for none (default: 1000)", "N" },
     { "float32", 0, 0, G_OPTION_ARG_NONE, &args->float32, "Write the weights as float32 (default: float16)",
@@ -106,7 +106,7 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
          && ddpm_option_get_double ("--dropout", args->dropout, 0, 0.99, &options->dropout, error)
          && ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
          && ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
-         && ddpm_option_get_uint64 ("--save-every", args->save_every, 1, 1000000000, &options->save_every,
+         && ddpm_option_get_uint64 ("--save-every", args->save_every, 0, 1000000000, &options->save_every,
                                     error)
          && ddpm_option_get_uint64 ("--sample-every", args->sample_every, 0, 1000000000,
                                     &options->sample_every, error);
@@ -174,7 +174,7 @@ print_plan (const DdpmTrainPlan *plan)
           config->in_channels, config->in_channels == 1 ? "" : "s");
   printf ("network      channels %s; %u layers a level\n", widths->str, config->layers_per_block);
   printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
-  printf ("cost         %.3f GFLOP forward a picture, about %.1f a step\n", plan->flop_per_picture / 1e9,
+  printf ("cost         %.3g GFLOP forward a picture, about %.3g a step\n", plan->flop_per_picture / 1e9,
           3 * plan->flop_per_picture / 1e9 * options->batch);
   printf ("memory       %s at most\n", memory);
   printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
