@@ -56,8 +56,8 @@ gather_phases (const DdpmConvSource *source, const DdpmConvPlanes *planes, float
   for (unsigned image = 0; image < source->n_images; image++)
     for (unsigned y = planes->pad; y < source->height + planes->pad; y++)
       for (unsigned column = planes->pad; column < source->width + planes->pad; column++)
-        gathered[(y % 2 * 2 + column % 2) * phase_size + image * plane_size + y / 2 * planes->plane_width + column / 2]
-            = *x++;
+        gathered[(y % 2 * 2 + column % 2) * phase_size + image * plane_size + y / 2 * planes->plane_width
+                 + column / 2] = *x++;
 }
 
 void
@@ -93,7 +93,8 @@ KERNEL (conv_pack) (const float *weights, size_t out_stride, size_t in_stride, c
           }
 }
 
-/* sums[CONV_BLOCK][CONV_VECTORS] over all channels and taps; base[v] is where vector v begins in channel 0. */
+/* sums[CONV_BLOCK][CONV_VECTORS] over all channels and taps; base[v] is where vector v begins in channel 0.
+ */
 FORCE_INLINE void
 multiply_block (const float *restrict packed, unsigned n_in, unsigned n_taps, const ptrdiff_t *tap_offset,
                 size_t channel_stride, const float *const *base, vec sums[CONV_BLOCK][CONV_VECTORS])
@@ -158,14 +159,15 @@ find_positions (const DdpmConvGrid *grid, unsigned vector)
 
 /* n results of channel `out`, from position (image, row, col) on within one row. */
 static void
-store_run (const DdpmConvTarget *target, const DdpmConvGrid *grid, unsigned out, const Positions *p, unsigned n,
-           const float *values)
+store_run (const DdpmConvTarget *target, const DdpmConvGrid *grid, unsigned out, const Positions *p,
+           unsigned n, const float *values)
 {
   const size_t place = p->image * target->image_size
                        + (size_t) (p->row * target->step + target->row_start) * target->width
                        + p->col * target->step + target->col_start;
   float *to = target->out + out * target->ld + place;
-  const float *residual = target->residual != NULL ? target->residual + out * target->residual_ld + place : NULL;
+  const float *residual =
+    target->residual != NULL ? target->residual + out * target->residual_ld + place : NULL;
   const float bias = target->bias != NULL ? target->bias[out * grid->n_images + p->image] : 0.0f;
 
   for (unsigned i = 0; i < n; i++)
@@ -240,8 +242,8 @@ KERNEL (conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const f
             positions[v] = find_positions (grid, first + MIN (v, n_vectors - 1));
             base[v] = gathered + positions[v].start;
           }
-        multiply_block (packed + block * block_size, n_in, grid->n_taps, grid->tap_offset, grid->channel_stride, base,
-                        sums);
+        multiply_block (packed + block * block_size, n_in, grid->n_taps, grid->tap_offset,
+                        grid->channel_stride, base, sums);
         for (unsigned i = 0; i < n_channels; i++)
           for (unsigned v = 0; v < n_vectors; v++)
             if (whole)
@@ -265,7 +267,8 @@ KERNEL (conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const f
 /* Positions taken at a time, so that the rows of both operands stay in the cache. */
 #define GRAD_POSITIONS 2048
 
-/* A part of the positions: rows row_begin … row_end-1 of all pictures' rows, of each the columns from col_begin on. */
+/* A part of the positions: rows row_begin … row_end-1 of all pictures' rows, of each the columns from
+ * col_begin on. */
 typedef struct
 {
   unsigned row_begin, row_end;
@@ -273,8 +276,8 @@ typedef struct
 } GradPart;
 
 FORCE_INLINE void
-multiply_vectors (const float *const *grads, size_t grad_place, const float *const *inputs, size_t input_place,
-                  unsigned lanes, vec sum[GRAD_ROWS][GRAD_COLUMNS])
+multiply_vectors (const float *const *grads, size_t grad_place, const float *const *inputs,
+                  size_t input_place, unsigned lanes, vec sum[GRAD_ROWS][GRAD_COLUMNS])
 {
   vec grad[GRAD_ROWS];
 
@@ -338,7 +341,8 @@ add_part (const DdpmConvGrid *grid, const GradPart *part, const float *gathered,
           {
             const size_t k = MIN (column + j, column_end - 1);
 
-            inputs[j] = gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
+            inputs[j] =
+              gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
           }
         multiply_gradients (grid, part, grads, inputs, sums);
         for (unsigned i = 0; i < GRAD_ROWS && out + i < out_end; i++)
@@ -348,9 +352,9 @@ add_part (const DdpmConvGrid *grid, const GradPart *part, const float *gathered,
 }
 
 void
-KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_ld,
-                           size_t n_columns, unsigned out_begin, unsigned out_end, size_t column_begin,
-                           size_t column_end, float *grad_weights)
+KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out,
+                           size_t grad_ld, size_t n_columns, unsigned out_begin, unsigned out_end,
+                           size_t column_begin, size_t column_end, float *grad_weights)
 {
   const unsigned n_rows = grid->n_images * grid->rows;
   const unsigned rows_at_once = grid->cols < GRAD_POSITIONS ? GRAD_POSITIONS / grid->cols : 1;
@@ -358,10 +362,11 @@ KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, cons
   for (unsigned row = 0; row < n_rows; row += rows_at_once)
     for (size_t col = 0; col < grid->cols; col += GRAD_POSITIONS)
       {
-        const GradPart part = { row, MIN (row + rows_at_once, n_rows), col, MIN (GRAD_POSITIONS, grid->cols - col) };
+        const GradPart part = { row, MIN (row + rows_at_once, n_rows), col,
+                                MIN (GRAD_POSITIONS, grid->cols - col) };
 
-        add_part (grid, &part, gathered, grad_out, grad_ld, n_columns, out_begin, out_end, column_begin, column_end,
-                  grad_weights);
+        add_part (grid, &part, gathered, grad_out, grad_ld, n_columns, out_begin, out_end, column_begin,
+                  column_end, grad_weights);
       }
 }
 
@@ -372,7 +377,8 @@ KERNEL (conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t co
 {
   for (size_t k = column_begin; k < column_end; k++)
     {
-      const float *from = gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
+      const float *from =
+        gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
 
       for (unsigned image = 0; image < grid->n_images; image++)
         for (unsigned row = 0; row < grid->rows; row++, columns += grid->cols)

@@ -13,7 +13,8 @@ const DdpmKernels *const *
 ddpm_kernels_list (unsigned *n_levels)
 {
 #if defined(__x86_64__)
-  static const DdpmKernels *const best_first[] = { &ddpm_avx512_kernels, &ddpm_avx2_kernels, &ddpm_generic_kernels };
+  static const DdpmKernels *const best_first[] = { &ddpm_avx512_kernels, &ddpm_avx2_kernels,
+                                                   &ddpm_generic_kernels };
   const int has_avx2 = __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma");
   const int has_avx512 = has_avx2 && __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512dq")
                          && __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vl");

@@ -44,7 +44,7 @@ typedef struct
  * dropout when scale and shift are the norm's. */
 typedef struct
 {
-  const float *x;            /* [n_images][height][width], readable DDPM_KERNEL_SLACK beyond its end */
+  const float *x; /* [n_images][height][width], readable DDPM_KERNEL_SLACK beyond its end */
   unsigned n_images, height, width;
   const float *scale, *shift; /* [n_images], or NULL: x as it is, no activation */
   DdpmKernelAct act;
@@ -53,22 +53,23 @@ typedef struct
 } DdpmConvSource;
 
 /* Where the padded planes of one channel go: [n_phases][n_images][plane_height][plane_width] floats,
- * writable DDPM_KERNEL_SLACK beyond. Pixel (y, x) goes to row y + pad, column x + pad; what no pixel fills is zero. With
- * stride 2 that position is split by parity into four phases of half the size. */
+ * writable DDPM_KERNEL_SLACK beyond. Pixel (y, x) goes to row y + pad, column x + pad; what no pixel fills is
+ * zero. With stride 2 that position is split by parity into four phases of half the size. */
 typedef struct
 {
   unsigned plane_height, plane_width;
   unsigned pad, stride;
 } DdpmConvPlanes;
 
-/* Where results go: out = scale * (sum + bias + residual), added to what is there if accumulate. Position (image,
- * row, col) goes to out[channel * ld + image * image_size + (row * step + row_start) * width + col * step + col_start]. */
+/* Where results go: out = scale * (sum + bias + residual), added to what is there if accumulate. Position
+ * (image, row, col) goes to out[channel * ld + image * image_size + (row * step + row_start) * width + col *
+ * step + col_start]. */
 typedef struct
 {
   float *out;
   size_t ld, image_size;
   unsigned width, step, row_start, col_start;
-  const float *bias; /* [channels][n_images of the grid], or NULL */
+  const float *bias;     /* [channels][n_images of the grid], or NULL */
   const float *residual; /* like out (step 1 only), or NULL */
   size_t residual_ld;
   float scale;
@@ -78,8 +79,8 @@ typedef struct
 typedef struct
 {
   const char *name;
-  unsigned vector;      /* floats in a vector */
-  unsigned conv_block;  /* output channels computed together: packed weights come in blocks of it */
+  unsigned vector;       /* floats in a vector */
+  unsigned conv_block;   /* output channels computed together: packed weights come in blocks of it */
   unsigned conv_vectors; /* vectors of positions computed together */
 
   /* conv.c */
@@ -89,30 +90,33 @@ typedef struct
   void (*conv_pack) (const float *weights, size_t out_stride, size_t in_stride, const unsigned *tap_index,
                      unsigned n_taps, unsigned n_out, unsigned n_in, unsigned block_begin, unsigned block_end,
                      float *packed);
-  /* Vectors (see ddpm_conv_count_vectors) vector_begin … vector_end-1 of output blocks block_begin … block_end-1. */
+  /* Vectors (see ddpm_conv_count_vectors) vector_begin … vector_end-1 of output blocks block_begin …
+   * block_end-1. */
   void (*conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const float *packed, unsigned n_in,
                          unsigned n_out, unsigned block_begin, unsigned block_end, unsigned vector_begin,
                          unsigned vector_end, const DdpmConvTarget *target);
   /* Columns are pairs of input channel and tap, n_columns = n_in * n_taps of them:
-   * grad_weights[out * n_columns + column] += sum over positions p of grad_out[out][p] * gathered at p of that column, for
-   * out_begin <= out < out_end, column_begin <= column < column_end. grad_out is [out][n_images * rows * cols], rows grad_ld
-   * apart. Fast where cols is a multiple of vector or large. */
-  void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out, size_t grad_ld,
-                            size_t n_columns, unsigned out_begin, unsigned out_end, size_t column_begin,
-                            size_t column_end, float *grad_weights);
+   * grad_weights[out * n_columns + column] += sum over positions p of grad_out[out][p] * gathered at p of
+   * that column, for out_begin <= out < out_end, column_begin <= column < column_end. grad_out is
+   * [out][n_images * rows * cols], rows grad_ld apart. Fast where cols is a multiple of vector or large. */
+  void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out,
+                            size_t grad_ld, size_t n_columns, unsigned out_begin, unsigned out_end,
+                            size_t column_begin, size_t column_end, float *grad_weights);
   /* columns[column_end - column_begin][n_images * rows * cols]: what each column sees at each position. */
-  void (*conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin, size_t column_end,
-                       float *columns);
+  void (*conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin,
+                       size_t column_end, float *columns);
 
   /* norm.c: one picture's group of n_channels rows of n floats, ld apart. */
-  void (*norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean, float *rstd);
+  void (*norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean,
+                      float *rstd);
   /* grad[] (gradient of act (scale x + shift), of one row) becomes the gradient of scale x + shift; sum and
    * sum_xhat are the sums over the row of it and of it times (x - mean) * rstd. */
-  void (*norm_act_backward) (const float *x, float *grad, size_t n, float scale, float shift, float mean, float rstd,
-                             DdpmKernelAct act, const uint8_t *mask, float mask_scale, float *sum, float *sum_xhat);
+  void (*norm_act_backward) (const float *x, float *grad, size_t n, float scale, float shift, float mean,
+                             float rstd, DdpmKernelAct act, const uint8_t *mask, float mask_scale, float *sum,
+                             float *sum_xhat);
   /* grad_x = a * grad + b * x + c on a row, added if accumulate. */
-  void (*norm_input_backward) (const float *x, const float *grad, size_t n, float a, float b, float c, int accumulate,
-                               float *grad_x);
+  void (*norm_input_backward) (const float *x, const float *grad, size_t n, float a, float b, float c,
+                               int accumulate, float *grad_x);
 
   /* pointwise.c */
   void (*act_forward) (const float *x, size_t n, float scale, float shift, DdpmKernelAct act, float *y);
@@ -124,11 +128,13 @@ typedef struct
   float (*sum) (const float *x, size_t n);
   /* Each of n_rows rows of n scores becomes its softmax. */
   void (*softmax) (float *scores, unsigned n_rows, unsigned n);
-  /* Rows of softmax outputs p and their gradient g: g becomes the gradient of the scores, p (g - sum p g), times scale. */
+  /* Rows of softmax outputs p and their gradient g: g becomes the gradient of the scores, p (g - sum p g),
+   * times scale. */
   void (*softmax_backward) (const float *p, float *g, unsigned n_rows, unsigned n, float scale);
 } DdpmKernels;
 
-/* The best level this processor has, or the one $DDPM_CPU names if the processor has it. Same answer every time. */
+/* The best level this processor has, or the one $DDPM_CPU names if the processor has it. Same answer every
+ * time. */
 const DdpmKernels *ddpm_kernels_get (void);
 
 /* All levels compiled in that this processor can run, best first; n_levels of them. */
@@ -138,7 +144,7 @@ const DdpmKernels *const *ddpm_kernels_list (unsigned *n_levels);
  * picture's plane from its first position to its last, some lanes between rows then being idle. */
 unsigned ddpm_conv_count_vectors (const DdpmConvGrid *grid, unsigned vector);
 
-/* c[m][n] = alpha a b + beta c, row-major with the given leading dimensions; a is [m][k], or [k][m] if transpose_a; b
- * likewise. By OpenBLAS on the calling thread alone. */
-void ddpm_gemm (int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                const float *b, size_t ldb, float beta, float *c, size_t ldc);
+/* c[m][n] = alpha a b + beta c, row-major with the given leading dimensions; a is [m][k], or [k][m] if
+ * transpose_a; b likewise. By OpenBLAS on the calling thread alone. */
+void ddpm_gemm (int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
+                size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);

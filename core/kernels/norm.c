@@ -4,7 +4,8 @@
 #include "core/kernels/level.h"
 
 void
-KERNEL (norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean, float *rstd)
+KERNEL (norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean,
+                     float *rstd)
 {
   double sum = 0, sum_squares = 0;
   float centre;
@@ -62,33 +63,39 @@ act_backward_row (const float *x, float *grad, size_t n, float scale, float shif
 }
 
 void
-KERNEL (norm_act_backward) (const float *x, float *grad, size_t n, float scale, float shift, float mean, float rstd,
-                            DdpmKernelAct act, const uint8_t *mask, float mask_scale, float *sum, float *sum_xhat)
+KERNEL (norm_act_backward) (const float *x, float *grad, size_t n, float scale, float shift, float mean,
+                            float rstd, DdpmKernelAct act, const uint8_t *mask, float mask_scale, float *sum,
+                            float *sum_xhat)
 {
   switch (act)
     {
     case DDPM_KERNEL_ACT_SILU:
-      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_SILU, mask, mask_scale, sum, sum_xhat);
+      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_SILU, mask, mask_scale, sum,
+                        sum_xhat);
       break;
     case DDPM_KERNEL_ACT_RELU:
-      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_RELU, mask, mask_scale, sum, sum_xhat);
+      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_RELU, mask, mask_scale, sum,
+                        sum_xhat);
       break;
     case DDPM_KERNEL_ACT_MISH:
-      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_MISH, mask, mask_scale, sum, sum_xhat);
+      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_MISH, mask, mask_scale, sum,
+                        sum_xhat);
       break;
     case DDPM_KERNEL_ACT_GELU:
-      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_GELU, mask, mask_scale, sum, sum_xhat);
+      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_GELU, mask, mask_scale, sum,
+                        sum_xhat);
       break;
     case DDPM_KERNEL_ACT_NONE:
     default:
-      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_NONE, mask, mask_scale, sum, sum_xhat);
+      act_backward_row (x, grad, n, scale, shift, mean, rstd, DDPM_KERNEL_ACT_NONE, mask, mask_scale, sum,
+                        sum_xhat);
       break;
     }
 }
 
 void
-KERNEL (norm_input_backward) (const float *x, const float *grad, size_t n, float a, float b, float c, int accumulate,
-                              float *grad_x)
+KERNEL (norm_input_backward) (const float *x, const float *grad, size_t n, float a, float b, float c,
+                              int accumulate, float *grad_x)
 {
   if (accumulate)
     for (size_t i = 0; i < n; i++)

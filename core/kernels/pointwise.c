@@ -13,7 +13,8 @@ KERNEL (act_forward) (const float *x, size_t n, float scale, float shift, DdpmKe
 }
 
 void
-KERNEL (act_backward) (const float *x, const float *grad_y, size_t n, DdpmKernelAct act, int accumulate, float *grad_x)
+KERNEL (act_backward) (const float *x, const float *grad_y, size_t n, DdpmKernelAct act, int accumulate,
+                       float *grad_x)
 {
   for (size_t i = 0; i < n; i += VECTOR)
     {

@@ -34,15 +34,15 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   const gsize n_pixels = unet_pass_n_pixels (pass, layer->query);
 
-  return (AttentionWork){ .pass = pass,
-                          .layer = layer,
-                          .n_pixels = n_pixels,
-                          .row = unet_pass_row (pass, layer->query),
-                          .n_blocks = (n_pixels + QUERY_BLOCK - 1) / QUERY_BLOCK,
-                          .scale = 1.0f / sqrtf (layer->head_dim),
-                          .query = unet_pass_value (pass, layer->query),
-                          .key = unet_pass_value (pass, layer->key),
-                          .value = unet_pass_value (pass, layer->value) };
+  return (AttentionWork) { .pass = pass,
+                           .layer = layer,
+                           .n_pixels = n_pixels,
+                           .row = unet_pass_row (pass, layer->query),
+                           .n_blocks = (n_pixels + QUERY_BLOCK - 1) / QUERY_BLOCK,
+                           .scale = 1.0f / sqrtf (layer->head_dim),
+                           .query = unet_pass_value (pass, layer->query),
+                           .key = unet_pass_value (pass, layer->key),
+                           .value = unet_pass_value (pass, layer->value) };
 }
 
 /* scores[n_queries][n_pixels] = softmax (scale q^T k) */
@@ -50,7 +50,8 @@ static void
 compute_scores (const AttentionWork *work, gsize start, gsize first_query, gsize n_queries, float *scores)
 {
   ddpm_gemm (TRUE, FALSE, n_queries, work->n_pixels, work->layer->head_dim, work->scale,
-             work->query + start + first_query, work->row, work->key + start, work->row, 0, scores, work->n_pixels);
+             work->query + start + first_query, work->row, work->key + start, work->row, 0, scores,
+             work->n_pixels);
   work->pass->kernels->softmax (scores, n_queries, work->n_pixels);
 }
 
@@ -68,8 +69,8 @@ run_forward_task (guint task, guint worker, gpointer data)
   float *scores = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
 
   compute_scores (work, start, first, n, scores);
-  ddpm_gemm (FALSE, TRUE, head_dim, n, work->n_pixels, 1, work->value + start, work->row, scores, work->n_pixels, 0,
-             work->output + start + first, work->row);
+  ddpm_gemm (FALSE, TRUE, head_dim, n, work->n_pixels, 1, work->value + start, work->row, scores,
+             work->n_pixels, 0, work->output + start + first, work->row);
 }
 
 void
@@ -103,13 +104,13 @@ run_backward_task (guint task, guint worker, gpointer data)
       compute_scores (work, start, first, n, scores);
       ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, grad_out, row, scores, n_pixels, beta,
                  work->grad_value + start, row);
-      ddpm_gemm (TRUE, FALSE, n, n_pixels, head_dim, 1, grad_out, row, work->value + start, row, 0, grad_scores,
-                 n_pixels);
+      ddpm_gemm (TRUE, FALSE, n, n_pixels, head_dim, 1, grad_out, row, work->value + start, row, 0,
+                 grad_scores, n_pixels);
       pass->kernels->softmax_backward (scores, grad_scores, n, n_pixels, work->scale);
       ddpm_gemm (FALSE, TRUE, head_dim, n, n_pixels, 1, work->key + start, row, grad_scores, n_pixels, 0,
                  work->grad_query + start + first, row);
-      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, work->query + start + first, row, grad_scores, n_pixels,
-                 beta, work->grad_key + start, row);
+      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, work->query + start + first, row, grad_scores,
+                 n_pixels, beta, work->grad_key + start, row);
     }
 }
 

@@ -11,8 +11,8 @@
 #define TASK_MAX_POSITIONS 1536
 #define MIN_TASKS 16
 
-/* Parts of the weight gradient in a task: output channels, and columns (pairs of input channel and tap). Where rows are
- * unfolded, which is work for each column, a task has all output channels. */
+/* Parts of the weight gradient in a task: output channels, and columns (pairs of input channel and tap).
+ * Where rows are unfolded, which is work for each column, a task has all output channels. */
 #define GRAD_TASK_OUT 48
 #define GRAD_TASK_COLUMNS 72
 
@@ -22,8 +22,8 @@ typedef struct
 {
   guint n_in, n_out, n_taps;
   guint batch, in_height, in_width, out_height, out_width;
-  DdpmConvPlanes planes; /* of the input */
-  DdpmConvGrid grid;     /* of the forward pass */
+  DdpmConvPlanes planes;      /* of the input */
+  DdpmConvGrid grid;          /* of the forward pass */
   DdpmConvPlanes grad_planes; /* of the output's gradient */
   gsize grad_channel_stride;
   gsize grad_start; /* where position (0, 0) of the gradient lies in its planes */
@@ -44,13 +44,13 @@ init_geometry_1x1 (Geometry *g)
   const guint row = g->batch * g->in_height * g->in_width;
 
   /* Every pixel by itself: all pictures are one long row. With a norm the rows are the pictures. */
-  g->planes = (DdpmConvPlanes){ .plane_height = 1, .plane_width = g->in_height * g->in_width, .stride = 1 };
-  g->grid = (DdpmConvGrid){ .n_images = 1,
-                            .rows = 1,
-                            .cols = row,
-                            .plane_width = row,
-                            .channel_stride = pad_channel (row),
-                            .n_taps = 1 };
+  g->planes = (DdpmConvPlanes) { .plane_height = 1, .plane_width = g->in_height * g->in_width, .stride = 1 };
+  g->grid = (DdpmConvGrid) { .n_images = 1,
+                             .rows = 1,
+                             .cols = row,
+                             .plane_width = row,
+                             .channel_stride = pad_channel (row),
+                             .n_taps = 1 };
   g->grad_planes = g->planes;
   g->grad_channel_stride = g->grid.channel_stride;
 }
@@ -61,14 +61,14 @@ init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
   const guint plane_height = g->out_height + 2, plane_width = g->out_width + 2;
   const gsize plane = (gsize) plane_height * plane_width, phase = g->batch * plane;
 
-  g->planes = (DdpmConvPlanes){ plane_height, plane_width, layer->pad, layer->stride };
-  g->grid = (DdpmConvGrid){ .n_images = g->batch,
-                            .rows = g->out_height,
-                            .cols = g->out_width,
-                            .plane_width = plane_width,
-                            .image_stride = plane,
-                            .channel_stride = pad_channel (phase * layer->stride * layer->stride),
-                            .n_taps = 9 };
+  g->planes = (DdpmConvPlanes) { plane_height, plane_width, layer->pad, layer->stride };
+  g->grid = (DdpmConvGrid) { .n_images = g->batch,
+                             .rows = g->out_height,
+                             .cols = g->out_width,
+                             .plane_width = plane_width,
+                             .image_stride = plane,
+                             .channel_stride = pad_channel (phase * layer->stride * layer->stride),
+                             .n_taps = 9 };
   for (guint tap = 0; tap < 9; tap++)
     {
       const guint ky = tap / 3, kx = tap % 3;
@@ -78,7 +78,7 @@ init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
       else
         g->grid.tap_offset[tap] = (ky % 2 * 2 + kx % 2) * phase + ky / 2 * plane_width + kx / 2;
     }
-  g->grad_planes = (DdpmConvPlanes){ plane_height, plane_width, 1, 1 };
+  g->grad_planes = (DdpmConvPlanes) { plane_height, plane_width, 1, 1 };
   g->grad_channel_stride = pad_channel (phase);
   g->grad_start = plane_width + 1;
 }
@@ -104,7 +104,8 @@ get_geometry (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint h
 }
 
 gsize
-unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width)
+unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
+                           guint width)
 {
   const Geometry g = get_geometry (unet, layer, batch, height, width);
 
@@ -112,7 +113,8 @@ unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint b
 }
 
 gsize
-unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width)
+unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
+                                guint width)
 {
   const Geometry g = get_geometry (unet, layer, batch, height, width);
 
@@ -127,9 +129,11 @@ count_blocks (const DdpmKernels *kernels, guint channels)
 
 /* In training the larger of forward and data gradient, whose roles of in and out are exchanged. */
 gsize
-unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels, DdpmPassMode mode)
+unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
+                         DdpmPassMode mode)
 {
-  const guint n_in = unet_tensor (unet, layer->input)->channels, n_out = unet_tensor (unet, layer->output)->channels;
+  const guint n_in = unet_tensor (unet, layer->input)->channels,
+              n_out = unet_tensor (unet, layer->output)->channels;
   const gsize n_taps = layer->kernel * layer->kernel;
   const gsize forward = n_taps * n_in * count_blocks (kernels, n_out) * kernels->conv_block;
   const gsize backward = n_taps * n_out * count_blocks (kernels, n_in) * kernels->conv_block;
@@ -177,8 +181,8 @@ run_product_task (const DdpmKernels *kernels, const Product *product, guint task
   const guint block = task % product->n_block_tasks * product->blocks_per_task;
   const guint vector = task / product->n_block_tasks * product->vectors_per_task;
 
-  kernels->conv_multiply (&product->grid, product->gathered, product->packed, product->n_in, product->n_out, block,
-                          MIN (block + product->blocks_per_task, product->n_blocks), vector,
+  kernels->conv_multiply (&product->grid, product->gathered, product->packed, product->n_in, product->n_out,
+                          block, MIN (block + product->blocks_per_task, product->n_blocks), vector,
                           MIN (vector + product->vectors_per_task, product->n_vectors), &product->target);
 }
 
@@ -206,8 +210,8 @@ pack_block (const Work *work, guint number)
       if (number < product->n_blocks)
         {
           pass->kernels->conv_pack (unet_pass_weight (pass, work->layer->weight), product->out_stride,
-                                    product->in_stride, product->tap_index, product->grid.n_taps, product->n_out,
-                                    product->n_in, number, number + 1, product->packed);
+                                    product->in_stride, product->tap_index, product->grid.n_taps,
+                                    product->n_out, product->n_in, number, number + 1, product->packed);
           return;
         }
       number -= product->n_blocks;
@@ -254,8 +258,8 @@ gather_input (const Work *work, guint channel)
       source.mask = mask != NULL ? mask + channel * row : NULL;
       source.mask_scale = (float) (1.0 / (1.0 - pass->unet->config.dropout));
     }
-  pass->kernels->conv_gather (&source, &g->planes,
-                              (float *) pass->arena.base + pass->plan.gathered + channel * g->grid.channel_stride);
+  pass->kernels->conv_gather (
+    &source, &g->planes, (float *) pass->arena.base + pass->plan.gathered + channel * g->grid.channel_stride);
 }
 
 /* The output gradient of one channel, and its sum over each picture. */
@@ -267,8 +271,7 @@ gather_grad (const Work *work, guint channel)
   const gsize n_pixels = (gsize) g->out_height * g->out_width;
   const float *grad = unet_pass_grad (pass, work->layer->output) + channel * g->batch * n_pixels;
   float *sums = (float *) pass->arena.base + pass->plan.sums + channel * g->batch;
-  DdpmConvSource source
-      = { .x = grad, .n_images = g->batch, .height = g->out_height, .width = g->out_width };
+  DdpmConvSource source = { .x = grad, .n_images = g->batch, .height = g->out_height, .width = g->out_width };
 
   if (work->layer->kernel == 1)
     {
@@ -277,7 +280,7 @@ gather_grad (const Work *work, guint channel)
     }
   pass->kernels->conv_gather (&source, &g->grad_planes,
                               (float *) pass->arena.base + pass->plan.gathered_grad
-                                  + channel * g->grad_channel_stride);
+                                + channel * g->grad_channel_stride);
   for (guint image = 0; image < g->batch; image++)
     sums[image] = pass->kernels->sum (grad + image * n_pixels, n_pixels);
 }
@@ -301,7 +304,8 @@ prepare (Work *work)
 {
   const guint n_grad = work->gather_grad ? work->geometry.n_out : 0;
 
-  ddpm_team_run (work->pass->team, work->geometry.n_in + n_grad + count_pack_tasks (work), run_prepare_task, work);
+  ddpm_team_run (work->pass->team, work->geometry.n_in + n_grad + count_pack_tasks (work), run_prepare_task,
+                 work);
 }
 
 /* Rows that do not fill whole vectors are unfolded first. */
@@ -318,8 +322,8 @@ get_n_columns (const Geometry *g)
 }
 
 gsize
-unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels, guint batch,
-                           guint height, guint width)
+unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
+                           guint batch, guint height, guint width)
 {
   const Geometry g = get_geometry (unet, layer, batch, height, width);
 
@@ -354,8 +358,9 @@ run_weight_task (const Work *work, guint task, guint worker)
   if (needs_unfolding (g, kernels))
     {
       float *columns = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
-      const DdpmConvGrid unfolded
-          = { .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1 };
+      const DdpmConvGrid unfolded = {
+        .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1
+      };
 
       kernels->conv_unfold (&g->grid, gathered, begin, end, columns);
       kernels->conv_weight_grad (&unfolded, columns, grad, row, n_columns, 0, g->n_out, 0, end - begin,
@@ -365,8 +370,8 @@ run_weight_task (const Work *work, guint task, guint worker)
     {
       const guint out = task / n_column_tasks * GRAD_TASK_OUT;
 
-      kernels->conv_weight_grad (&g->grid, gathered, grad, row, n_columns, out, MIN (out + GRAD_TASK_OUT, g->n_out),
-                                 begin, end, grad_weights);
+      kernels->conv_weight_grad (&g->grid, gathered, grad, row, n_columns, out,
+                                 MIN (out + GRAD_TASK_OUT, g->n_out), begin, end, grad_weights);
     }
 }
 
@@ -418,7 +423,8 @@ add_biases (const Work *work)
 
   for (guint out = 0; out < work->geometry.n_out; out++)
     for (guint image = 0; image < n_images; image++)
-      sums[out * n_images + image] = bias[out] + (time_bias != NULL ? time_bias[out * n_images + image] : 0.0f);
+      sums[out * n_images + image] =
+        bias[out] + (time_bias != NULL ? time_bias[out * n_images + image] : 0.0f);
   return sums;
 }
 
@@ -468,7 +474,7 @@ unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer)
   const gsize row = unet_pass_row (pass, layer->output);
 
   work.pack = pass->mode == DDPM_PASS_TRAINING; /* the weights have changed */
-  work.products[0].target = (DdpmConvTarget){
+  work.products[0].target = (DdpmConvTarget) {
     .out = unet_pass_value (pass, layer->output),
     .ld = row,
     .image_size = (gsize) g->out_height * g->out_width,
@@ -501,13 +507,13 @@ add_data_products (Work *work, float *grad_x, gboolean accumulate)
       const guint row_start = phase / stride, col_start = phase % stride;
       Product *product = &work->products[work->n_products++];
 
-      product->grid = (DdpmConvGrid){ .n_images = g->grid.n_images,
-                                      .rows = kernel == 1 ? 1 : (g->in_height - row_start + stride - 1) / stride,
-                                      .cols = kernel == 1 ? g->grid.cols
-                                                          : (g->in_width - col_start + stride - 1) / stride,
-                                      .plane_width = g->grid.plane_width,
-                                      .image_stride = g->grid.image_stride,
-                                      .channel_stride = g->grad_channel_stride };
+      product->grid =
+        (DdpmConvGrid) { .n_images = g->grid.n_images,
+                         .rows = kernel == 1 ? 1 : (g->in_height - row_start + stride - 1) / stride,
+                         .cols = kernel == 1 ? g->grid.cols : (g->in_width - col_start + stride - 1) / stride,
+                         .plane_width = g->grid.plane_width,
+                         .image_stride = g->grid.image_stride,
+                         .channel_stride = g->grad_channel_stride };
       for (guint tap = 0; tap < g->n_taps; tap++)
         {
           const gint y = (gint) (row_start + layer->pad) - (gint) (tap / kernel);
@@ -516,8 +522,8 @@ add_data_products (Work *work, float *grad_x, gboolean accumulate)
           if (y % (gint) stride != 0 || x % (gint) stride != 0)
             continue;
           product->tap_index[product->grid.n_taps] = tap;
-          product->grid.tap_offset[product->grid.n_taps++]
-              = (gssize) g->grad_start + y / (gint) stride * (gssize) g->grid.plane_width + x / (gint) stride;
+          product->grid.tap_offset[product->grid.n_taps++] =
+            (gssize) g->grad_start + y / (gint) stride * (gssize) g->grid.plane_width + x / (gint) stride;
         }
       product->gathered = base + pass->plan.gathered_grad;
       product->packed = packed;
@@ -525,15 +531,15 @@ add_data_products (Work *work, float *grad_x, gboolean accumulate)
       product->n_out = g->n_in;
       product->out_stride = g->n_taps;
       product->in_stride = (gsize) g->n_in * g->n_taps;
-      product->target = (DdpmConvTarget){ .out = grad_x,
-                                          .ld = (gsize) g->batch * g->in_height * g->in_width,
-                                          .image_size = (gsize) g->in_height * g->in_width,
-                                          .width = g->in_width,
-                                          .step = stride,
-                                          .row_start = row_start,
-                                          .col_start = col_start,
-                                          .scale = 1.0f,
-                                          .accumulate = accumulate };
+      product->target = (DdpmConvTarget) { .out = grad_x,
+                                           .ld = (gsize) g->batch * g->in_height * g->in_width,
+                                           .image_size = (gsize) g->in_height * g->in_width,
+                                           .width = g->in_width,
+                                           .step = stride,
+                                           .row_start = row_start,
+                                           .col_start = col_start,
+                                           .scale = 1.0f,
+                                           .accumulate = accumulate };
       divide_product (product, pass->kernels);
       packed += (gsize) product->n_blocks * pass->kernels->conv_block * product->n_in * product->grid.n_taps;
     }
@@ -549,7 +555,8 @@ add_bias_grads (const Work *work)
   const float *sums = (float *) pass->arena.base + pass->plan.sums;
   float *grad_bias = unet_pass_grad_weight (pass, layer->bias);
   gboolean accumulate = FALSE;
-  float *grad_time = layer->time_bias >= 0 ? unet_pass_claim_grad (pass, layer->time_bias, &accumulate) : NULL;
+  float *grad_time =
+    layer->time_bias >= 0 ? unet_pass_claim_grad (pass, layer->time_bias, &accumulate) : NULL;
 
   for (guint out = 0; out < work->geometry.n_out; out++)
     for (guint image = 0; image < batch; image++)
@@ -577,7 +584,8 @@ run_residual_task (guint channel, guint worker, gpointer data)
   if (work->scale != 1.0f)
     work->kernels->scale_add (grad, work->row, work->scale, FALSE, grad);
   if (work->grad_residual != NULL)
-    work->kernels->scale_add (grad, work->row, 1.0f, work->accumulate, work->grad_residual + channel * work->row);
+    work->kernels->scale_add (grad, work->row, 1.0f, work->accumulate,
+                              work->grad_residual + channel * work->row);
 }
 
 static void

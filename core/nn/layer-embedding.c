@@ -10,7 +10,8 @@ void
 unet_time_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   const DdpmUnetConfig *config = &pass->unet->config;
-  const guint width = unet_tensor (pass->unet, layer->output)->channels, half = width / 2, batch = pass->batch;
+  const guint width = unet_tensor (pass->unet, layer->output)->channels, half = width / 2,
+              batch = pass->batch;
   float *sines = unet_pass_value (pass, layer->output), *cosines = sines;
 
   if (width % 2 != 0)

@@ -27,19 +27,20 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
   const guint channels = unet_tensor (pass->unet, layer->input)->channels;
   float *sums = (float *) pass->arena.base + pass->plan.sums;
 
-  return (NormWork){ .pass = pass,
-                     .layer = layer,
-                     .stats = unet_pass_norm_stats (pass, layer),
-                     .channels = channels,
-                     .group_channels = channels / layer->groups,
-                     .n_pixels = unet_pass_n_pixels (pass, layer->input),
-                     .row = unet_pass_row (pass, layer->input),
-                     .weight = unet_pass_weight (pass, layer->weight),
-                     .bias = unet_pass_weight (pass, layer->bias),
-                     .scale_shift = layer->scale_shift >= 0 ? unet_pass_value (pass, layer->scale_shift) : NULL,
-                     .mask = unet_pass_norm_mask (pass, layer),
-                     .sums = sums,
-                     .sums_xhat = sums + (gsize) channels * pass->batch };
+  return (NormWork) { .pass = pass,
+                      .layer = layer,
+                      .stats = unet_pass_norm_stats (pass, layer),
+                      .channels = channels,
+                      .group_channels = channels / layer->groups,
+                      .n_pixels = unet_pass_n_pixels (pass, layer->input),
+                      .row = unet_pass_row (pass, layer->input),
+                      .weight = unet_pass_weight (pass, layer->weight),
+                      .bias = unet_pass_weight (pass, layer->bias),
+                      .scale_shift =
+                        layer->scale_shift >= 0 ? unet_pass_value (pass, layer->scale_shift) : NULL,
+                      .mask = unet_pass_norm_mask (pass, layer),
+                      .sums = sums,
+                      .sums_xhat = sums + (gsize) channels * pass->batch };
 }
 
 /* 1 + s of channel and picture at place = channel * batch + image. */
@@ -105,8 +106,8 @@ run_mask_task (guint channel, guint worker, gpointer data)
   const DdpmUnetPass *pass = work->pass;
   guint8 *mask = unet_pass_norm_mask (pass, work->layer) + channel * work->row;
   const guint32 layer_number = work->layer - unet_layer (pass->unet, 0);
-  const DdpmRngKey key
-      = { pass->dropout_seed, DDPM_RNG_DROPOUT, pass->dropout_step, layer_number * 65536 + channel };
+  const DdpmRngKey key = { pass->dropout_seed, DDPM_RNG_DROPOUT, pass->dropout_step,
+                           layer_number * 65536 + channel };
   const float dropout = (float) pass->unet->config.dropout;
   float uniform[256];
 
@@ -134,8 +135,8 @@ unet_norm_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 
 /* --- backward ------------------------------------------------------------------------------ */
 
-/* One group of one picture. With du the gradient of A x + S (in place of the output's), w = weight (1 + s) and N values
- * in the group: dx = rstd (w du - sum (w du) / N - xhat sum (w du xhat) / N). */
+/* One group of one picture. With du the gradient of A x + S (in place of the output's), w = weight (1 + s)
+ * and N values in the group: dx = rstd (w du - sum (w du) / N - xhat sum (w du xhat) / N). */
 static void
 run_backward_task (guint task, guint worker, gpointer data)
 {
@@ -157,8 +158,8 @@ run_backward_task (guint task, guint worker, gpointer data)
       pass->kernels->norm_act_backward (x + c * work->row, grad + c * work->row, work->n_pixels,
                                         work->stats.scale[place], work->stats.shift[place], mean, rstd,
                                         (DdpmKernelAct) work->layer->act,
-                                        work->mask != NULL ? work->mask + c * work->row + start : NULL, mask_scale,
-                                        &work->sums[place], &work->sums_xhat[place]);
+                                        work->mask != NULL ? work->mask + c * work->row + start : NULL,
+                                        mask_scale, &work->sums[place], &work->sums_xhat[place]);
       sum += w * work->sums[place];
       sum_xhat += w * work->sums_xhat[place];
     }
@@ -185,9 +186,8 @@ add_param_grads (const NormWork *work)
   float *grad_bias = unet_pass_grad_weight (pass, work->layer->bias);
   const gsize n = (gsize) work->channels * batch;
   gboolean accumulate = FALSE;
-  float *grad_scale = work->scale_shift != NULL
-                          ? unet_pass_claim_grad (pass, work->layer->scale_shift, &accumulate)
-                          : NULL;
+  float *grad_scale =
+    work->scale_shift != NULL ? unet_pass_claim_grad (pass, work->layer->scale_shift, &accumulate) : NULL;
 
   for (gsize place = 0; place < n; place++)
     {

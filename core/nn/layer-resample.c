@@ -7,7 +7,7 @@ typedef struct
   UnetResample resample;
   const float *from; /* the side that is read */
   float *to;
-  guint small_width; /* of the smaller side */
+  guint small_width;                    /* of the smaller side */
   gsize from_row, to_row, small_pixels; /* small_pixels: in all pictures */
   gboolean accumulate;
 } ResampleWork;
@@ -52,10 +52,10 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   const gint small = layer->resample == UNET_RESAMPLE_HALVE ? layer->output : layer->input;
 
-  return (ResampleWork){ .pass = pass,
-                         .resample = layer->resample,
-                         .small_width = pass->width >> unet_tensor (pass->unet, small)->level,
-                         .small_pixels = unet_pass_row (pass, small) };
+  return (ResampleWork) { .pass = pass,
+                          .resample = layer->resample,
+                          .small_width = pass->width >> unet_tensor (pass->unet, small)->level,
+                          .small_pixels = unet_pass_row (pass, small) };
 }
 
 static void

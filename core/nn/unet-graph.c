@@ -43,7 +43,9 @@ add_layer (DdpmUnet *unet, UnetLayerKind kind, gint input, gint output)
 static gint
 add_param (DdpmUnet *unet, const char *prefix, const char *suffix, guint n_dims, ...)
 {
-  DdpmParam param = { .name = g_strconcat (prefix, suffix, NULL), .n_dims = n_dims, .offset = unet->n_weights };
+  DdpmParam param = { .name = g_strconcat (prefix, suffix, NULL),
+                      .n_dims = n_dims,
+                      .offset = unet->n_weights };
   const gint number = unet->params->len;
   va_list sizes;
 
@@ -87,8 +89,8 @@ add_act (DdpmUnet *unet, gint input, DdpmActivation act)
 /* Returns the layer, for what is added to its result. kernel 1 without 1x1 in its shape is a linear layer
  * applied to every pixel. */
 static UnetLayer *
-add_conv (DdpmUnet *unet, const char *prefix, gint input, guint out_channels, guint kernel, guint stride, guint pad,
-          gboolean linear_shape)
+add_conv (DdpmUnet *unet, const char *prefix, gint input, guint out_channels, guint kernel, guint stride,
+          guint pad, gboolean linear_shape)
 {
   const UnetTensor in = *unet_tensor (unet, input);
   const gint output = add_tensor (unet, out_channels, in.level + (stride == 2));
@@ -97,8 +99,9 @@ add_conv (DdpmUnet *unet, const char *prefix, gint input, guint out_channels, gu
   layer->kernel = kernel;
   layer->stride = stride;
   layer->pad = pad;
-  layer->weight = linear_shape ? add_param (unet, prefix, ".weight", 2, out_channels, in.channels)
-                               : add_param (unet, prefix, ".weight", 4, out_channels, in.channels, kernel, kernel);
+  layer->weight = linear_shape
+                    ? add_param (unet, prefix, ".weight", 2, out_channels, in.channels)
+                    : add_param (unet, prefix, ".weight", 4, out_channels, in.channels, kernel, kernel);
   layer->bias = add_param (unet, prefix, ".bias", 1, out_channels);
   return layer;
 }
@@ -132,8 +135,8 @@ add_resample (DdpmUnet *unet, gint input, UnetResample resample)
   return output;
 }
 
-/* [a, b] along the channels. Nothing is copied: both become parts of the new tensor, which is possible once for
- * each tensor. */
+/* [a, b] along the channels. Nothing is copied: both become parts of the new tensor, which is possible once
+ * for each tensor. */
 static gint
 concatenate (DdpmUnet *unet, gint a, gint b)
 {
@@ -154,19 +157,22 @@ concatenate (DdpmUnet *unet, gint a, gint b)
 typedef struct
 {
   DdpmUnet *unet;
-  gint emb;        /* act (time and class embedding), what every ResNet block projects */
-  GArray *skips;   /* gint */
+  gint emb;      /* act (time and class embedding), what every ResNet block projects */
+  GArray *skips; /* gint */
 } Builder;
 
 /* UNET2D.md, section 5. resample: UNET_RESAMPLE_COPY for none. */
 static gint
-add_resnet (Builder *b, const char *prefix, gint input, guint out_channels, UnetResample resample, double divisor)
+add_resnet (Builder *b, const char *prefix, gint input, guint out_channels, UnetResample resample,
+            double divisor)
 {
   DdpmUnet *unet = b->unet;
   const DdpmUnetConfig *config = &unet->config;
   const guint in_channels = unet_tensor (unet, input)->channels;
-  g_autofree char *norm1 = g_strconcat (prefix, ".norm1", NULL), *norm2 = g_strconcat (prefix, ".norm2", NULL);
-  g_autofree char *conv1 = g_strconcat (prefix, ".conv1", NULL), *conv2 = g_strconcat (prefix, ".conv2", NULL);
+  g_autofree char *norm1 = g_strconcat (prefix, ".norm1", NULL),
+                  *norm2 = g_strconcat (prefix, ".norm2", NULL);
+  g_autofree char *conv1 = g_strconcat (prefix, ".conv1", NULL),
+                  *conv2 = g_strconcat (prefix, ".conv2", NULL);
   g_autofree char *proj = g_strconcat (prefix, ".time_emb_proj", NULL);
   g_autofree char *shortcut = g_strconcat (prefix, ".conv_shortcut", NULL);
   gint h = add_norm (unet, norm1, input, config->norm_num_groups, config->act_fn)->output, e;
@@ -332,7 +338,8 @@ add_up_block (Builder *b, gint h, guint number)
     {
       g_autofree char *conv = g_strconcat (block, ".upsamplers.0.conv", NULL);
 
-      return add_conv (unet, conv, add_resample (unet, h, UNET_RESAMPLE_DOUBLE), channels, 3, 1, 1, FALSE)->output;
+      return add_conv (unet, conv, add_resample (unet, h, UNET_RESAMPLE_DOUBLE), channels, 3, 1, 1, FALSE)
+        ->output;
     }
   else
     {

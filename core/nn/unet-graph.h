@@ -14,10 +14,10 @@ typedef struct
 {
   guint channels;
   gint level;
-  gint parent;          /* it is a part of another tensor, from channel `parent_channel` on; or DDPM_NO_TENSOR */
+  gint parent; /* it is a part of another tensor, from channel `parent_channel` on; or DDPM_NO_TENSOR */
   guint parent_channel;
-  gint norm;            /* not stored: consumers compute it from this norm layer's input; or -1 */
-  gboolean no_grad;     /* nothing trained lies behind it */
+  gint norm;        /* not stored: consumers compute it from this norm layer's input; or -1 */
+  gboolean no_grad; /* nothing trained lies behind it */
 } UnetTensor;
 
 typedef enum
@@ -70,9 +70,9 @@ typedef struct
 struct _DdpmUnet
 {
   DdpmUnetConfig config;
-  GArray *params;  /* DdpmParam */
-  GArray *tensors; /* UnetTensor */
-  GArray *layers;  /* UnetLayer, in the order of the forward pass */
+  GArray *params;            /* DdpmParam */
+  GArray *tensors;           /* UnetTensor */
+  GArray *layers;            /* UnetLayer, in the order of the forward pass */
   GHashTable *param_numbers; /* name -> number + 1 */
   gsize n_weights;
   gint input, output; /* tensors */

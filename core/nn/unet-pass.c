@@ -20,8 +20,8 @@ ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint height, g
 }
 
 DdpmUnetPass *
-ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width, DdpmPassMode mode,
-                    GError **error)
+ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width,
+                    DdpmPassMode mode, GError **error)
 {
   g_autoptr (DdpmUnetPass) pass = g_new0 (DdpmUnetPass, 1);
 
@@ -37,7 +37,8 @@ ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint hei
   pass->mode = mode;
   pass->grad_written = g_new0 (gboolean, unet->tensors->len);
   pass->weight_offsets = g_new0 (gsize, unet->params->len);
-  unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), batch, height, width, mode);
+  unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), batch, height, width,
+                  mode);
   if (!ddpm_arena_init (&pass->arena, pass->plan.n_floats * sizeof (float), error))
     return NULL;
   return g_steal_pointer (&pass);
@@ -97,7 +98,8 @@ unet_pass_grad (const DdpmUnetPass *pass, gint tensor)
   return (float *) pass->arena.base + pass->plan.grads[tensor];
 }
 
-/* What is written to a whole is written to its parts: the up path claims [h, skip], the down path then adds to skip. */
+/* What is written to a whole is written to its parts: the up path claims [h, skip], the down path then adds
+ * to skip. */
 static gboolean
 is_grad_written (const DdpmUnetPass *pass, gint tensor)
 {
@@ -135,10 +137,10 @@ unet_pass_norm_stats (const DdpmUnetPass *pass, const UnetLayer *norm)
   const gsize n = (gsize) unet_tensor (pass->unet, norm->input)->channels * pass->batch;
   float *stats = unet_pass_value (pass, norm->stats);
 
-  return (UnetNormStats){ .scale = stats,
-                          .shift = stats + n,
-                          .mean = stats + 2 * n,
-                          .rstd = stats + 2 * n + (gsize) norm->groups * pass->batch };
+  return (UnetNormStats) { .scale = stats,
+                           .shift = stats + n,
+                           .mean = stats + 2 * n,
+                           .rstd = stats + 2 * n + (gsize) norm->groups * pass->batch };
 }
 
 guint8 *
@@ -154,21 +156,24 @@ unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm)
 typedef void (*LayerFunc) (DdpmUnetPass *pass, const UnetLayer *layer);
 
 static const LayerFunc forward_functions[UNET_N_KINDS] = {
-  [UNET_TIME] = unet_time_forward,     [UNET_CLASS] = unet_class_forward, [UNET_LINEAR] = unet_linear_forward,
-  [UNET_ACT] = unet_act_forward,       [UNET_CONV] = unet_conv_forward,   [UNET_NORM] = unet_norm_forward,
+  [UNET_TIME] = unet_time_forward,           [UNET_CLASS] = unet_class_forward,
+  [UNET_LINEAR] = unet_linear_forward,       [UNET_ACT] = unet_act_forward,
+  [UNET_CONV] = unet_conv_forward,           [UNET_NORM] = unet_norm_forward,
   [UNET_ATTENTION] = unet_attention_forward, [UNET_RESAMPLE] = unet_resample_forward,
 };
 
 /* Nothing is trained behind the timestep's sinusoid. */
 static const LayerFunc backward_functions[UNET_N_KINDS] = {
-  [UNET_CLASS] = unet_class_backward, [UNET_LINEAR] = unet_linear_backward, [UNET_ACT] = unet_act_backward,
-  [UNET_CONV] = unet_conv_backward,   [UNET_NORM] = unet_norm_backward,     [UNET_ATTENTION] = unet_attention_backward,
+  [UNET_CLASS] = unet_class_backward,       [UNET_LINEAR] = unet_linear_backward,
+  [UNET_ACT] = unet_act_backward,           [UNET_CONV] = unet_conv_backward,
+  [UNET_NORM] = unet_norm_backward,         [UNET_ATTENTION] = unet_attention_backward,
   [UNET_RESAMPLE] = unet_resample_backward,
 };
 
 /* [batch][channels][pixels] to [channels][batch][pixels] and back; scale * x + shift on the way. */
 static void
-transpose (const float *from, guint n_outer, guint n_inner, gsize n_pixels, float scale, float shift, float *to)
+transpose (const float *from, guint n_outer, guint n_inner, gsize n_pixels, float scale, float shift,
+           float *to)
 {
   for (guint outer = 0; outer < n_outer; outer++)
     for (guint inner = 0; inner < n_inner; inner++)
@@ -238,8 +243,8 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
              unet_pass_value (pass, unet->input));
   for (guint i = 0; i < unet->layers->len; i++)
     forward_functions[unet_layer (unet, i)->kind](pass, unet_layer (unet, i));
-  transpose (unet_pass_value (pass, unet->output), unet->config.out_channels, pass->batch, n_pixels, 1.0f, 0.0f,
-             output);
+  transpose (unet_pass_value (pass, unet->output), unet->config.out_channels, pass->batch, n_pixels, 1.0f,
+             0.0f, output);
 }
 
 void

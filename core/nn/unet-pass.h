@@ -11,8 +11,8 @@
 
 typedef struct
 {
-  gsize *values; /* [n_tensors]: floats from the arena's start */
-  gsize *grads;  /* [n_tensors], training only */
+  gsize *values;       /* [n_tensors]: floats from the arena's start */
+  gsize *grads;        /* [n_tensors], training only */
   gsize gathered;      /* scratch: a convolution's gathered input */
   gsize gathered_grad; /* scratch: a convolution's gathered output gradient */
   gsize packed;        /* inference: all convolutions' packed weights; training: one convolution's */
@@ -49,8 +49,8 @@ struct _DdpmUnetPass
 /* --- unet-plan.c --- */
 
 /* The memory of a pass; *plan is filled. */
-void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
-                     guint height, guint width, DdpmPassMode mode);
+void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
+                     guint batch, guint height, guint width, DdpmPassMode mode);
 void unet_plan_clear (UnetPlan *plan);
 
 /* --- unet-pass.c: what the layers need to know --- */
@@ -63,8 +63,8 @@ gsize unet_pass_row (const DdpmUnetPass *pass, gint tensor);
 float *unet_pass_value (const DdpmUnetPass *pass, gint tensor);
 float *unet_pass_grad (const DdpmUnetPass *pass, gint tensor);
 
-/* The gradient of a layer's input, to be written; *accumulate says whether something is there already that has
- * to be added to. NULL if nobody wants it. */
+/* The gradient of a layer's input, to be written; *accumulate says whether something is there already that
+ * has to be added to. NULL if nobody wants it. */
 float *unet_pass_claim_grad (DdpmUnetPass *pass, gint tensor, gboolean *accumulate);
 
 const float *unet_pass_weight (const DdpmUnetPass *pass, gint param);
@@ -83,12 +83,13 @@ guint8 *unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm); /
 /* --- layer-conv.c --- */
 
 /* Floats of scratch or packed weights that a convolution takes. */
-gsize unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width);
+gsize unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
+                                 guint width);
 gsize unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
                                       guint width);
 /* Scratch of one thread in the backward pass. */
-gsize unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels, guint batch,
-                                 guint height, guint width);
+gsize unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
+                                 guint batch, guint height, guint width);
 gsize unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
                                DdpmPassMode mode);
 

@@ -140,7 +140,8 @@ touch_all (Interval *intervals, const DdpmUnet *unet, const TensorList *list, gi
 
 /* intervals[2 * n_tensors]: of the values, then of the gradients. */
 static void
-find_intervals (Interval *intervals, const DdpmUnet *unet, guint batch, guint height, guint width, DdpmPassMode mode)
+find_intervals (Interval *intervals, const DdpmUnet *unet, guint batch, guint height, guint width,
+                DdpmPassMode mode)
 {
   const gint n_layers = unet->layers->len;
   const guint n_tensors = unet->tensors->len;
@@ -149,12 +150,13 @@ find_intervals (Interval *intervals, const DdpmUnet *unet, guint batch, guint he
   for (guint t = 0; t < n_tensors; t++)
     {
       const UnetTensor *tensor = unet_tensor (unet, t);
-      const gsize n_pixels = tensor->level < 0 ? 1 : (gsize) (height >> tensor->level) * (width >> tensor->level);
+      const gsize n_pixels =
+        tensor->level < 0 ? 1 : (gsize) (height >> tensor->level) * (width >> tensor->level);
       const gsize n_floats = tensor->channels * batch * n_pixels + DDPM_KERNEL_SLACK;
 
-      intervals[t] = grads[t] = (Interval){ .first = G_MAXINT,
-                                            .last = -1,
-                                            .n_floats = (n_floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS };
+      intervals[t] = grads[t] = (Interval) {
+        .first = G_MAXINT, .last = -1, .n_floats = (n_floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS
+      };
     }
   touch (intervals, unet, unet->input, 0);
   for (gint i = 0; i < n_layers; i++)
@@ -268,7 +270,8 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
           gathered = MAX (gathered, unet_conv_gathered_floats (unet, layer, batch, height, width));
           if (mode == DDPM_PASS_TRAINING)
             worker = MAX (worker, unet_conv_unfolded_floats (unet, layer, kernels, batch, height, width));
-          gathered_grad = MAX (gathered_grad, unet_conv_gathered_grad_floats (unet, layer, batch, height, width));
+          gathered_grad =
+            MAX (gathered_grad, unet_conv_gathered_grad_floats (unet, layer, batch, height, width));
           sums = MAX (sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
           plan->packed_of[i] = mode == DDPM_PASS_TRAINING ? 0 : packed;
           packed = mode == DDPM_PASS_TRAINING ? MAX (packed, weights) : packed + weights;
@@ -279,7 +282,8 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
         {
           const gint level = unet_tensor (unet, layer->query)->level;
 
-          worker = MAX (worker, unet_attention_scratch_floats ((gsize) (height >> level) * (width >> level), mode));
+          worker =
+            MAX (worker, unet_attention_scratch_floats ((gsize) (height >> level) * (width >> level), mode));
         }
     }
   plan->gathered = take (plan, gathered);
@@ -309,15 +313,15 @@ get_offset (const DdpmUnet *unet, const Interval *intervals, gsize row_of_vector
 }
 
 void
-unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
-                guint height, guint width, DdpmPassMode mode)
+unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
+                guint batch, guint height, guint width, DdpmPassMode mode)
 {
   const guint n_tensors = unet->tensors->len;
   g_autofree Interval *intervals = g_new (Interval, 2 * n_tensors);
 
-  *plan = (UnetPlan){ .values = g_new (gsize, n_tensors),
-                      .grads = g_new (gsize, n_tensors),
-                      .packed_of = g_new0 (gsize, unet->layers->len) };
+  *plan = (UnetPlan) { .values = g_new (gsize, n_tensors),
+                       .grads = g_new (gsize, n_tensors),
+                       .packed_of = g_new0 (gsize, unet->layers->len) };
   find_intervals (intervals, unet, batch, height, width, mode);
   plan->n_floats = place_intervals (intervals, 2 * n_tensors);
   for (guint t = 0; t < n_tensors; t++)

@@ -72,7 +72,7 @@ init_uniform (const DdpmUnet *unet, guint32 seed, gint param_number, float bound
   const DdpmParam *param = unet_param (unet, param_number);
   float *values = weights + param->offset;
 
-  ddpm_rng_uniform ((DdpmRngKey){ .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = param_number }, values,
+  ddpm_rng_uniform ((DdpmRngKey) { .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = param_number }, values,
                     param->n_values);
   for (gsize i = 0; i < param->n_values; i++)
     values[i] = bound * (2.0f * values[i] - 1.0f);
@@ -105,7 +105,7 @@ ddpm_unet_init_weights (const DdpmUnet *unet, guint32 seed, float *weights)
         }
       else if (layer->kind == UNET_CLASS)
         {
-          ddpm_rng_normal ((DdpmRngKey){ .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = layer->weight },
+          ddpm_rng_normal ((DdpmRngKey) { .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = layer->weight },
                            weights + weight->offset, weight->n_values);
         }
       else

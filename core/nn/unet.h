@@ -61,8 +61,8 @@ gsize ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint hei
 
 /* The pass borrows unet and team, which must outlive it.
  * Errors: DDPM_ERROR_USAGE for a size the network cannot halve, DDPM_ERROR_MEMORY. */
-DdpmUnetPass *ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width,
-                                  DdpmPassMode mode, GError **error);
+DdpmUnetPass *ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height,
+                                  guint width, DdpmPassMode mode, GError **error);
 void ddpm_unet_pass_free (DdpmUnetPass *pass);
 
 /* weights[n_weights]. An inference pass packs what it needs, and the slab may be freed afterwards;
@@ -71,12 +71,13 @@ void ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights);
 
 /* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch] rows of the class
  * table, NULL for networks without one; output [batch, out, height, width]. Not normalised, not clipped. */
-void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps, const guint32 *labels,
-                             float *output);
+void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps,
+                             const guint32 *labels, float *output);
 
 /* After a forward of a training pass with the same x: adds the gradient of every parameter to
  * grad_weights[n_weights]. grad_output [batch, out, height, width]; grad_x as x, overwritten, or NULL. */
-void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x);
+void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights,
+                              float *grad_x);
 
 /* Dropout masks of the next forward of a training pass are a function of (seed, step). */
 void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step);

@@ -28,7 +28,7 @@ typedef struct
 static void
 fill_normal (guint32 stream, float *values, gsize n)
 {
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 11, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 11, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
 }
 
 static float *
@@ -47,7 +47,7 @@ fixture_init (Fixture *f, const DdpmUnetConfig *config)
   const DdpmParam *params;
   guint n_params;
 
-  *f = (Fixture){ .unet = ddpm_unet_new (config, &error), .team = ddpm_team_new (2) };
+  *f = (Fixture) { .unet = ddpm_unet_new (config, &error), .team = ddpm_team_new (2) };
   g_assert_no_error (error);
   f->n_weights = ddpm_unet_get_n_weights (f->unet);
   f->n_in = BATCH * config->in_channels * SIZE * SIZE;

@@ -46,7 +46,7 @@ new_random (guint32 stream, gsize n)
 {
   float *values = g_new0 (float, n + DDPM_KERNEL_SLACK);
 
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
   return values;
 }
 
@@ -123,23 +123,24 @@ conv_init (Conv *conv, const DdpmKernels *kernels, const Shape *shape)
   const gsize plane = (gsize) plane_height * plane_width, n_pixels = (gsize) shape->height * shape->width;
   const gsize phase = plane * shape->n_images;
 
-  *conv = (Conv){ .shape = *shape,
-                  .out_height = (shape->height + padded - shape->kernel) / shape->stride + 1,
-                  .out_width = (shape->width + padded - shape->kernel) / shape->stride + 1,
-                  .planes = { plane_height, plane_width, shape->pad, shape->stride } };
-  conv->grid = (DdpmConvGrid){ .n_images = shape->n_images,
-                               .rows = conv->out_height,
-                               .cols = conv->out_width,
-                               .plane_width = plane_width,
-                               .image_stride = plane,
-                               .channel_stride = phase * shape->stride * shape->stride + DDPM_KERNEL_SLACK,
-                               .n_taps = shape->kernel * shape->kernel };
+  *conv = (Conv) { .shape = *shape,
+                   .out_height = (shape->height + padded - shape->kernel) / shape->stride + 1,
+                   .out_width = (shape->width + padded - shape->kernel) / shape->stride + 1,
+                   .planes = { plane_height, plane_width, shape->pad, shape->stride } };
+  conv->grid = (DdpmConvGrid) { .n_images = shape->n_images,
+                                .rows = conv->out_height,
+                                .cols = conv->out_width,
+                                .plane_width = plane_width,
+                                .image_stride = plane,
+                                .channel_stride = phase * shape->stride * shape->stride + DDPM_KERNEL_SLACK,
+                                .n_taps = shape->kernel * shape->kernel };
   for (guint tap = 0; tap < conv->grid.n_taps; tap++)
     {
       const guint ky = tap / shape->kernel, kx = tap % shape->kernel;
 
-      conv->grid.tap_offset[tap] = shape->stride == 1 ? ky * plane_width + kx
-                                                      : (ky % 2 * 2 + kx % 2) * phase + ky / 2 * plane_width + kx / 2;
+      conv->grid.tap_offset[tap] = shape->stride == 1
+                                     ? ky * plane_width + kx
+                                     : (ky % 2 * 2 + kx % 2) * phase + ky / 2 * plane_width + kx / 2;
     }
   conv->x = new_random (1, shape->n_in * shape->n_images * n_pixels);
   conv->weights = new_random (2, (gsize) shape->n_out * shape->n_in * conv->grid.n_taps);
@@ -159,7 +160,8 @@ conv_init (Conv *conv, const DdpmKernels *kernels, const Shape *shape)
                                       .scale = shape->norm ? conv->scale + c * shape->n_images : NULL,
                                       .shift = shape->norm ? conv->shift + c * shape->n_images : NULL,
                                       .act = DDPM_KERNEL_ACT_SILU,
-                                      .mask = shape->mask ? conv->mask + c * shape->n_images * n_pixels : NULL,
+                                      .mask =
+                                        shape->mask ? conv->mask + c * shape->n_images * n_pixels : NULL,
                                       .mask_scale = 1.5f };
 
       kernels->conv_gather (&source, &conv->planes, channel.data);
@@ -206,7 +208,8 @@ static void
 check_conv_forward (const DdpmKernels *kernels, const Conv *conv, gboolean extras)
 {
   const Shape *s = &conv->shape;
-  const gsize n_pixels = (gsize) conv->out_height * conv->out_width, row = s->n_images * n_pixels, ld = row + 3;
+  const gsize n_pixels = (gsize) conv->out_height * conv->out_width, row = s->n_images * n_pixels,
+              ld = row + 3;
   const guint n_blocks = (s->n_out + kernels->conv_block - 1) / kernels->conv_block;
   const guint n_vectors = ddpm_conv_count_vectors (&conv->grid, kernels->vector);
   const guint tap_index[9] = { 0, 1, 2, 3, 4, 5, 6, 7, 8 };
@@ -228,8 +231,8 @@ check_conv_forward (const DdpmKernels *kernels, const Conv *conv, gboolean extra
                       conv->grid.n_taps, s->n_out, s->n_in, 0, n_blocks, packed.data);
   for (guint block = 0; block < n_blocks; block++)
     for (guint vector = 0; vector < n_vectors; vector += 2)
-      kernels->conv_multiply (&conv->grid, conv->gathered, packed.data, s->n_in, s->n_out, block, block + 1, vector,
-                              MIN (vector + 2, n_vectors), &target);
+      kernels->conv_multiply (&conv->grid, conv->gathered, packed.data, s->n_in, s->n_out, block, block + 1,
+                              vector, MIN (vector + 2, n_vectors), &target);
 
   for (guint out_channel = 0; out_channel < s->n_out; out_channel++)
     for (gsize p = 0; p < ld && out_channel * ld + p < out.n; p++)
@@ -246,9 +249,9 @@ check_conv_forward (const DdpmKernels *kernels, const Conv *conv, gboolean extra
           for (guint tap = 0; tap < conv->grid.n_taps; tap++)
             {
               const guint image = p / n_pixels, pixel = p % n_pixels;
-              const double product
-                  = plain_input (conv, c, image, pixel / conv->out_width, pixel % conv->out_width, tap)
-                    * conv->weights[((gsize) out_channel * s->n_in + c) * conv->grid.n_taps + tap];
+              const double product =
+                plain_input (conv, c, image, pixel / conv->out_width, pixel % conv->out_width, tap)
+                * conv->weights[((gsize) out_channel * s->n_in + c) * conv->grid.n_taps + tap];
 
               sum += product;
               magnitude += fabs (product);
@@ -265,7 +268,8 @@ static void
 check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean unfold)
 {
   const Shape *s = &conv->shape;
-  const gsize n_pixels = (gsize) conv->out_height * conv->out_width, row = s->n_images * n_pixels, ld = row + 3;
+  const gsize n_pixels = (gsize) conv->out_height * conv->out_width, row = s->n_images * n_pixels,
+              ld = row + 3;
   const gsize n_columns = (gsize) s->n_in * conv->grid.n_taps;
   const DdpmConvGrid unfolded = { .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1 };
   g_autofree float *grad = new_random (8, s->n_out * ld);
@@ -278,9 +282,9 @@ check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean u
   kernels->conv_unfold (&conv->grid, conv->gathered, 0, n_columns, columns.data);
   for (guint out = 0; out < s->n_out; out += 7)
     for (gsize column = 0; column < n_columns; column += 11)
-      kernels->conv_weight_grad (unfold ? &unfolded : &conv->grid, unfold ? columns.data : conv->gathered, grad, ld,
-                                 n_columns, out, MIN (out + 7, s->n_out), column, MIN (column + 11, n_columns),
-                                 grad_weights.data);
+      kernels->conv_weight_grad (unfold ? &unfolded : &conv->grid, unfold ? columns.data : conv->gathered,
+                                 grad, ld, n_columns, out, MIN (out + 7, s->n_out), column,
+                                 MIN (column + 11, n_columns), grad_weights.data);
 
   for (gsize i = 0; i < grad_weights.n; i++)
     {
@@ -290,9 +294,9 @@ check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean u
       for (gsize p = 0; p < row; p++)
         {
           const guint pixel = p % n_pixels;
-          const double product
-              = plain_input (conv, c, p / n_pixels, pixel / conv->out_width, pixel % conv->out_width, tap)
-                * grad[out * ld + p];
+          const double product =
+            plain_input (conv, c, p / n_pixels, pixel / conv->out_width, pixel % conv->out_width, tap)
+            * grad[out * ld + p];
 
           sum += product;
           magnitude += fabs (product);
@@ -347,7 +351,8 @@ test_conv_step (gconstpointer data)
                                   .scale = 1 };
 
   kernels->conv_pack (&weight, 1, 1, tap_index, 1, 1, 1, 0, 1, packed);
-  kernels->conv_multiply (&grid, x, packed, 1, 1, 0, 1, 0, ddpm_conv_count_vectors (&grid, kernels->vector), &target);
+  kernels->conv_multiply (&grid, x, packed, 1, 1, 0, 1, 0, ddpm_conv_count_vectors (&grid, kernels->vector),
+                          &target);
   for (guint i = 0; i < wide * wide; i++)
     {
       const guint row = i / wide, col = i % wide;
@@ -418,7 +423,8 @@ test_norm_backward (gconstpointer data)
         kernels->norm_input_backward (x, grad.data, n, 0.5f, -2.0f, 3.0f, TRUE, grad_x.data);
         for (gsize j = 0; j < n; j++)
           {
-            const double du = upstream[j] * (mask[j] ? 2.0 : 0.0) * plain_derivative (scale * x[j] + shift, act);
+            const double du =
+              upstream[j] * (mask[j] ? 2.0 : 0.0) * plain_derivative (scale * x[j] + shift, act);
 
             assert_near (grad.data[j], du, 5);
             assert_near (grad_x.data[j], 2 * (0.5 * grad.data[j] - 2.0 * x[j] + 3.0), 10);
