@@ -1,7 +1,7 @@
 # Sourced by the tests of the command: TAP lines, a folder of their own, and the programs they run.
 # Every test is called as: sh NAME-test.sh DDPM MAKE_PICTURES LOOK STOP_AT
 
-ddpm=$1 make_pictures=$2 look=$3 stop_at=$4
+ddpm=$(realpath "$1") make_pictures=$(realpath "$2") look=$(realpath "$3") stop_at=$(realpath "$4")
 tap_n=0
 LC_ALL=C.UTF-8
 export LC_ALL
