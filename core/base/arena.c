@@ -16,7 +16,8 @@ ddpm_arena_init (DdpmArena *arena, gsize size_bytes, GError **error)
   arena->base = NULL;
   arena->size_bytes = 0;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "%.0f MB of memory are needed and cannot be had; use a smaller size or batch", size_bytes / 1e6);
+               "%.0f MB of memory are needed and cannot be had; use a smaller size or batch",
+               size_bytes / 1e6);
   return FALSE;
 }
 

@@ -99,7 +99,7 @@ ddpm_team_new (guint n_threads)
     {
       WorkerStart *start = g_new (WorkerStart, 1);
 
-      *start = (WorkerStart){ team, team->n_started + 1 };
+      *start = (WorkerStart) { team, team->n_started + 1 };
       if (pthread_create (&team->workers[team->n_started], NULL, run_worker, start) != 0)
         {
           g_free (start);
