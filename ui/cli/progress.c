@@ -6,6 +6,7 @@
 
 #define TERMINAL_INTERVAL_US 100000
 #define PLAIN_INTERVAL_US (10 * G_USEC_PER_SEC)
+#define FEW_STEPS 5 /* after which the time left is worth telling */
 
 void
 ddpm_progress_line_init (DdpmProgressLine *line)
@@ -97,7 +98,7 @@ is_due (DdpmProgressLine *line, const DdpmProgress *progress, gint64 now_us)
     return TRUE;
   if (progress->phase == DDPM_PHASE_PREPARE)
     return FALSE;
-  return at_end || (!line->told_duration && progress->seconds_left >= 0);
+  return at_end || (!line->told_duration && progress->seconds_left >= 0 && progress->step >= FEW_STEPS);
 }
 
 void
@@ -110,6 +111,8 @@ ddpm_progress_line_show (const DdpmProgress *progress, gpointer user_data)
     {
       ddpm_progress_line_clear (line);
       fprintf (stderr, "%s\n", progress->message);
+      if (!line->on_terminal)
+        return;
     }
   if (!is_due (line, progress, now_us))
     return;
