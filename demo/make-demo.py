@@ -85,11 +85,11 @@ def save(image, path):
 
 
 image = generate()
-layers = list(pictures(image.get_layers()))
+# GIMP's list begins with the topmost layer, the last one made
+layers = list(pictures(image.get_layers()))[::-1]
 if len(layers) != COUNT:
     raise RuntimeError(f"{len(layers)} layers instead of {COUNT}")
 save(image, os.environ["DDPM_DEMO_XCF"])
-# GIMP's list begins with the topmost layer, the last one made
 sheet = contact_sheet(layers)
 save(sheet, os.environ["DDPM_DEMO_SHEET"])
 sheet.delete()

@@ -53,7 +53,7 @@ run_demo ()
     in_profile "$profile" gimp-3.0 --no-splash --new-instance "$xcf" >"$log" 2>&1 || opened=$?
     if [ "$opened" -ne 0 ]
     then
-      say "GIMP's window did not open (its log is $log); the pictures are in the two files above."
+      say "GIMP ended with an error (its log is $log); the pictures are in the two files above."
     fi
   fi
 }
