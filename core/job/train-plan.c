@@ -288,9 +288,10 @@ begin_resumed (DdpmTrainSetup *setup, const Reading *reading, GError **error)
 }
 
 /* Where a resumed run stands: at its checkpoint, or at its beginning if it was stopped before the first one.
- */
+ * `steps` as given: when they are open, the stored ones may be too few, from before the run was made longer
+ * and killed. */
 static gboolean
-find_first_step (DdpmTrainSetup *setup, GError **error)
+find_first_step (DdpmTrainSetup *setup, guint64 steps, GError **error)
 {
   g_autoptr (GFile) file = ddpm_train_get_state_file (setup->options.output);
   const DdpmTrainSlabs sizes = { .n = ddpm_unet_get_n_weights (setup->unet) };
@@ -309,6 +310,8 @@ find_first_step (DdpmTrainSetup *setup, GError **error)
         "%s belongs to another training than the options.json beside it; start a new one in another folder",
         name);
     }
+  if (steps == DDPM_TRAIN_OPEN_COUNT)
+    setup->options.steps = MAX (setup->options.steps, counters.step);
   if (counters.step > setup->options.steps)
     return refuse (error, DDPM_ERROR_USAGE,
                    "--steps %" G_GUINT64_FORMAT " is less than the %" G_GUINT64_FORMAT
@@ -339,7 +342,7 @@ predict_memory (DdpmTrainSetup *setup)
 
 /* The parts that hold for all three ways to begin. */
 static gboolean
-complete (DdpmTrainSetup *setup, GError **error)
+complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
 {
   DdpmTrainOptions *options = &setup->options;
   const DdpmDataset *dataset = setup->dataset;
@@ -362,7 +365,7 @@ complete (DdpmTrainSetup *setup, GError **error)
   g_free (setup->notes.recommended_sampler);
   setup->notes.recommended_sampler = g_strdup ("ddim");
   setup->notes.recommended_steps = 50;
-  if (options->resume && !find_first_step (setup, error))
+  if (options->resume && !find_first_step (setup, given->steps, error))
     return FALSE;
   if (setup->from != NULL
       && ddpm_unet_get_n_weights (setup->from->unet) != ddpm_unet_get_n_weights (setup->unet))
@@ -392,7 +395,7 @@ ddpm_train_setup_new (const DdpmTrainOptions *options, DdpmDatasetProgressFunc f
     begun = begin_from (setup, &reading, error);
   else
     begun = begin_new (setup, &reading, error);
-  if (!begun || !complete (setup, error))
+  if (!begun || !complete (setup, options, error))
     return NULL;
   return g_steal_pointer (&setup);
 }

@@ -32,7 +32,8 @@ typedef struct
   DdpmProgressFunc func;
   gpointer user_data;
   GFile *state_file;
-  int lock; /* the open training folder; -1: none */
+  int lock;        /* the open training folder; -1: none */
+  gboolean stored; /* options.json says what this run does */
   DdpmTeam *team;
   DdpmSchedule *schedule;
   DdpmUnetPass *pass;
@@ -125,14 +126,24 @@ lock_output (Run *run, GError **error)
 }
 
 static gboolean
+store (Run *run, GError **error)
+{
+  if (!run->stored)
+    run->stored = ddpm_train_setup_store (run->setup, error);
+  return run->stored;
+}
+
+static gboolean
 open_output (Run *run, GError **error)
 {
   const DdpmTrainOptions *options = &run->setup->options;
   g_autoptr (GFile) log_file = g_file_get_child (options->output, "train.csv");
 
-  /* Looked at again under the lock. */
-  if (!lock_output (run, error) || (!options->resume && !ddpm_train_check_output (options->output, error))
-      || !ddpm_train_setup_store (run->setup, error))
+  if (!lock_output (run, error))
+    return FALSE;
+  /* Looked at again under the lock. A resumed run may have other options, which are stored with its first
+   * checkpoint. */
+  if (!options->resume && (!ddpm_train_check_output (options->output, error) || !store (run, error)))
     return FALSE;
   run->log = ddpm_train_log_open (log_file, run->setup->first_step, error);
   if (run->log == NULL)
@@ -322,6 +333,8 @@ save (Run *run, GError **error)
       return FALSE;
     }
   run->saved_step = run->counters.step;
+  if (!store (run, error))
+    return FALSE;
   if (!ddpm_model_save (setup->options.output, setup->unet, run->slabs.ema, &setup->scheduler, &setup->notes,
                         setup->options.dtype, error))
     {
@@ -374,7 +387,7 @@ stop (Run *run, GError **error)
                            "Stopped before the first step; --resume begins with it");
       return FALSE;
     }
-  if (run->counters.step > run->saved_step && !save (run, error))
+  if (!(run->counters.step > run->saved_step ? save (run, error) : store (run, error)))
     return FALSE;
   g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
                "Stopped after step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
