@@ -275,9 +275,40 @@ typedef struct
   size_t col_begin, n_cols;
 } GradPart;
 
+/* Where a row of positions begins, in the gathered input and in the gradient; next_row moves on without
+ * divisions, which would cost as much as a row does. */
+typedef struct
+{
+  size_t input, grad;
+  unsigned row;
+} GradRow;
+
+FORCE_INLINE GradRow
+first_row (const DdpmConvGrid *grid, const GradPart *part)
+{
+  const unsigned image = part->row_begin / grid->rows, row = part->row_begin % grid->rows;
+
+  return (GradRow) { .input = image * grid->image_stride + (size_t) row * grid->plane_width + part->col_begin,
+                     .grad = (size_t) part->row_begin * grid->cols + part->col_begin,
+                     .row = row };
+}
+
+FORCE_INLINE void
+next_row (const DdpmConvGrid *grid, GradRow *place)
+{
+  place->input += grid->plane_width;
+  place->grad += grid->cols;
+  if (++place->row == grid->rows)
+    {
+      place->row = 0;
+      place->input += grid->image_stride - (size_t) grid->rows * grid->plane_width;
+    }
+}
+
+/* sums += products of one vector of positions, `lanes` of which count. */
 FORCE_INLINE void
 multiply_vectors (const float *const *grads, size_t grad_place, const float *const *inputs,
-                  size_t input_place, unsigned lanes, vec sum[GRAD_ROWS][GRAD_COLUMNS])
+                  size_t input_place, unsigned lanes, vec sums[GRAD_ROWS][GRAD_COLUMNS])
 {
   vec grad[GRAD_ROWS];
 
@@ -292,7 +323,7 @@ multiply_vectors (const float *const *grads, size_t grad_place, const float *con
 
 #pragma GCC unroll 6
       for (int i = 0; i < GRAD_ROWS; i++)
-        sum[i][j] += grad[i] * x;
+        sums[i][j] += grad[i] * x;
     }
 }
 
@@ -302,24 +333,29 @@ multiply_gradients (const DdpmConvGrid *grid, const GradPart *part, const float 
 {
   const size_t whole = part->n_cols - part->n_cols % VECTOR;
   const unsigned rest = part->n_cols % VECTOR;
+  GradRow place = first_row (grid, part);
   vec sum[GRAD_ROWS][GRAD_COLUMNS] = { 0 };
 
-  for (unsigned row = part->row_begin; row < part->row_end; row++)
-    {
-      const size_t input = row / grid->rows * grid->image_stride
-                           + (size_t) (row % grid->rows) * grid->plane_width + part->col_begin;
-      const size_t grad = (size_t) row * grid->cols + part->col_begin;
+  for (unsigned row = part->row_begin; row < part->row_end; row++, next_row (grid, &place))
+    for (size_t col = 0; col < whole; col += VECTOR)
+      multiply_vectors (grads, place.grad + col, inputs, place.input + col, VECTOR, sum);
 
-      for (size_t col = 0; col < whole; col += VECTOR)
-        multiply_vectors (grads, grad + col, inputs, input + col, VECTOR, sum);
-      if (rest > 0)
-        multiply_vectors (grads, grad + whole, inputs, input + whole, rest, sum);
-    }
 #pragma GCC unroll 6
   for (int i = 0; i < GRAD_ROWS; i++)
 #pragma GCC unroll 6
     for (int j = 0; j < GRAD_COLUMNS; j++)
       sums[i][j] = vec_sum (sum[i][j]);
+  if (rest == 0)
+    return;
+
+  /* in a loop of its own, so that the sums above stay in registers */
+  memset (sum, 0, sizeof sum);
+  place = first_row (grid, part);
+  for (unsigned row = part->row_begin; row < part->row_end; row++, next_row (grid, &place))
+    multiply_vectors (grads, place.grad + whole, inputs, place.input + whole, rest, sum);
+  for (int i = 0; i < GRAD_ROWS; i++)
+    for (int j = 0; j < GRAD_COLUMNS; j++)
+      sums[i][j] += vec_sum (sum[i][j]);
 }
 
 /* Of one part, the gradients of weights [out_begin, out_end) x [column_begin, column_end). */
@@ -373,20 +409,21 @@ KERNEL (conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, cons
 /* Taps side by side instead of shifted readings: rows shorter than a vector become one long row. */
 void
 KERNEL (conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin, size_t column_end,
-                      float *columns)
+                      size_t column_stride, float *columns)
 {
-  for (size_t k = column_begin; k < column_end; k++)
+  for (size_t k = column_begin; k < column_end; k++, columns += column_stride)
     {
       const float *from =
         gathered + k / grid->n_taps * grid->channel_stride + grid->tap_offset[k % grid->n_taps];
+      float *to = columns;
 
       for (unsigned image = 0; image < grid->n_images; image++)
-        for (unsigned row = 0; row < grid->rows; row++, columns += grid->cols)
+        for (unsigned row = 0; row < grid->rows; row++, to += grid->cols)
           {
             const float *source = from + image * grid->image_stride + (size_t) row * grid->plane_width;
 
             for (unsigned col = 0; col < grid->cols; col++)
-              columns[col] = source[col];
+              to[col] = source[col];
           }
     }
 }

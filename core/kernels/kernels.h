@@ -102,9 +102,10 @@ typedef struct
   void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out,
                             size_t grad_ld, size_t n_columns, unsigned out_begin, unsigned out_end,
                             size_t column_begin, size_t column_end, float *grad_weights);
-  /* columns[column_end - column_begin][n_images * rows * cols]: what each column sees at each position. */
+  /* columns[column_end - column_begin][n_images * rows * cols], column_stride apart: what each column sees at
+   * each position. */
   void (*conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin,
-                       size_t column_end, float *columns);
+                       size_t column_end, size_t column_stride, float *columns);
 
   /* norm.c: one picture's group of n_channels rows of n floats, ld apart. */
   void (*norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean,

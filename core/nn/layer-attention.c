@@ -13,7 +13,7 @@ typedef struct
 {
   DdpmUnetPass *pass;
   const UnetLayer *layer;
-  gsize n_pixels, row;
+  gsize n_pixels, stride;
   guint n_blocks;
   float scale;
   const float *query, *key, *value;
@@ -37,7 +37,7 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
   return (AttentionWork) { .pass = pass,
                            .layer = layer,
                            .n_pixels = n_pixels,
-                           .row = unet_pass_row (pass, layer->query),
+                           .stride = unet_pass_stride (pass, layer->query),
                            .n_blocks = (n_pixels + QUERY_BLOCK - 1) / QUERY_BLOCK,
                            .scale = 1.0f / sqrtf (layer->head_dim),
                            .query = unet_pass_value (pass, layer->query),
@@ -50,7 +50,7 @@ static void
 compute_scores (const AttentionWork *work, gsize start, gsize first_query, gsize n_queries, float *scores)
 {
   ddpm_gemm (TRUE, FALSE, n_queries, work->n_pixels, work->layer->head_dim, work->scale,
-             work->query + start + first_query, work->row, work->key + start, work->row, 0, scores,
+             work->query + start + first_query, work->stride, work->key + start, work->stride, 0, scores,
              work->n_pixels);
   work->pass->kernels->softmax (scores, n_queries, work->n_pixels);
 }
@@ -65,12 +65,12 @@ run_forward_task (guint task, guint worker, gpointer data)
   const guint image = task / work->n_blocks % pass->batch, head = task / work->n_blocks / pass->batch;
   const gsize first = (gsize) (task % work->n_blocks) * QUERY_BLOCK;
   const gsize n = MIN (QUERY_BLOCK, work->n_pixels - first);
-  const gsize start = (gsize) head * head_dim * work->row + image * work->n_pixels;
+  const gsize start = (gsize) head * head_dim * work->stride + image * work->n_pixels;
   float *scores = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
 
   compute_scores (work, start, first, n, scores);
-  ddpm_gemm (FALSE, TRUE, head_dim, n, work->n_pixels, 1, work->value + start, work->row, scores,
-             work->n_pixels, 0, work->output + start + first, work->row);
+  ddpm_gemm (FALSE, TRUE, head_dim, n, work->n_pixels, 1, work->value + start, work->stride, scores,
+             work->n_pixels, 0, work->output + start + first, work->stride);
 }
 
 void
@@ -89,9 +89,9 @@ run_backward_task (guint task, guint worker, gpointer data)
 {
   const AttentionWork *work = data;
   const DdpmUnetPass *pass = work->pass;
-  const gsize n_pixels = work->n_pixels, row = work->row, head_dim = work->layer->head_dim;
+  const gsize n_pixels = work->n_pixels, stride = work->stride, head_dim = work->layer->head_dim;
   const guint image = task % pass->batch, head = task / pass->batch;
-  const gsize start = head * head_dim * row + image * n_pixels;
+  const gsize start = head * head_dim * stride + image * n_pixels;
   float *scores = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
   float *grad_scores = scores + MIN (QUERY_BLOCK, n_pixels) * n_pixels;
 
@@ -102,15 +102,15 @@ run_backward_task (guint task, guint worker, gpointer data)
       const float beta = first > 0 ? 1 : 0;
 
       compute_scores (work, start, first, n, scores);
-      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, grad_out, row, scores, n_pixels, beta,
-                 work->grad_value + start, row);
-      ddpm_gemm (TRUE, FALSE, n, n_pixels, head_dim, 1, grad_out, row, work->value + start, row, 0,
+      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, grad_out, stride, scores, n_pixels, beta,
+                 work->grad_value + start, stride);
+      ddpm_gemm (TRUE, FALSE, n, n_pixels, head_dim, 1, grad_out, stride, work->value + start, stride, 0,
                  grad_scores, n_pixels);
       pass->kernels->softmax_backward (scores, grad_scores, n, n_pixels, work->scale);
-      ddpm_gemm (FALSE, TRUE, head_dim, n, n_pixels, 1, work->key + start, row, grad_scores, n_pixels, 0,
-                 work->grad_query + start + first, row);
-      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, work->query + start + first, row, grad_scores,
-                 n_pixels, beta, work->grad_key + start, row);
+      ddpm_gemm (FALSE, TRUE, head_dim, n, n_pixels, 1, work->key + start, stride, grad_scores, n_pixels, 0,
+                 work->grad_query + start + first, stride);
+      ddpm_gemm (FALSE, FALSE, head_dim, n_pixels, n, 1, work->query + start + first, stride, grad_scores,
+                 n_pixels, beta, work->grad_key + start, stride);
     }
 }
 

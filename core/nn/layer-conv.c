@@ -29,13 +29,11 @@ typedef struct
   gsize grad_start; /* where position (0, 0) of the gradient lies in its planes */
 } Geometry;
 
-/* An odd number of cache lines, so that channels do not compete for the same places in the cache. */
+/* With what a gather may write beyond the last plane. */
 static gsize
-pad_channel (gsize n_floats)
+pad_gathered (gsize n_floats)
 {
-  const gsize lines = (n_floats + DDPM_KERNEL_SLACK + 15) / 16;
-
-  return (lines | 1) * 16;
+  return unet_plan_pad_channel (n_floats + DDPM_KERNEL_SLACK);
 }
 
 static void
@@ -49,7 +47,7 @@ init_geometry_1x1 (Geometry *g)
                              .rows = 1,
                              .cols = row,
                              .plane_width = row,
-                             .channel_stride = pad_channel (row),
+                             .channel_stride = pad_gathered (row),
                              .n_taps = 1 };
   g->grad_planes = g->planes;
   g->grad_channel_stride = g->grid.channel_stride;
@@ -67,7 +65,7 @@ init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
                              .cols = g->out_width,
                              .plane_width = plane_width,
                              .image_stride = plane,
-                             .channel_stride = pad_channel (phase * layer->stride * layer->stride),
+                             .channel_stride = pad_gathered (phase * layer->stride * layer->stride),
                              .n_taps = 9 };
   for (guint tap = 0; tap < 9; tap++)
     {
@@ -79,7 +77,7 @@ init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
         g->grid.tap_offset[tap] = (ky % 2 * 2 + kx % 2) * phase + ky / 2 * plane_width + kx / 2;
     }
   g->grad_planes = (DdpmConvPlanes) { plane_height, plane_width, 1, 1 };
-  g->grad_channel_stride = pad_channel (phase);
+  g->grad_channel_stride = pad_gathered (phase);
   g->grad_start = plane_width + 1;
 }
 
@@ -236,8 +234,8 @@ gather_input (const Work *work, guint channel)
   const gint norm_number = unet_tensor (pass->unet, work->layer->input)->norm;
   const UnetLayer *norm = norm_number >= 0 ? unet_layer (pass->unet, norm_number) : NULL;
   const gint from = norm != NULL ? norm->input : work->layer->input;
-  const gsize row = unet_pass_row (pass, from);
-  DdpmConvSource source = { .x = unet_pass_value (pass, from) + channel * row,
+  const gsize stride = unet_pass_stride (pass, from);
+  DdpmConvSource source = { .x = unet_pass_value (pass, from) + channel * stride,
                             .n_images = g->batch,
                             .height = g->in_height,
                             .width = g->in_width };
@@ -255,7 +253,7 @@ gather_input (const Work *work, guint channel)
       source.scale = stats.scale + channel * pass->batch;
       source.shift = stats.shift + channel * pass->batch;
       source.act = (DdpmKernelAct) norm->act;
-      source.mask = mask != NULL ? mask + channel * row : NULL;
+      source.mask = mask != NULL ? mask + channel * stride : NULL;
       source.mask_scale = (float) (1.0 / (1.0 - pass->unet->config.dropout));
     }
   pass->kernels->conv_gather (
@@ -269,7 +267,8 @@ gather_grad (const Work *work, guint channel)
   const DdpmUnetPass *pass = work->pass;
   const Geometry *g = &work->geometry;
   const gsize n_pixels = (gsize) g->out_height * g->out_width;
-  const float *grad = unet_pass_grad (pass, work->layer->output) + channel * g->batch * n_pixels;
+  const float *grad =
+    unet_pass_grad (pass, work->layer->output) + channel * unet_pass_stride (pass, work->layer->output);
   float *sums = (float *) pass->arena.base + pass->plan.sums + channel * g->batch;
   DdpmConvSource source = { .x = grad, .n_images = g->batch, .height = g->out_height, .width = g->out_width };
 
@@ -329,7 +328,8 @@ unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const D
 
   if (!needs_unfolding (&g, kernels))
     return 0;
-  return MIN (GRAD_TASK_COLUMNS, get_n_columns (&g)) * g.batch * g.out_height * g.out_width;
+  return MIN (GRAD_TASK_COLUMNS, get_n_columns (&g))
+         * unet_plan_pad_channel ((gsize) g.batch * g.out_height * g.out_width);
 }
 
 static guint
@@ -347,7 +347,7 @@ run_weight_task (const Work *work, guint task, guint worker)
   const DdpmUnetPass *pass = work->pass;
   const DdpmKernels *kernels = pass->kernels;
   const Geometry *g = &work->geometry;
-  const gsize n_columns = get_n_columns (g), row = unet_pass_row (pass, work->layer->output);
+  const gsize n_columns = get_n_columns (g), stride = unet_pass_stride (pass, work->layer->output);
   const guint n_column_tasks = (n_columns + GRAD_TASK_COLUMNS - 1) / GRAD_TASK_COLUMNS;
   const gsize begin = (gsize) (task % n_column_tasks) * GRAD_TASK_COLUMNS;
   const gsize end = MIN (begin + GRAD_TASK_COLUMNS, n_columns);
@@ -359,18 +359,22 @@ run_weight_task (const Work *work, guint task, guint worker)
     {
       float *columns = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
       const DdpmConvGrid unfolded = {
-        .n_images = 1, .rows = 1, .cols = row, .channel_stride = row, .n_taps = 1
+        .n_images = 1,
+        .rows = 1,
+        .cols = g->batch * g->out_height * g->out_width,
+        .channel_stride = stride,
+        .n_taps = 1,
       };
 
-      kernels->conv_unfold (&g->grid, gathered, begin, end, columns);
-      kernels->conv_weight_grad (&unfolded, columns, grad, row, n_columns, 0, g->n_out, 0, end - begin,
+      kernels->conv_unfold (&g->grid, gathered, begin, end, stride, columns);
+      kernels->conv_weight_grad (&unfolded, columns, grad, stride, n_columns, 0, g->n_out, 0, end - begin,
                                  grad_weights + begin);
     }
   else
     {
       const guint out = task / n_column_tasks * GRAD_TASK_OUT;
 
-      kernels->conv_weight_grad (&g->grid, gathered, grad, row, n_columns, out,
+      kernels->conv_weight_grad (&g->grid, gathered, grad, stride, n_columns, out,
                                  MIN (out + GRAD_TASK_OUT, g->n_out), begin, end, grad_weights);
     }
 }
@@ -471,18 +475,18 @@ unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   Work work = begin_forward (pass, layer);
   const Geometry *g = &work.geometry;
-  const gsize row = unet_pass_row (pass, layer->output);
+  const gsize stride = unet_pass_stride (pass, layer->output);
 
   work.pack = pass->mode == DDPM_PASS_TRAINING; /* the weights have changed */
   work.products[0].target = (DdpmConvTarget) {
     .out = unet_pass_value (pass, layer->output),
-    .ld = row,
+    .ld = stride,
     .image_size = (gsize) g->out_height * g->out_width,
     .width = g->out_width,
     .step = 1,
     .bias = add_biases (&work),
     .residual = layer->residual >= 0 ? unet_pass_value (pass, layer->residual) : NULL,
-    .residual_ld = row,
+    .residual_ld = stride,
     .scale = layer->scale,
   };
   prepare (&work);
@@ -532,7 +536,7 @@ add_data_products (Work *work, float *grad_x, gboolean accumulate)
       product->out_stride = g->n_taps;
       product->in_stride = (gsize) g->n_in * g->n_taps;
       product->target = (DdpmConvTarget) { .out = grad_x,
-                                           .ld = (gsize) g->batch * g->in_height * g->in_width,
+                                           .ld = unet_pass_stride (pass, layer->input),
                                            .image_size = (gsize) g->in_height * g->in_width,
                                            .width = g->in_width,
                                            .step = stride,
@@ -569,7 +573,7 @@ typedef struct
 {
   const DdpmKernels *kernels;
   float *grad, *grad_residual;
-  gsize row;
+  gsize stride;
   float scale;
   gboolean accumulate;
 } ResidualWork;
@@ -579,13 +583,13 @@ static void
 run_residual_task (guint channel, guint worker, gpointer data)
 {
   const ResidualWork *work = data;
-  float *grad = work->grad + channel * work->row;
+  float *grad = work->grad + channel * work->stride;
 
   if (work->scale != 1.0f)
-    work->kernels->scale_add (grad, work->row, work->scale, FALSE, grad);
+    work->kernels->scale_add (grad, work->stride, work->scale, FALSE, grad);
   if (work->grad_residual != NULL)
-    work->kernels->scale_add (grad, work->row, 1.0f, work->accumulate,
-                              work->grad_residual + channel * work->row);
+    work->kernels->scale_add (grad, work->stride, 1.0f, work->accumulate,
+                              work->grad_residual + channel * work->stride);
 }
 
 static void
@@ -593,7 +597,7 @@ backward_residual (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   ResidualWork work = { .kernels = pass->kernels,
                         .grad = unet_pass_grad (pass, layer->output),
-                        .row = unet_pass_row (pass, layer->output),
+                        .stride = unet_pass_stride (pass, layer->output),
                         .scale = layer->scale };
 
   if (layer->residual >= 0)

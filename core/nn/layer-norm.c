@@ -12,7 +12,7 @@ typedef struct
   const UnetLayer *layer;
   UnetNormStats stats;
   guint channels, group_channels;
-  gsize n_pixels, row;
+  gsize n_pixels, stride;
   const float *weight, *bias;
   const float *scale_shift; /* [2 * channels][batch], or NULL */
   const guint8 *mask;
@@ -33,7 +33,7 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
                       .channels = channels,
                       .group_channels = channels / layer->groups,
                       .n_pixels = unet_pass_n_pixels (pass, layer->input),
-                      .row = unet_pass_row (pass, layer->input),
+                      .stride = unet_pass_stride (pass, layer->input),
                       .weight = unet_pass_weight (pass, layer->weight),
                       .bias = unet_pass_weight (pass, layer->bias),
                       .scale_shift =
@@ -59,10 +59,10 @@ run_stats_task (guint task, guint worker, gpointer data)
   const NormWork *work = data;
   const DdpmUnetPass *pass = work->pass;
   const guint batch = pass->batch, image = task % batch, first = task / batch * work->group_channels;
-  const float *x = unet_pass_value (pass, work->layer->input) + first * work->row + image * work->n_pixels;
+  const float *x = unet_pass_value (pass, work->layer->input) + first * work->stride + image * work->n_pixels;
   float mean, rstd;
 
-  pass->kernels->norm_stats (x, work->row, work->group_channels, work->n_pixels,
+  pass->kernels->norm_stats (x, work->stride, work->group_channels, work->n_pixels,
                              (float) pass->unet->config.norm_eps, &mean, &rstd);
   work->stats.mean[task] = mean;
   work->stats.rstd[task] = rstd;
@@ -85,8 +85,8 @@ run_store_task (guint channel, guint worker, gpointer data)
 {
   const NormWork *work = data;
   const DdpmUnetPass *pass = work->pass;
-  const float *x = unet_pass_value (pass, work->layer->input) + channel * work->row;
-  float *y = unet_pass_value (pass, work->layer->output) + channel * work->row;
+  const float *x = unet_pass_value (pass, work->layer->input) + channel * work->stride;
+  float *y = unet_pass_value (pass, work->layer->output) + channel * work->stride;
 
   for (guint image = 0; image < pass->batch; image++)
     {
@@ -104,16 +104,16 @@ run_mask_task (guint channel, guint worker, gpointer data)
 {
   const NormWork *work = data;
   const DdpmUnetPass *pass = work->pass;
-  guint8 *mask = unet_pass_norm_mask (pass, work->layer) + channel * work->row;
+  guint8 *mask = unet_pass_norm_mask (pass, work->layer) + channel * work->stride;
   const guint32 layer_number = work->layer - unet_layer (pass->unet, 0);
   const DdpmRngKey key = { pass->dropout_seed, DDPM_RNG_DROPOUT, pass->dropout_step,
                            layer_number * 65536 + channel };
   const float dropout = (float) pass->unet->config.dropout;
   float uniform[256];
 
-  for (gsize i = 0; i < work->row; i += G_N_ELEMENTS (uniform))
+  for (gsize i = 0; i < work->stride; i += G_N_ELEMENTS (uniform))
     {
-      const gsize n = MIN (G_N_ELEMENTS (uniform), work->row - i);
+      const gsize n = MIN (G_N_ELEMENTS (uniform), work->stride - i);
 
       ddpm_rng_uniform_from (key, i, uniform, n);
       for (gsize j = 0; j < n; j++)
@@ -155,10 +155,10 @@ run_backward_task (guint task, guint worker, gpointer data)
       const gsize place = (gsize) c * batch + image;
       const double w = work->weight[c] * get_extra_scale (work, place);
 
-      pass->kernels->norm_act_backward (x + c * work->row, grad + c * work->row, work->n_pixels,
+      pass->kernels->norm_act_backward (x + c * work->stride, grad + c * work->stride, work->n_pixels,
                                         work->stats.scale[place], work->stats.shift[place], mean, rstd,
                                         (DdpmKernelAct) work->layer->act,
-                                        work->mask != NULL ? work->mask + c * work->row + start : NULL,
+                                        work->mask != NULL ? work->mask + c * work->stride + start : NULL,
                                         mask_scale, &work->sums[place], &work->sums_xhat[place]);
       sum += w * work->sums[place];
       sum_xhat += w * work->sums_xhat[place];
@@ -169,10 +169,10 @@ run_backward_task (guint task, guint worker, gpointer data)
     {
       const float w = work->weight[c] * get_extra_scale (work, (gsize) c * batch + image);
 
-      pass->kernels->norm_input_backward (x + c * work->row, grad + c * work->row, work->n_pixels, rstd * w,
-                                          (float) (-rstd * rstd * sum_xhat),
+      pass->kernels->norm_input_backward (x + c * work->stride, grad + c * work->stride, work->n_pixels,
+                                          rstd * w, (float) (-rstd * rstd * sum_xhat),
                                           (float) (rstd * (rstd * mean * sum_xhat - sum)), work->accumulate,
-                                          work->grad_x + c * work->row + start);
+                                          work->grad_x + c * work->stride + start);
     }
 }
 

@@ -7,8 +7,8 @@ typedef struct
   UnetResample resample;
   const float *from; /* the side that is read */
   float *to;
-  guint small_width;                    /* of the smaller side */
-  gsize from_row, to_row, small_pixels; /* small_pixels: in all pictures */
+  guint small_width;                          /* of the smaller side */
+  gsize from_stride, to_stride, small_pixels; /* small_pixels: in all pictures */
   gboolean accumulate;
 } ResampleWork;
 
@@ -55,15 +55,15 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
   return (ResampleWork) { .pass = pass,
                           .resample = layer->resample,
                           .small_width = pass->width >> unet_tensor (pass->unet, small)->level,
-                          .small_pixels = unet_pass_row (pass, small) };
+                          .small_pixels = pass->batch * unet_pass_n_pixels (pass, small) };
 }
 
 static void
 run_forward_task (guint channel, guint worker, gpointer data)
 {
   const ResampleWork *work = data;
-  const float *from = work->from + channel * work->from_row;
-  float *to = work->to + channel * work->to_row;
+  const float *from = work->from + channel * work->from_stride;
+  float *to = work->to + channel * work->to_stride;
 
   switch (work->resample)
     {
@@ -75,7 +75,7 @@ run_forward_task (guint channel, guint worker, gpointer data)
       break;
     case UNET_RESAMPLE_COPY:
     default:
-      work->pass->kernels->scale_add (from, work->from_row, 1.0f, FALSE, to);
+      work->pass->kernels->scale_add (from, work->from_stride, 1.0f, FALSE, to);
       break;
     }
 }
@@ -87,8 +87,8 @@ unet_resample_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 
   work.from = unet_pass_value (pass, layer->input);
   work.to = unet_pass_value (pass, layer->output);
-  work.from_row = unet_pass_row (pass, layer->input);
-  work.to_row = unet_pass_row (pass, layer->output);
+  work.from_stride = unet_pass_stride (pass, layer->input);
+  work.to_stride = unet_pass_stride (pass, layer->output);
   ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_forward_task, &work);
 }
 
@@ -96,8 +96,8 @@ static void
 run_backward_task (guint channel, guint worker, gpointer data)
 {
   const ResampleWork *work = data;
-  const float *from = work->from + channel * work->from_row;
-  float *to = work->to + channel * work->to_row;
+  const float *from = work->from + channel * work->from_stride;
+  float *to = work->to + channel * work->to_stride;
 
   switch (work->resample)
     {
@@ -109,7 +109,7 @@ run_backward_task (guint channel, guint worker, gpointer data)
       break;
     case UNET_RESAMPLE_COPY:
     default:
-      work->pass->kernels->scale_add (from, work->from_row, 1.0f, work->accumulate, to);
+      work->pass->kernels->scale_add (from, work->from_stride, 1.0f, work->accumulate, to);
       break;
     }
 }
@@ -121,7 +121,7 @@ unet_resample_backward (DdpmUnetPass *pass, const UnetLayer *layer)
 
   work.from = unet_pass_grad (pass, layer->output);
   work.to = unet_pass_claim_grad (pass, layer->input, &work.accumulate);
-  work.from_row = unet_pass_row (pass, layer->output);
-  work.to_row = unet_pass_row (pass, layer->input);
+  work.from_stride = unet_pass_stride (pass, layer->output);
+  work.to_stride = unet_pass_stride (pass, layer->input);
   ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_backward_task, &work);
 }

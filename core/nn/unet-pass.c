@@ -81,9 +81,11 @@ unet_pass_n_pixels (const DdpmUnetPass *pass, gint tensor)
 }
 
 gsize
-unet_pass_row (const DdpmUnetPass *pass, gint tensor)
+unet_pass_stride (const DdpmUnetPass *pass, gint tensor)
 {
-  return pass->batch * unet_pass_n_pixels (pass, tensor);
+  const gsize n_pixels = pass->batch * unet_pass_n_pixels (pass, tensor);
+
+  return unet_tensor (pass->unet, tensor)->level < 0 ? n_pixels : unet_plan_pad_channel (n_pixels);
 }
 
 float *
@@ -170,20 +172,30 @@ static const LayerFunc backward_functions[UNET_N_KINDS] = {
   [UNET_RESAMPLE] = unet_resample_backward,
 };
 
-/* [batch][channels][pixels] to [channels][batch][pixels] and back; scale * x + shift on the way. */
+/* [batch][channels][pixels] to a tensor's value; scale * x + shift on the way. */
 static void
-transpose (const float *from, guint n_outer, guint n_inner, gsize n_pixels, float scale, float shift,
-           float *to)
+put_pictures (DdpmUnetPass *pass, const float *pictures, gint tensor, float scale, float shift, float *value)
 {
-  for (guint outer = 0; outer < n_outer; outer++)
-    for (guint inner = 0; inner < n_inner; inner++)
-      {
-        const float *row = from + ((gsize) outer * n_inner + inner) * n_pixels;
-        float *out = to + ((gsize) inner * n_outer + outer) * n_pixels;
+  const guint channels = unet_tensor (pass->unet, tensor)->channels;
+  const gsize n_pixels = unet_pass_n_pixels (pass, tensor), stride = unet_pass_stride (pass, tensor);
 
-        for (gsize i = 0; i < n_pixels; i++)
-          out[i] = scale * row[i] + shift;
-      }
+  for (guint b = 0; b < pass->batch; b++)
+    for (guint c = 0; c < channels; c++)
+      for (gsize i = 0; i < n_pixels; i++)
+        value[c * stride + b * n_pixels + i] = scale * *pictures++ + shift;
+}
+
+/* The way back. */
+static void
+get_pictures (DdpmUnetPass *pass, gint tensor, const float *value, float scale, float *pictures)
+{
+  const guint channels = unet_tensor (pass->unet, tensor)->channels;
+  const gsize n_pixels = unet_pass_n_pixels (pass, tensor), stride = unet_pass_stride (pass, tensor);
+
+  for (guint b = 0; b < pass->batch; b++)
+    for (guint c = 0; c < channels; c++)
+      for (gsize i = 0; i < n_pixels; i++)
+        *pictures++ = scale * value[c * stride + b * n_pixels + i];
 }
 
 /* After packing, the parameters that were not packed are all that is left to keep. */
@@ -232,33 +244,29 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
                         float *output)
 {
   const DdpmUnet *unet = pass->unet;
-  const gsize n_pixels = (gsize) pass->height * pass->width;
   const gboolean centre = unet->config.center_input_sample;
 
   g_return_if_fail (pass->weights != NULL);
   g_return_if_fail (labels != NULL || unet->config.class_embed == DDPM_CLASS_EMBED_NONE);
   pass->timesteps = timesteps;
   pass->labels = labels;
-  transpose (x, pass->batch, unet->config.in_channels, n_pixels, centre ? 2.0f : 1.0f, centre ? -1.0f : 0.0f,
-             unet_pass_value (pass, unet->input));
+  put_pictures (pass, x, unet->input, centre ? 2.0f : 1.0f, centre ? -1.0f : 0.0f,
+                unet_pass_value (pass, unet->input));
   for (guint i = 0; i < unet->layers->len; i++)
     forward_functions[unet_layer (unet, i)->kind](pass, unet_layer (unet, i));
-  transpose (unet_pass_value (pass, unet->output), unet->config.out_channels, pass->batch, n_pixels, 1.0f,
-             0.0f, output);
+  get_pictures (pass, unet->output, unet_pass_value (pass, unet->output), 1.0f, output);
 }
 
 void
 ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x)
 {
   const DdpmUnet *unet = pass->unet;
-  const gsize n_pixels = (gsize) pass->height * pass->width;
 
   g_return_if_fail (pass->mode == DDPM_PASS_TRAINING);
   pass->grad_weights = grad_weights;
   pass->wants_grad_x = grad_x != NULL;
   memset (pass->grad_written, 0, unet->tensors->len * sizeof *pass->grad_written);
-  transpose (grad_output, pass->batch, unet->config.out_channels, n_pixels, 1.0f, 0.0f,
-             unet_pass_grad (pass, unet->output));
+  put_pictures (pass, grad_output, unet->output, 1.0f, 0.0f, unet_pass_grad (pass, unet->output));
   for (guint i = unet->layers->len; i-- > 0;)
     {
       const UnetLayer *layer = unet_layer (unet, i);
@@ -267,6 +275,6 @@ ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *gr
         backward_functions[layer->kind](pass, layer);
     }
   if (grad_x != NULL)
-    transpose (unet_pass_grad (pass, unet->input), unet->config.in_channels, pass->batch, n_pixels,
-               unet->config.center_input_sample ? 2.0f : 1.0f, 0.0f, grad_x);
+    get_pictures (pass, unet->input, unet_pass_grad (pass, unet->input),
+                  unet->config.center_input_sample ? 2.0f : 1.0f, grad_x);
 }

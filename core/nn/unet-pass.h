@@ -53,13 +53,19 @@ void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *ke
                      guint batch, guint height, guint width, DdpmPassMode mode);
 void unet_plan_clear (UnetPlan *plan);
 
+/* Floats from channel to channel for n_pixels in all pictures: whole cache lines, an odd number of them, so
+ * that channels do not compete for the same places in the cache. */
+gsize unet_plan_pad_channel (gsize n_pixels);
+
 /* --- unet-pass.c: what the layers need to know --- */
 
-/* Pixels of a tensor's level in one picture, and in all. A vector has one. */
+/* Pixels of a tensor's level in one picture. A vector has one. */
 gsize unet_pass_n_pixels (const DdpmUnetPass *pass, gint tensor);
-gsize unet_pass_row (const DdpmUnetPass *pass, gint tensor);
 
-/* [channels][batch * pixels]; rows are unet_pass_row apart, also in a part of another tensor. */
+/* Floats from one channel of a tensor to the next. */
+gsize unet_pass_stride (const DdpmUnetPass *pass, gint tensor);
+
+/* [channels][batch * pixels]; channels are unet_pass_stride apart, also in a part of another tensor. */
 float *unet_pass_value (const DdpmUnetPass *pass, gint tensor);
 float *unet_pass_grad (const DdpmUnetPass *pass, gint tensor);
 

@@ -114,6 +114,21 @@ list_grads (const UnetLayer *layer)
 
 /* --- intervals ----------------------------------------------------------------------------- */
 
+gsize
+unet_plan_pad_channel (gsize n_pixels)
+{
+  const gsize lines = (n_pixels + ALIGN_FLOATS - 1) / ALIGN_FLOATS;
+
+  return (lines | 1) * ALIGN_FLOATS;
+}
+
+/* Vectors are matrices without gaps. */
+static gsize
+get_stride (gint level, guint batch, guint height, guint width)
+{
+  return level < 0 ? batch : unet_plan_pad_channel ((gsize) batch * (height >> level) * (width >> level));
+}
+
 static gint
 find_root (const DdpmUnet *unet, gint tensor)
 {
@@ -150,9 +165,8 @@ find_intervals (Interval *intervals, const DdpmUnet *unet, guint batch, guint he
   for (guint t = 0; t < n_tensors; t++)
     {
       const UnetTensor *tensor = unet_tensor (unet, t);
-      const gsize n_pixels =
-        tensor->level < 0 ? 1 : (gsize) (height >> tensor->level) * (width >> tensor->level);
-      const gsize n_floats = tensor->channels * batch * n_pixels + DDPM_KERNEL_SLACK;
+      const gsize n_floats =
+        tensor->channels * get_stride (tensor->level, batch, height, width) + DDPM_KERNEL_SLACK;
 
       intervals[t] = grads[t] = (Interval) {
         .first = G_MAXINT, .last = -1, .n_floats = (n_floats + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS
@@ -298,18 +312,15 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
 
 /* A part lies inside its parent. */
 static gsize
-get_offset (const DdpmUnet *unet, const Interval *intervals, gsize row_of_vector, guint height, guint width,
+get_offset (const DdpmUnet *unet, const Interval *intervals, guint batch, guint height, guint width,
             gint tensor)
 {
+  const gint root = find_root (unet, tensor), level = unet_tensor (unet, tensor)->level;
   gsize channel = 0;
-  const gint root = find_root (unet, tensor);
-  const gint level = unet_tensor (unet, tensor)->level;
 
   for (gint t = tensor; t != root; t = unet_tensor (unet, t)->parent)
     channel += unet_tensor (unet, t)->parent_channel;
-  if (level >= 0)
-    row_of_vector *= (gsize) (height >> level) * (width >> level);
-  return intervals[root].offset + channel * row_of_vector;
+  return intervals[root].offset + channel * get_stride (level, batch, height, width);
 }
 
 void

@@ -279,7 +279,7 @@ check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean u
     if (i % ld >= row)
       grad[i] = NAN; /* not to be read */
   memset (grad_weights.data, 0, grad_weights.n * sizeof (float));
-  kernels->conv_unfold (&conv->grid, conv->gathered, 0, n_columns, columns.data);
+  kernels->conv_unfold (&conv->grid, conv->gathered, 0, n_columns, row, columns.data);
   for (guint out = 0; out < s->n_out; out += 7)
     for (gsize column = 0; column < n_columns; column += 11)
       kernels->conv_weight_grad (unfold ? &unfolded : &conv->grid, unfold ? columns.data : conv->gathered,
