@@ -1,13 +1,14 @@
 #!/bin/sh
 # A full disk: a small file system of its own where the system lets us mount one, and a limit on the size of files anyway.
 
-# the mounts of a private namespace end with it
+# The mounts of a private namespace end with it. In a root that is no mount point (as in ./dev's) it cannot be told to
+# be private, and is so already.
 if [ -z "${DDPM_DISK_TEST_MOUNT-}" ]
 then
-  for way in '--mount' '--user --map-root-user --mount'
+  for way in '--mount' '--user --map-root-user --mount' '--mount --propagation unchanged'
   do
     # shellcheck disable=SC2086 # words
-    if unshare $way sh -c 'mount -t tmpfs -o size=1m tmpfs /mnt' 2>/dev/null
+    if unshare $way sh -c 'mount -t tmpfs -o size=1m tmpfs /mnt && umount /mnt' 2>/dev/null
     then
       DDPM_DISK_TEST_MOUNT=yes
       export DDPM_DISK_TEST_MOUNT

@@ -64,6 +64,21 @@ check 'neither end is repeated' test "$("$look" differ fade/seed-0-0001.png $a)"
 "$look" text between/seed-2-0001.png >text.json
 same 'the text chunk has the place between the two' "$("$look" json text.json '$.lambda')" 0.25
 
+# Ctrl-C keeps what is finished; a hundred thousand steps are more than there is time for
+status=0
+"$stop_at" 2 rgb 500000 "$ddpm" sample rgb -o stopped -n 1000 --steps 100 --batch 1 >"$out" 2>"$err" || status=$?
+same 'a stopped call has its exit status' "$status" 130
+n_pictures=$(find stopped -name '*.png' | wc -l)
+check 'it says how many pictures it wrote' grep -q "^ddpm: stopped; $((n_pictures)) picture" "$err"
+if [ "$n_pictures" -gt 0 ]
+then
+  works 'the first of them alone' sample rgb -o alone --steps 100
+  same 'is the same picture' "$("$look" differ alone/seed-0-0001.png stopped/seed-0-0001.png)" 0
+else
+  skip 'the first of them alone' 'none was finished'
+  skip 'is the same picture' 'none was finished'
+fi
+
 # unreadable pictures
 echo 'not a picture' >words.png
 head -c 60 $a >cut.png

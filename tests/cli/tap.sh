@@ -2,6 +2,14 @@
 # Every test is called as: sh NAME-test.sh DDPM MAKE_PICTURES LOOK STOP_AT
 
 ddpm=$(realpath "$1") make_pictures=$(realpath "$2") look=$(realpath "$3") stop_at=$(realpath "$4")
+for program in "$ddpm" "$make_pictures" "$look" "$stop_at"
+do
+  if ! [ -x "$program" ]
+  then
+    echo "Bail out! there is no program \"$program\""
+    exit 1
+  fi
+done
 tap_n=0
 LC_ALL=C.UTF-8
 export LC_ALL
