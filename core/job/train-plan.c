@@ -182,6 +182,7 @@ begin_new (DdpmTrainSetup *setup, const Reading *reading, GError **error)
   const gboolean size_is_given = options->width != 0;
 
   ddpm_train_options_set_defaults (options);
+  ddpm_scheduler_config_init (&setup->scheduler);
   setup->scheduler.beta_schedule = options->schedule;
   /* Before the pictures are read if that can be: a wrong size should not cost a minute. */
   if (size_is_given && !ddpm_train_network_decide (config, options, options->height, options->width, error))
@@ -386,7 +387,6 @@ ddpm_train_setup_new (const DdpmTrainOptions *options, DdpmDatasetProgressFunc f
   gboolean begun;
 
   ddpm_train_options_copy (&setup->options, options);
-  ddpm_scheduler_config_init (&setup->scheduler);
   if (!options->resume && !ddpm_train_check_output (options->output, error))
     return NULL;
   if (options->resume)

@@ -343,6 +343,7 @@ test_extend (void)
   g_autoptr (Scratch) scratch = scratch_new ();
   g_auto (DdpmTrainOptions) options = { 0 }, shorter = { 0 }, longer = { 0 };
   g_autofree char *csv_steps = NULL;
+  g_autoptr (GBytes) stored = NULL;
 
   make_pictures (scratch, "pictures", 7, 1);
   init_options (&options, scratch, "whole");
@@ -350,6 +351,7 @@ test_extend (void)
   init_options (&shorter, scratch, "extended");
   shorter.steps = 5;
   assert_trains (&shorter);
+  stored = read_bytes (scratch, "extended", "training/options.json");
   init_resume_options (&longer, scratch, "extended");
   longer.steps = 8;
   assert_trains (&longer);
@@ -357,6 +359,12 @@ test_extend (void)
   csv_steps = read_csv_steps (scratch, "extended");
   g_assert_cmpstr (csv_steps, ==, "5 8 ");
   /* the new number of steps is remembered */
+  assert_resumes (scratch, "extended");
+  assert_same_run (scratch, "whole", "extended");
+
+  /* killed between its checkpoint and its options */
+  scratch_write (scratch, "extended/training/options.json", g_bytes_get_data (stored, NULL),
+                 g_bytes_get_size (stored));
   assert_resumes (scratch, "extended");
   assert_same_run (scratch, "whole", "extended");
 
@@ -448,10 +456,9 @@ static void
 test_from (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
-  g_auto (DdpmTrainOptions) options = { 0 }, more = { 0 }, bad = { 0 }, wide = { 0 };
+  g_auto (DdpmTrainOptions) options = { 0 }, more = { 0 }, bad = { 0 };
   g_autoptr (DdpmTrainJob) job = NULL;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GFile) rgb = NULL;
 
   make_pictures (scratch, "pictures", 6, 1);
   init_options (&options, scratch, "first");

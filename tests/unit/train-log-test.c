@@ -74,6 +74,7 @@ test_damaged (void)
   g_autoptr (DdpmTrainLog) log = ddpm_train_log_open (file, 1000, &error);
 
   g_assert_no_error (error);
+  g_assert_nonnull (log);
   assert_text (file, HEADER "50,1,1,1,1,1,3\n60,5\n");
 }
 
@@ -85,6 +86,7 @@ test_anew (void)
   g_autoptr (DdpmTrainLog) log = ddpm_train_log_open (file, 0, &error);
 
   g_assert_no_error (error);
+  g_assert_nonnull (log);
   assert_text (file, HEADER);
 }
 
