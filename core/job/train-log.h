@@ -9,7 +9,7 @@ typedef struct
 {
   guint64 step;
   double loss;     /* mean since the last line */
-  double smoothed; /* loss, smoothed over about 100 steps */
+  double smoothed; /* loss, smoothed over about 50 steps */
   double lr;
   double grad_norm;      /* before clipping */
   double pictures_per_s; /* at the median speed of the last steps */
