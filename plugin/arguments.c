@@ -14,11 +14,6 @@
 void
 ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
 {
-  GimpChoice *samplers = gimp_choice_new_with_values (
-    "auto", -1, _ ("As the model recommends"), NULL, "ddpm", DDPM_SAMPLER_DDPM, _ ("DDPM"),
-    _ ("Ho et al. 2020: adds fresh noise at each step; best with many steps"), "ddim", DDPM_SAMPLER_DDIM,
-    _ ("DDIM"), _ ("Song et al. 2021: good pictures after few steps"), NULL);
-
   gimp_procedure_add_string_argument (
     procedure, "model", _ ("_Model"),
     _ ("Name of an installed model, or the path of a model folder; empty: the "
@@ -41,8 +36,11 @@ ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
   gimp_procedure_add_boolean_argument (procedure, "new-seed", _ ("New seed"),
                                        _ ("Draw a seed instead of using the one given"), FALSE,
                                        G_PARAM_READWRITE);
-  gimp_procedure_add_choice_argument (procedure, "sampler", _ ("Sam_pler"), _ ("How noise becomes a picture"),
-                                      samplers, "auto", G_PARAM_READWRITE);
+  gimp_procedure_add_string_argument (
+    procedure, "sampler", _ ("Sam_pler"),
+    _ ("How noise becomes a picture: ddpm adds fresh noise at each step and needs many; ddim makes good "
+       "pictures in few; auto is what the model recommends"),
+    DDPM_SAMPLER_AUTO, G_PARAM_READWRITE);
   gimp_procedure_add_int_argument (
     procedure, "steps", _ ("St_eps (0: as recommended)"),
     _ ("More steps take longer and make better pictures, up to a point; 0: as many as "
@@ -90,6 +88,23 @@ check_double (const char *name, double value, double min, double max, GError **e
   return FALSE;
 }
 
+/* has_sampler stays FALSE where it is left to the model. */
+static gboolean
+read_sampler (DdpmArguments *arguments, const char *name, GError **error)
+{
+  g_autofree char *names = NULL;
+
+  if (name == NULL || name[0] == '\0' || g_str_equal (name, DDPM_SAMPLER_AUTO))
+    return TRUE;
+  arguments->has_sampler = ddpm_sampler_kind_from_name (name, &arguments->sampler);
+  if (arguments->has_sampler)
+    return TRUE;
+  names = g_strjoinv (", ", (char **) ddpm_sampler_get_names ());
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is “%s”, but it must be one of: %s, %s."),
+               "sampler", name, DDPM_SAMPLER_AUTO, names);
+  return FALSE;
+}
+
 static gboolean
 has_property (GimpProcedureConfig *config, const char *name)
 {
@@ -101,13 +116,13 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
                      GError **error)
 {
   gboolean new_seed, dialog_new_seed;
-  int count, seed, steps, sampler;
+  g_autofree char *sampler = NULL;
+  int count, seed, steps;
   double eta, strength = 0.0;
 
   *arguments = (DdpmArguments){ 0 };
   g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "new-seed", &new_seed,
-                "steps", &steps, "eta", &eta, "dialog-new-seed", &dialog_new_seed, NULL);
-  sampler = gimp_procedure_config_get_choice_id (config, "sampler");
+                "steps", &steps, "eta", &eta, "sampler", &sampler, "dialog-new-seed", &dialog_new_seed, NULL);
   if (has_property (config, "strength"))
     g_object_get (config, "strength", &strength, NULL);
 
@@ -122,7 +137,7 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
   if (!check_int ("count", count, 1, DDPM_MAX_COUNT, error)
       || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error)
       || !check_int ("steps", steps, 0, MAX_STEPS, error) || !check_double ("eta", eta, 0.0, 1.0, error)
-      || !check_double ("strength", strength, 0.0, 100.0, error))
+      || !check_double ("strength", strength, 0.0, 100.0, error) || !read_sampler (arguments, sampler, error))
     return FALSE;
 
   if (arguments->model == NULL || arguments->model[0] == '\0')
@@ -140,8 +155,6 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
   arguments->count = count;
   arguments->seed = seed;
   arguments->steps = steps;
-  arguments->has_sampler = sampler >= 0;
-  arguments->sampler = sampler >= 0 ? (DdpmSamplerKind) sampler : DDPM_SAMPLER_DDIM;
   arguments->eta = eta;
   arguments->strength = strength / 100.0;
   return TRUE;

@@ -20,8 +20,11 @@ typedef struct
   double strength; /* 0 … 1 */
 } DdpmArguments;
 
-/* Declares the arguments of a procedure that does `task`. GIMP must not know our ranges: bindings of
- * other languages drop a value that GIMP's own check refuses and go on with the default, where a
+/* The sampler argument's value for what the model recommends. */
+#define DDPM_SAMPLER_AUTO "auto"
+
+/* Declares the arguments of a procedure that does `task`. GIMP is told neither our ranges nor our choices:
+ * bindings of other languages drop a value that GIMP's own check refuses and go on with the default, where a
  * script's author has to be told. Hence the check is ddpm_arguments_read's. */
 void ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task);
 

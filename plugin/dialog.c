@@ -28,20 +28,37 @@ limit_scale (GimpProcedureDialog *dialog, const char *property, double upper, do
   gimp_label_spin_set_digits (GIMP_LABEL_SPIN (scale), digits);
 }
 
-/* Lined up with the row of `property`. */
 static GtkWidget *
-make_model_row (GimpProcedureDialog *dialog, GimpProcedureConfig *config, const char *property)
+make_model_row (GimpProcedureConfig *config, GtkSizeGroup *labels)
 {
-  g_autoptr (GtkSizeGroup) labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
-  GtkWidget *row = gimp_procedure_dialog_get_widget (dialog, property, G_TYPE_NONE);
   g_autofree char *default_model = ddpm_arguments_get_default_model ();
-  GtkWidget *chooser = ddpm_model_chooser_new (_ ("_Model"), default_model);
+  GtkWidget *row = ddpm_model_chooser_new (_ ("_Model"), default_model);
 
-  g_object_bind_property (config, "model", chooser, "model", G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
-  gtk_size_group_add_widget (labels, ddpm_model_chooser_get_label (DDPM_MODEL_CHOOSER (chooser)));
+  g_object_bind_property (config, "model", row, "model", G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
+  gtk_size_group_add_widget (labels, ddpm_model_chooser_get_label (DDPM_MODEL_CHOOSER (row)));
+  return row;
+}
+
+static GtkWidget *
+make_sampler_row (GimpProcedureConfig *config, GtkSizeGroup *labels)
+{
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "sampler");
+  g_autoptr (GtkListStore) rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
+  GtkWidget *combo, *row;
+
+  gtk_list_store_insert_with_values (rows, NULL, -1, 0, DDPM_SAMPLER_AUTO, 1, _ ("As the model recommends"),
+                                     -1);
+  for (const char *const *name = ddpm_sampler_get_names (); *name != NULL; name++)
+    {
+      g_autofree char *label = g_ascii_strup (*name, -1);
+
+      gtk_list_store_insert_with_values (rows, NULL, -1, 0, *name, 1, label, -1);
+    }
+  combo = gimp_prop_string_combo_box_new (G_OBJECT (config), "sampler", GTK_TREE_MODEL (rows), 0, 1);
+  row = gimp_label_string_widget_new (g_param_spec_get_nick (pspec), combo);
+  gtk_widget_set_tooltip_text (combo, g_param_spec_get_blurb (pspec));
   gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (row)));
-  gtk_widget_show (chooser);
-  return chooser;
+  return row;
 }
 
 static GimpValueArray *
@@ -56,14 +73,25 @@ make_string_values (const char *string)
   return values;
 }
 
+static void
+insert_row (GtkBox *box, GtkWidget *row, int position)
+{
+  gtk_box_pack_start (box, row, FALSE, FALSE, 0);
+  gtk_box_reorder_child (box, row, position);
+  gtk_widget_show (row);
+}
+
 gboolean
 ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const DdpmProcedure *info)
 {
-  GtkWidget *widget, *box, *model_row;
+  g_autoptr (GtkSizeGroup) labels = NULL;
+  GtkWidget *widget, *box, *steps_row;
   GimpProcedureDialog *dialog;
+  int steps_position;
   gboolean run;
 
   gimp_ui_init ("gimp-ddpm");
+  labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
   widget = gimp_procedure_dialog_new (procedure, config, _ (info->title));
   dialog = GIMP_PROCEDURE_DIALOG (widget);
   gimp_procedure_dialog_set_ok_label (dialog, _ (info->ok_label));
@@ -79,14 +107,17 @@ ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const Dd
     limit_scale (dialog, "strength", 100.0, 1.0, 0);
 
   if (info->task == DDPM_TASK_GENERATE)
-    box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "dialog-new-seed", "seed", "sampler",
-                                          "steps", "eta", NULL);
+    box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "dialog-new-seed", "seed", "steps",
+                                          "eta", NULL);
   else
     box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "strength", "dialog-new-seed", "seed",
-                                          "sampler", "steps", "eta", NULL);
-  model_row = make_model_row (dialog, config, "count");
-  gtk_box_pack_start (GTK_BOX (box), model_row, FALSE, FALSE, 0);
-  gtk_box_reorder_child (GTK_BOX (box), model_row, 0);
+                                          "steps", "eta", NULL);
+  /* what has no widget of GIMP's is lined up with what has */
+  steps_row = gimp_procedure_dialog_get_widget (dialog, "steps", G_TYPE_NONE);
+  gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (steps_row)));
+  gtk_container_child_get (GTK_CONTAINER (box), steps_row, "position", &steps_position, NULL);
+  insert_row (GTK_BOX (box), make_sampler_row (config, labels), steps_position);
+  insert_row (GTK_BOX (box), make_model_row (config, labels), 0);
   gimp_procedure_dialog_fill (dialog, "settings", NULL);
 
   run = gimp_procedure_dialog_run (dialog);
