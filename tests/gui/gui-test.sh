@@ -1,0 +1,217 @@
+#!/bin/sh
+# gui-test.sh PLUGIN_FOLDER MAKE_PICTURES WATCH SCREENSHOTS: a real GIMP window on a display of its own. For each menu
+# item: the dialog opens, Return runs it, the pictures come, Ctrl+Z takes all of it back. Nothing waits for a time:
+# each step waits until what it wants can be seen.
+plugin_folder=$1 make_pictures=$2 watch=$3 screenshots=$4
+. "$(dirname "$0")/../gimp/profile.sh"
+
+# a step that has not come by then never will, on however slow a machine
+patience_s=120
+
+end ()
+{
+  for pid in $pids; do kill "$pid" 2>/dev/null; done
+  wait 2>/dev/null
+  rm -rf "$work"
+}
+pids=
+trap end EXIT
+trap 'exit 1' INT TERM HUP
+
+bail_out ()
+{
+  echo "Bail out! $1"
+  tail -n 20 "$work/gimp.log" 2>/dev/null | sed 's/^/# /'
+  exit 1
+}
+
+# until_true COMMAND…: whether it came true
+until_true ()
+{
+  tries=$((patience_s * 5))
+  while ! "$@"
+  do
+    tries=$((tries - 1))
+    if [ "$tries" -le 0 ]; then return 1; fi
+    sleep 0.2
+  done
+}
+
+start_display ()
+{
+  mkfifo "$work/number"
+  Xvfb -displayfd 3 -screen 0 1280x900x24 -nolisten tcp 3>"$work/number" >"$work/xvfb.log" 2>&1 &
+  pids="$pids $!"
+  read -r number <"$work/number"
+  DISPLAY=:$number
+  export DISPLAY
+  openbox >"$work/openbox.log" 2>&1 &
+  pids="$pids $!"
+}
+
+start_gimp ()
+{
+  DDPM_GUI_FOLDER=$work/watch
+  export DDPM_GUI_FOLDER
+  mkdir -p "$DDPM_GUI_FOLDER"
+  dbus-run-session -- gimp-3.0 --no-splash --new-instance >"$work/gimp.log" 2>&1 &
+  pids="$pids $!"
+  until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
+  gimp_window=$window
+  # out of the way of what will be looked at
+  xdotool windowsize --sync "$gimp_window" 1270 860 windowmove "$gimp_window" 0 0 mousemove 1275 895
+  [ "$(ask 'print (1 + 1)')" = 2 ] || bail_out "GIMP does not answer"
+}
+
+# find_window TITLE: a regular expression; sets window
+find_window ()
+{
+  window=$(xdotool search --onlyvisible --name "$1" 2>/dev/null | head -n 1)
+  [ -n "$window" ]
+}
+
+no_window ()
+{
+  ! find_window "$1"
+}
+
+# ask PYTHON: what it printed inside GIMP
+ask ()
+{
+  rm -f "$DDPM_GUI_FOLDER/answer"
+  printf '%s\n' "$1" >"$DDPM_GUI_FOLDER/ask.new"
+  mv "$DDPM_GUI_FOLDER/ask.new" "$DDPM_GUI_FOLDER/ask"
+  until_true test -e "$DDPM_GUI_FOLDER/answer" || bail_out "GIMP does not answer: $1"
+  cat "$DDPM_GUI_FOLDER/answer"
+}
+
+state ()
+{
+  ask 'for image in Gimp.get_images (): describe (image)'
+}
+
+shoot ()
+{
+  sleep 0.5 # what is drawn lies behind what is there
+  import -window root "$screenshots/$1.png"
+}
+
+# key WINDOW KEY…
+key ()
+{
+  to=$1
+  shift
+  xdotool windowactivate --sync "$to" key --delay 100 "$@"
+}
+
+# open_dialog LETTER TITLE: through the menu; sets dialog
+open_dialog ()
+{
+  for try in 1 2 3
+  do
+    # Filters; our submenu is its last; the item's letter
+    key "$gimp_window" alt+r Up Right
+    if [ "$try" -eq 1 ]; then shoot "menu-$1"; fi
+    xdotool key "$1"
+    if patience_s=$((patience_s / 6)) until_true find_window "^$2\$"
+    then
+      dialog=$window
+      return 0
+    fi
+    xdotool key Escape Escape Escape
+  done
+  return 1
+}
+
+state_is ()
+{
+  [ "$(state)" = "$1" ]
+}
+
+# new_layers_are N: N layers whose names end as those of new ones do
+new_layers_are ()
+{
+  [ "$(state | grep -c "heroes [0-9]* ([0-9]*)")" -eq "$1" ]
+}
+
+# try_item NAME LETTER TITLE N: the whole way of one menu item that makes N layers
+try_item ()
+{
+  before=$(state)
+  if ! open_dialog "$2" "$3"
+  then
+    shoot "$1-no-dialog"
+    not_ok "$1: the menu item opens its dialog"
+    return
+  fi
+  ok "$1: the menu item opens its dialog"
+  shoot "$1-dialog"
+
+  key "$dialog" Escape
+  until_true no_window "^$3\$" || bail_out "the dialog of $1 does not close"
+  same "$1: a dialog that is cancelled changes nothing" "$(state)" "$before"
+
+  open_dialog "$2" "$3" || bail_out "the dialog of $1 does not open again"
+  key "$dialog" Return
+  if until_true new_layers_are "$4"
+  then ok "$1: Return makes $4 layers"
+  else not_ok "$1: Return makes $4 layers" "$(state)"
+  fi
+  shoot "$1-result"
+  same "$1: the layers that were there are as before" "$(state | grep -v -e heroes -e dirty)" \
+    "$(printf '%s\n' "$before" | grep -v clean)"
+}
+
+# undo NAME WANTED
+undo ()
+{
+  key "$gimp_window" ctrl+z
+  if until_true state_is "$2"
+  then ok "$1: one Ctrl+Z takes all of it back"
+  else not_ok "$1: one Ctrl+Z takes all of it back" "$(state)"
+  fi
+  shoot "$1-undone"
+}
+
+mkdir -p "$screenshots"
+rm -f "$screenshots"/*.png
+make_profile
+mkdir "$work/plug-ins/ddpm-gui-watch"
+ln -s "$watch" "$work/plug-ins/ddpm-gui-watch/"
+make_model heroes 4 32 32
+start_display
+start_gimp
+
+echo '# with no image open'
+try_item empty n 'Generate New Layers' 4
+same 'empty: a new image of the size of the pictures' "$(state | head -n 1)" '32 32 dirty'
+undo empty '32 32 dirty'
+ask 'Gimp.Display.get_by_id (1).delete ()'
+until_true state_is '' || bail_out "the image does not close"
+
+echo '# with two layers of different sizes'
+ask '
+image = Gimp.Image.new (96, 64, Gimp.ImageBaseType.RGB)
+lower = make_layer (image, "lower", 48, 40, 60)
+upper = make_layer (image, "upper", 56, 50, 200)
+lower.set_offsets (8, 4)
+upper.set_offsets (30, 10)
+image.set_selected_layers ([lower])
+image.clean_all ()
+Gimp.Display.new (image)
+Gimp.displays_flush ()'
+until_true find_window 'GIMP$' || bail_out "the image does not open"
+start=$(state)
+
+try_item generate n 'Generate New Layers' 4
+undo generate "$start"
+
+try_item vary v 'Variations of a Layer' 4
+undo vary "$start"
+
+ask 'image.set_selected_layers ([lower, upper])'
+try_item interpolate i 'Interpolate Layers' 4
+undo interpolate "$start"
+
+echo "# the pictures of all this are in $screenshots"
+echo "1..$tap_n"
