@@ -34,18 +34,23 @@ start ()
 }
 
 # SIGINT and SIGTERM finish the step and say how to go on; what they say is what is run
+unset DDPM_COMMAND
 for signal in 2 15
 do
   start $signal 10000 "stopped $signal" $options
   same "signal $signal: the exit status" "$status" $((128 + signal))
   steps=$(steps_of "stopped $signal")
   check "signal $signal: it says after which step it stopped" grep -q "after step $steps of 1000000" "$err"
+  check "signal $signal: it names the command as it was typed" grep -q "^  ${DDPM_COMMAND-$ddpm} train " "$err"
   command=$(tail -n 1 "$err")
   steps=$((steps + 5))
   status=0
   eval "$command --steps $steps" >"$out" 2>"$err" || status=$?
   same "signal $signal: the command that it gave works" "$status" 0
   alike "signal $signal" "stopped $signal" $steps
+  # the second time round by way of a script
+  DDPM_COMMAND="env -- $ddpm"
+  export DDPM_COMMAND
 done
 
 # kill -9, again and again; with a checkpoint every step most of the time is spent in writing them

@@ -148,6 +148,9 @@ run_program ()
   then
     usage_error "there is no built program \"$1\"; there are: $(built_program | tr '\n' ' ')"
   fi
+  # for the commands that it tells the user to type
+  DDPM_COMMAND="$top/dev run $1"
+  export DDPM_COMMAND
   shift
   exec "$program" "$@"
 }

@@ -81,7 +81,11 @@ main (int argc, char **argv)
   else if (strcmp (argv[1], "--version") == 0)
     printf ("ddpm %s\n", DDPM_VERSION);
   else
-    status = run_command (argv[0], argc - 1, argv + 1);
+    {
+      /* what the user typed, where a script stands between the user and this program */
+      const char *typed = g_getenv ("DDPM_COMMAND");
+      status = run_command (typed != NULL ? typed : argv[0], argc - 1, argv + 1);
+    }
 
   if (fflush (stdout) != 0 || ferror (stdout))
     {
