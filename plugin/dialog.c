@@ -56,6 +56,7 @@ make_sampler_row (GimpProcedureConfig *config, GtkSizeGroup *labels)
     }
   combo = gimp_prop_string_combo_box_new (G_OBJECT (config), "sampler", GTK_TREE_MODEL (rows), 0, 1);
   row = gimp_label_string_widget_new (g_param_spec_get_nick (pspec), combo);
+  gtk_widget_set_hexpand (combo, TRUE);
   gtk_widget_set_tooltip_text (combo, g_param_spec_get_blurb (pspec));
   gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (row)));
   return row;

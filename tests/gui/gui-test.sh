@@ -58,9 +58,17 @@ start_gimp ()
   pids="$pids $!"
   until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
   gimp_window=$window
-  # out of the way of what will be looked at
-  xdotool windowsize --sync "$gimp_window" 1270 860 windowmove "$gimp_window" 0 0 mousemove 1275 895
   [ "$(ask 'print (1 + 1)')" = 2 ] || bail_out "GIMP does not answer"
+  until_true is_large || bail_out "GIMP's window does not grow"
+  # the pointer out of the way of what will be looked at
+  xdotool mousemove 1275 895
+}
+
+# GIMP gives its window a size of its own until it has started
+is_large ()
+{
+  xdotool windowsize "$gimp_window" 1270 860 windowmove "$gimp_window" 0 0
+  xdotool getwindowgeometry "$gimp_window" | grep -q 'Geometry: 12[67]'
 }
 
 # find_window TITLE: a regular expression; sets window
@@ -196,7 +204,7 @@ lower = make_layer (image, "lower", 48, 40, 60)
 upper = make_layer (image, "upper", 56, 50, 200)
 lower.set_offsets (8, 4)
 upper.set_offsets (30, 10)
-image.set_selected_layers ([lower])
+image.set_selected_layers ([upper])
 image.clean_all ()
 Gimp.Display.new (image)
 Gimp.displays_flush ()'

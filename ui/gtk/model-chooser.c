@@ -161,6 +161,8 @@ ask_for_folder (gpointer user_data)
   gtk_dialog_set_default_response (GTK_DIALOG (dialog), GTK_RESPONSE_ACCEPT);
   if (g_path_is_absolute (chooser->model))
     gtk_file_chooser_set_filename (GTK_FILE_CHOOSER (dialog), chooser->model);
+  else
+    gtk_file_chooser_set_current_folder (GTK_FILE_CHOOSER (dialog), g_get_home_dir ());
   if (gtk_dialog_run (GTK_DIALOG (dialog)) == GTK_RESPONSE_ACCEPT)
     path = gtk_file_chooser_get_filename (GTK_FILE_CHOOSER (dialog));
   gtk_widget_destroy (dialog);
