@@ -59,12 +59,11 @@ start_gimp ()
   until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
   gimp_window=$window
   [ "$(ask 'print (1 + 1)')" = 2 ] || bail_out "GIMP does not answer"
-  until_true is_large || bail_out "GIMP's window does not grow"
   # the pointer out of the way of what will be looked at
   xdotool mousemove 1275 895
 }
 
-# GIMP gives its window a size of its own until it has started
+# GIMP gives its window a size of its own some time after it has appeared
 is_large ()
 {
   xdotool windowsize "$gimp_window" 1270 860 windowmove "$gimp_window" 0 0
@@ -115,6 +114,7 @@ key ()
 # open_dialog LETTER TITLE: through the menu; sets dialog
 open_dialog ()
 {
+  until_true is_large || bail_out "GIMP's window does not grow"
   for try in 1 2 3
   do
     # Filters; our submenu is its last; the item's letter
