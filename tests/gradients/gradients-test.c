@@ -11,7 +11,6 @@
 #include "core/nn/unet.h"
 
 #define BATCH 2
-#define SIZE 8
 #define STEP 4e-3
 
 typedef struct
@@ -19,6 +18,7 @@ typedef struct
   DdpmUnet *unet;
   DdpmTeam *team;
   DdpmUnetPass *pass;
+  guint size; /* pixels, both sides */
   gsize n_weights, n_in, n_out;
   float *weights, *x, *upstream, *output;
   float timesteps[BATCH];
@@ -41,17 +41,17 @@ new_normal (guint32 stream, gsize n)
 }
 
 static void
-fixture_init (Fixture *f, const DdpmUnetConfig *config)
+fixture_init (Fixture *f, const DdpmUnetConfig *config, guint size)
 {
   g_autoptr (GError) error = NULL;
   const DdpmParam *params;
   guint n_params;
 
-  *f = (Fixture) { .unet = ddpm_unet_new (config, &error), .team = ddpm_team_new (2) };
+  *f = (Fixture) { .unet = ddpm_unet_new (config, &error), .team = ddpm_team_new (2), .size = size };
   g_assert_no_error (error);
   f->n_weights = ddpm_unet_get_n_weights (f->unet);
-  f->n_in = BATCH * config->in_channels * SIZE * SIZE;
-  f->n_out = BATCH * config->out_channels * SIZE * SIZE;
+  f->n_in = BATCH * config->in_channels * size * size;
+  f->n_out = BATCH * config->out_channels * size * size;
   f->weights = g_new0 (float, f->n_weights);
   ddpm_unet_init_weights (f->unet, 3, f->weights);
   /* norms begin as 1 and 0, where some mistakes do not show */
@@ -68,7 +68,7 @@ fixture_init (Fixture *f, const DdpmUnetConfig *config)
       f->timesteps[b] = 17 + 300 * b;
       f->labels[b] = 1 + b;
     }
-  f->pass = ddpm_unet_pass_new (f->unet, f->team, BATCH, SIZE, SIZE, DDPM_PASS_TRAINING, &error);
+  f->pass = ddpm_unet_pass_new (f->unet, f->team, BATCH, size, size, DDPM_PASS_TRAINING, &error);
   g_assert_no_error (error);
   ddpm_unet_pass_set_weights (f->pass, f->weights);
   ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
@@ -129,14 +129,14 @@ check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize 
 }
 
 static void
-check_config (const DdpmUnetConfig *config)
+check_config (const DdpmUnetConfig *config, guint size)
 {
   Fixture f;
   g_autofree float *grads = NULL, *twice = NULL, *grad_x = NULL;
   const DdpmParam *params;
   guint n_params;
 
-  fixture_init (&f, config);
+  fixture_init (&f, config, size);
   grads = g_new0 (float, f.n_weights);
   grad_x = g_new0 (float, f.n_in);
   run_forward (&f);
@@ -182,7 +182,7 @@ test_plain (void)
 {
   const DdpmUnetConfig config = make_config ();
 
-  check_config (&config);
+  check_config (&config, 16); /* rows of whole vectors */
 }
 
 static void
@@ -194,7 +194,7 @@ test_attention_blocks (void)
   config.attention_head_dim = 3; /* does not divide 8: to_q is not square */
   config.flip_sin_to_cos = FALSE;
   config.freq_shift = 1;
-  check_config (&config);
+  check_config (&config, 12); /* queries in several blocks, the last one smaller */
 }
 
 static void
@@ -206,7 +206,7 @@ test_resnet_samplers (void)
   config.up_block_types[0] = DDPM_BLOCK_RESNET_SAMPLE;
   config.mid_block_scale_factor = 1.5;
   config.attention_head_dim = 0;
-  check_config (&config);
+  check_config (&config, 8);
 }
 
 static void
@@ -218,7 +218,7 @@ test_scale_shift (void)
   config.class_embed = DDPM_CLASS_EMBED_TABLE;
   config.num_class_embeds = 4;
   config.downsample_padding = 0;
-  check_config (&config);
+  check_config (&config, 8);
 }
 
 static void
@@ -234,7 +234,7 @@ test_activations (void)
       config.act_fn = acts[i];
       config.add_attention = FALSE;
       config.center_input_sample = TRUE;
-      check_config (&config);
+      check_config (&config, 8);
     }
 }
 
@@ -246,7 +246,7 @@ test_no_middle (void)
   config.mid_block = FALSE; /* the last skip is the up path's input as well */
   config.layers_per_block = 2;
   config.time_embedding_dim = 10;
-  check_config (&config);
+  check_config (&config, 8);
 }
 
 static void
@@ -257,10 +257,10 @@ test_dropout (void)
   g_autofree float *first = NULL;
 
   config.dropout = 0.3;
-  check_config (&config);
+  check_config (&config, 8);
 
   /* masks follow the key */
-  fixture_init (&f, &config);
+  fixture_init (&f, &config, 8);
   run_forward (&f);
   first = g_memdup2 (f.output, f.n_out * sizeof (float));
   ddpm_unet_pass_set_dropout_key (f.pass, 5, 10);
@@ -285,11 +285,11 @@ test_threads (void)
       g_autofree float *grads = NULL;
       Fixture f;
 
-      fixture_init (&f, &config);
+      fixture_init (&f, &config, 8);
       ddpm_unet_pass_free (f.pass);
       ddpm_team_free (f.team);
       f.team = ddpm_team_new (n_threads);
-      f.pass = ddpm_unet_pass_new (f.unet, f.team, BATCH, SIZE, SIZE, DDPM_PASS_TRAINING, &error);
+      f.pass = ddpm_unet_pass_new (f.unet, f.team, BATCH, f.size, f.size, DDPM_PASS_TRAINING, &error);
       g_assert_no_error (error);
       ddpm_unet_pass_set_weights (f.pass, f.weights);
       grads = g_new0 (float, f.n_weights);
