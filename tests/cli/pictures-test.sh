@@ -55,6 +55,8 @@ check 'more strength leads further away' test "$("$look" differ slight/seed-3-00
 a=in/picture-00.png b=in/picture-01.png
 works 'interpolate' interpolate rgb $a $b -o between -n 3 --seed 2 --steps 10
 same 'makes as many as asked' "$(ls between | tr '\n' ' ')" 'seed-2-0001.png seed-2-0002.png seed-2-0003.png '
+works 'interpolate into one file' interpolate rgb $a $b -o strip.png -n 3 --steps 5
+same 'makes a strip' "$("$look" shape strip.png)" 64x12x3
 works 'fade' interpolate rgb $a $b -o fade -n 9 --strength 0
 check 'the first is nearest to the first picture' test "$("$look" differ fade/seed-0-0001.png $a)" -lt \
   "$("$look" differ fade/seed-0-0009.png $a)"

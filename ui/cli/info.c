@@ -103,7 +103,8 @@ print_text (const DdpmModel *model, const Figures *figures)
   printf ("network      channels %s, %u layers a level, %s\n", widths, config->layers_per_block, attention);
   if (figures->flop > 0)
     {
-      printf ("cost         %.3g GFLOP forward a picture\n", figures->flop / 1e9);
+      g_autofree char *cost = ddpm_format_flop (figures->flop);
+      printf ("cost         %s forward a picture\n", cost);
       printf ("memory       %s to make one picture\n", memory);
     }
   printf ("scheduler    %s, %u timesteps\n", model->scheduler.class_name,

@@ -27,7 +27,7 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "PNG file, or folder for one PNG each; several pictures in one file are set side by side", "OUT" },
     { "grid", 0, 0, G_OPTION_ARG_NONE, &args->grid, "Set all pictures side by side, also in a folder", NULL },
     { "columns", 0, 0, G_OPTION_ARG_STRING, &args->columns,
-      "Pictures in a row of the grid (default: about square)", "N" },
+      "Pictures in a row of the grid (default: about square; interpolate: all)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
       "The random numbers' seed; the same one gives the same pictures (default: 0)", "N" },
     { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps,
@@ -130,6 +130,8 @@ ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint defa
   options.count = default_count;
   if (!check_args (args, &options, &output, error))
     return 2;
+  if (task == DDPM_TASK_INTERPOLATE && output.columns == 0)
+    output.columns = options.count; /* they are a sequence */
   if (task != DDPM_TASK_GENERATE)
     {
       g_autoptr (GFile) file = g_file_new_for_path (operands[1]);

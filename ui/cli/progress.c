@@ -40,6 +40,13 @@ ddpm_format_bytes (double bytes)
   return g_strdup_printf ("%.2f GB", bytes / 1e9);
 }
 
+char *
+ddpm_format_flop (double flop)
+{
+  return flop < 1e12 ? g_strdup_printf ("%.3g GFLOP", flop / 1e9)
+                     : g_strdup_printf ("%.0f GFLOP", flop / 1e9);
+}
+
 static const char *
 name_of_phase (DdpmPhase phase)
 {

@@ -30,4 +30,7 @@ char *ddpm_format_duration (double seconds);
 /* "512 bytes", "12.3 MB", "1.25 GB"; caller frees. */
 char *ddpm_format_bytes (double bytes);
 
+/* "0.469 GFLOP", "1254 GFLOP"; caller frees. */
+char *ddpm_format_flop (double flop);
+
 G_END_DECLS

@@ -160,6 +160,8 @@ print_plan (const DdpmTrainPlan *plan)
   const DdpmUnetConfig *config = plan->config;
   const DdpmTrainOptions *options = plan->options;
   g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
+  g_autofree char *forward = ddpm_format_flop (plan->flop_per_picture);
+  g_autofree char *step = ddpm_format_flop (3 * plan->flop_per_picture * options->batch);
   g_autoptr (GString) widths = g_string_new (NULL);
 
   printf ("pictures     %u", plan->dataset->n_pictures);
@@ -174,8 +176,7 @@ print_plan (const DdpmTrainPlan *plan)
           config->in_channels, config->in_channels == 1 ? "" : "s");
   printf ("network      channels %s; %u layers a level\n", widths->str, config->layers_per_block);
   printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
-  printf ("cost         %.3g GFLOP forward a picture, about %.3g a step\n", plan->flop_per_picture / 1e9,
-          3 * plan->flop_per_picture / 1e9 * options->batch);
+  printf ("cost         %s forward a picture, about %s a step\n", forward, step);
   printf ("memory       %s at most\n", memory);
   printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
   if (plan->first_step > 0)
