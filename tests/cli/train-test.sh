@@ -78,8 +78,8 @@ run info more --json && cp "$out" info.json
 same 'it keeps the network' "$("$look" json info.json '$.unet.block_out_channels')" '[8,16]'
 fails 'train on from a model that is not there' 1 'nowhere' train sprites -o more2 --from nowhere
 
-# sensible without any option but -o
-works 'no options' train sprites -o plain --steps 1
+# sensible without any option that shapes the network
+works 'no options' train sprites -o plain --steps 1 --sample-every 0
 works 'its model' info plain
 
 # folders there is nothing to learn from

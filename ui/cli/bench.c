@@ -217,60 +217,84 @@ get_median (const GArray *sorted)
          / 2;
 }
 
-static void
-print_result (const Bench *bench, const char *name, guint batch, gboolean train, const GArray *times_ms,
-              gboolean as_json)
+/* What was measured, and of what. */
+typedef struct
+{
+  const char *name;
+  gboolean train;
+  guint batch, n_threads, n_runs;
+  gsize n_parameters;
+  double flop; /* of a run */
+  double median_ms, best_ms, gflops, peak_bytes;
+} Result;
+
+static Result
+get_result (const Bench *bench, const char *name, guint batch, const GArray *times_ms)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (bench->unet);
-  double flop =
-    ddpm_unet_get_flop (bench->unet, config->sample_height, config->sample_width) * batch * (train ? 3 : 1);
-  double median_ms = get_median (times_ms), gflops = flop / (MAX (median_ms, 1e-3) * 1e6);
-  guint n_threads = ddpm_team_get_n_threads (bench->team);
+  gboolean train = bench->grads != NULL;
+  Result result = {
+    name, train, batch, ddpm_team_get_n_threads (bench->team), times_ms->len, bench->n_weights
+  };
   struct rusage usage;
 
+  result.flop =
+    ddpm_unet_get_flop (bench->unet, config->sample_height, config->sample_width) * batch * (train ? 3 : 1);
+  result.median_ms = get_median (times_ms);
+  result.best_ms = g_array_index (times_ms, double, 0);
+  result.gflops = result.flop / (MAX (result.median_ms, 1e-3) * 1e6);
   getrusage (RUSAGE_SELF, &usage);
-  double peak_bytes = usage.ru_maxrss * 1024.0;
-  if (!as_json)
-    {
-      g_autofree char *peak = ddpm_format_bytes (peak_bytes);
-      printf ("%s, %s, batch %u, %u thread%s: median %.2f ms, best %.2f ms of %u runs, %.1f GFLOP/s, peak "
-              "memory %s\n",
-              name, train ? "training step" : "forward pass", batch, n_threads, n_threads == 1 ? "" : "s",
-              median_ms, g_array_index (times_ms, double, 0), times_ms->len, gflops, peak);
-      return;
-    }
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  json_builder_begin_object (builder);
-  json_builder_set_member_name (builder, "config");
-  json_builder_add_string_value (builder, name);
-  json_builder_set_member_name (builder, "train");
-  json_builder_add_boolean_value (builder, train);
+  result.peak_bytes = usage.ru_maxrss * 1024.0;
+  return result;
+}
+
+static void
+print_text (const Result *result)
+{
+  g_autofree char *peak = ddpm_format_bytes (result->peak_bytes);
+
+  printf (
+    "%s, %s, batch %u, %u thread%s: median %.2f ms, best %.2f ms of %u runs, %.1f GFLOP/s, peak memory %s\n",
+    result->name, result->train ? "training step" : "forward pass", result->batch, result->n_threads,
+    result->n_threads == 1 ? "" : "s", result->median_ms, result->best_ms, result->n_runs, result->gflops,
+    peak);
+}
+
+static void
+print_json (const Result *result)
+{
   const struct
   {
     const char *key;
     double value;
-  } numbers[] = {
-    { "median_ms", median_ms },
-    { "best_ms", g_array_index (times_ms, double, 0) },
-    { "gflops", gflops },
-  };
-  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
-    {
-      json_builder_set_member_name (builder, numbers[i].key);
-      json_builder_add_double_value (builder, numbers[i].value);
-    }
+  } reals[] = { { "median_ms", result->median_ms },
+                { "best_ms", result->best_ms },
+                { "gflops", result->gflops } };
   const struct
   {
     const char *key;
     gint64 value;
   } counts[] = {
-    { "peak_memory_bytes", (gint64) peak_bytes },
-    { "parameters", (gint64) bench->n_weights },
-    { "batch", batch },
-    { "threads", n_threads },
-    { "flop", (gint64) flop },
-    { "runs", times_ms->len },
+    { "peak_memory_bytes", (gint64) result->peak_bytes },
+    { "parameters", (gint64) result->n_parameters },
+    { "batch", result->batch },
+    { "threads", result->n_threads },
+    { "flop", (gint64) result->flop },
+    { "runs", result->n_runs },
   };
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autofree char *name = g_filename_display_name (result->name);
+
+  json_builder_begin_object (builder);
+  json_builder_set_member_name (builder, "config");
+  json_builder_add_string_value (builder, name);
+  json_builder_set_member_name (builder, "train");
+  json_builder_add_boolean_value (builder, result->train);
+  for (guint i = 0; i < G_N_ELEMENTS (reals); i++)
+    {
+      json_builder_set_member_name (builder, reals[i].key);
+      json_builder_add_double_value (builder, reals[i].value);
+    }
   for (guint i = 0; i < G_N_ELEMENTS (counts); i++)
     {
       json_builder_set_member_name (builder, counts[i].key);
@@ -316,6 +340,10 @@ ddpm_command_bench (const char *program, int argc, char **argv, GError **error)
   if (!find_config (name, &config, error) || !bench_init (&bench, &config, batch, n_threads, train, error))
     return 1;
   g_autoptr (GArray) times_ms = measure (&bench, repeats);
-  print_result (&bench, name, batch, train, times_ms, as_json);
+  Result result = get_result (&bench, name, batch, times_ms);
+  if (as_json)
+    print_json (&result);
+  else
+    print_text (&result);
   return 0;
 }
