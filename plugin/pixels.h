@@ -3,7 +3,7 @@
 
 #include <libgimp/gimp.h>
 
-#include "core/data/image.h"
+#include "core/ddpm.h"
 
 G_BEGIN_DECLS
 
