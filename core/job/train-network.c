@@ -5,8 +5,8 @@
 
 #include "core/base/error.h"
 
-/* Widths by the longer side of the pictures: each level halves it, and costs about as much as the one above.
- */
+/* Widths by the longer side of the pictures: each level halves it. They are small, 1 to 3 GFLOP a picture up to
+ * 64 pixels, for two cores: a network that sees more pictures beats a wider one that sees few. */
 static const struct
 {
   guint most_pixels;
@@ -14,10 +14,10 @@ static const struct
   guint widths[DDPM_UNET_MAX_LEVELS];
 } shapes[] = {
   { 16, 2, { 32, 64 } },
-  { 32, 3, { 64, 128, 128 } },
-  { 64, 4, { 64, 128, 128, 256 } },
-  { 128, 5, { 64, 64, 128, 128, 256 } },
-  { G_MAXUINT, 6, { 64, 64, 128, 128, 256, 256 } },
+  { 32, 3, { 32, 64, 128 } },
+  { 64, 4, { 32, 64, 64, 128 } },
+  { 128, 5, { 32, 32, 64, 128, 128 } },
+  { G_MAXUINT, 6, { 32, 32, 64, 64, 128, 256 } },
 };
 
 /* Attention compares every pixel with every other: up to 16 x 16 of them that costs little. */
