@@ -212,6 +212,15 @@ until_true find_window 'GIMP$' || bail_out "the image does not open"
 start=$(state)
 
 try_item generate n 'Generate New Layers' 4
+once=$(state)
+key "$gimp_window" ctrl+f
+if until_true new_layers_are 8
+then ok 'generate: Ctrl+F makes 4 more'
+else not_ok 'generate: Ctrl+F makes 4 more' "$(state)"
+fi
+# GIMP would number a second layer of the same name
+same 'generate: Ctrl+F draws another seed' "$(state | grep -c '#')" 0
+undo 'generate again' "$once"
 undo generate "$start"
 
 try_item vary v 'Variations of a Layer' 4

@@ -42,7 +42,7 @@ struct _DdpmModelChooser
 
 G_DEFINE_TYPE (DdpmModelChooser, ddpm_model_chooser, GTK_TYPE_GRID)
 
-/* "32 × 32 pixels, colour with transparency; DDIM with 50 steps is recommended" */
+/* "32 × 32 pixels, colour with transparency", and on a second line "Recommended: DDIM, 50 steps". */
 static char *
 describe_model (const DdpmModel *model)
 {
@@ -58,7 +58,7 @@ describe_model (const DdpmModel *model)
     {
       g_autofree char *sampler = g_ascii_strup (model->notes.recommended_sampler, -1);
 
-      g_string_append_printf (text, _ ("; %s with %u steps is recommended"), sampler,
+      g_string_append_printf (text, _ ("\nRecommended: %s, %u steps"), sampler,
                               model->notes.recommended_steps);
     }
   return g_string_free (text, FALSE);
