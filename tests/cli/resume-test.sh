@@ -23,13 +23,13 @@ alike ()
   check "$1: the same state" cmp whole/$state "$2/$state"
 }
 
-# start SIGNAL DELAY_US FOLDER ARG…: a training far too long, that gets the signal when it has a checkpoint
+# start SIGNAL DELAY_US FOLDER ARG…: a training far too long, that gets the signal when it has a checkpoint and a model
 start ()
 {
   signal=$1 delay=$2 folder=$3
   shift 3
   status=0
-  "$stop_at" "$signal" "$folder/$state" "$delay" "$ddpm" train pictures -o "$folder" --steps 1000000 --save-every 1 \
+  "$stop_at" "$signal" "$folder/model_index.json" "$delay" "$ddpm" train pictures -o "$folder" --steps 1000000 --save-every 1 \
     "$@" >"$out" 2>"$err" || status=$?
 }
 
