@@ -1,4 +1,5 @@
-/* libddpm: denoising diffusion probabilistic models (Ho et al. 2020). The one header that ui/ and plugin/ include. */
+/* libddpm: denoising diffusion probabilistic models (Ho et al. 2020). The one header that ui/ and plugin/
+ * include. */
 #pragma once
 
 #include "core/base/arena.h"

@@ -31,7 +31,7 @@ typedef struct
 static void
 loading_init (Loading *loading, GFile *folder, GCancellable *cancellable)
 {
-  *loading = (Loading){ .folder = folder, .cancellable = cancellable };
+  *loading = (Loading) { .folder = folder, .cancellable = cancellable };
   loading->files = g_ptr_array_new_with_free_func (g_free);
   loading->pictures = g_ptr_array_new_with_free_func (g_free);
   loading->skipped = ddpm_skipped_new ();

@@ -49,7 +49,7 @@ ddpm_prediction_reader_new (const DdpmSampler *sampler, guint t)
 {
   const float alpha_bar = sampler->schedule->alpha_bar[t];
 
-  return (DdpmPredictionReader){
+  return (DdpmPredictionReader) {
     .type = sampler->config.prediction_type,
     .signal = sqrtf (alpha_bar),
     .spread = sqrtf (1.0f - alpha_bar),

@@ -4,7 +4,7 @@
 void
 ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
 {
-  *config = (DdpmSchedulerConfig){
+  *config = (DdpmSchedulerConfig) {
     .class_name = g_strdup ("DDPMScheduler"),
     .num_train_timesteps = 1000,
     .beta_start = 1e-4,

@@ -339,7 +339,7 @@ ddpm_sample_job_run_async (DdpmSampleJob *job, DdpmProgressFunc func, gpointer u
 
   g_return_if_fail (DDPM_IS_SAMPLE_JOB (job));
 
-  *call = (AsyncCall){ .func = func, .user_data = user_data };
+  *call = (AsyncCall) { .func = func, .user_data = user_data };
   task = g_task_new (job, cancellable, ready, ready_data);
   g_task_set_source_tag (task, ddpm_sample_job_run_async);
   g_task_set_task_data (task, call, g_free);

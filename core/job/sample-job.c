@@ -41,7 +41,7 @@ ddpm_sample_job_init (DdpmSampleJob *job)
 void
 ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
 {
-  *options = (DdpmSampleOptions){
+  *options = (DdpmSampleOptions) {
     .task = DDPM_TASK_GENERATE,
     .count = 1,
     .sampler = DDPM_SAMPLER_DDIM,

@@ -84,7 +84,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
   if (job->setup == NULL)
     return FALSE;
   setup = job->setup;
-  job->plan = (DdpmTrainPlan){
+  job->plan = (DdpmTrainPlan) {
     .dataset = setup->dataset,
     .config = &setup->config,
     .n_parameters = ddpm_unet_get_n_weights (setup->unet),

@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 #define DDPM_TRAIN_OPEN G_MAXUINT           /* guint, guint32 */
 #define DDPM_TRAIN_OPEN_COUNT G_MAXUINT64   /* guint64 */
 #define DDPM_TRAIN_OPEN_REAL (-G_MAXDOUBLE) /* double */
-#define DDPM_TRAIN_OPEN_SCHEDULE ((DdpmBetaSchedule) -1)
-#define DDPM_TRAIN_OPEN_DTYPE ((DdpmDtype) -1)
+#define DDPM_TRAIN_OPEN_SCHEDULE ((DdpmBetaSchedule) - 1)
+#define DDPM_TRAIN_OPEN_DTYPE ((DdpmDtype) (-1))
 
 typedef struct
 {

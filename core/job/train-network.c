@@ -5,8 +5,8 @@
 
 #include "core/base/error.h"
 
-/* Widths by the longer side of the pictures: each level halves it. They are small, 1 to 3 GFLOP a picture up to
- * 64 pixels, for two cores: a network that sees more pictures beats a wider one that sees few. */
+/* Widths by the longer side of the pictures: each level halves it. They are small, 1 to 3 GFLOP a picture up
+ * to 64 pixels, for two cores: a network that sees more pictures beats a wider one that sees few. */
 static const struct
 {
   guint most_pixels;

@@ -113,7 +113,7 @@ set_open (DdpmTrainOptions *options, const Field *field)
 void
 ddpm_train_options_init (DdpmTrainOptions *options)
 {
-  *options = (DdpmTrainOptions){
+  *options = (DdpmTrainOptions) {
     .n_attention = DDPM_TRAIN_OPEN,
     .schedule = DDPM_TRAIN_OPEN_SCHEDULE,
     .pixels = DDPM_PIXELS_AUTO,

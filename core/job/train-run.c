@@ -163,7 +163,7 @@ take_slabs (Run *run, GError **error)
   if (!ddpm_arena_init (&run->arena, 5 * stride * sizeof (float), error))
     return FALSE;
   slab = run->arena.base;
-  run->slabs = (DdpmTrainSlabs){ slab, slab + stride, slab + 2 * stride, slab + 3 * stride, n };
+  run->slabs = (DdpmTrainSlabs) { slab, slab + stride, slab + 2 * stride, slab + 3 * stride, n };
   run->grads = slab + 4 * stride;
   return TRUE;
 }
@@ -186,7 +186,7 @@ begin_weights (Run *run, GError **error)
   else
     ddpm_unet_init_weights (setup->unet, setup->options.seed, run->slabs.weights);
   memcpy (run->slabs.ema, run->slabs.weights, size_bytes);
-  run->counters = (DdpmTrainCounters){ .fingerprint = setup->dataset->fingerprint, .smoothed = NAN };
+  run->counters = (DdpmTrainCounters) { .fingerprint = setup->dataset->fingerprint, .smoothed = NAN };
   return TRUE;
 }
 
@@ -209,7 +209,7 @@ begin (Run *run, GError **error)
   if (run->pass == NULL)
     return FALSE;
   ddpm_unet_pass_set_weights (run->pass, run->slabs.weights);
-  run->batch = (DdpmTrainBatch){
+  run->batch = (DdpmTrainBatch) {
     .team = run->team,
     .dataset = dataset,
     .schedule = run->schedule,

@@ -11,7 +11,7 @@ make_job (const DdpmTrainSetup *setup, float *ema, DdpmSampleJob **job, DdpmMode
 {
   DdpmSampleOptions options;
 
-  *model = (DdpmModel){
+  *model = (DdpmModel) {
     .name = (char *) "training",
     .folder = setup->options.output,
     .unet = setup->unet,

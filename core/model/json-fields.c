@@ -7,7 +7,7 @@
 gboolean
 ddpm_json_fields_init (DdpmJsonFields *fields, JsonNode *node, const char *file_name, GError **error)
 {
-  *fields = (DdpmJsonFields){ .file_name = file_name };
+  *fields = (DdpmJsonFields) { .file_name = file_name };
   if (!JSON_NODE_HOLDS_OBJECT (node))
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s holds no JSON object; it should begin with '{'",

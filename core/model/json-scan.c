@@ -29,7 +29,7 @@ ddpm_json_scan_init (DdpmJsonScan *scan, const char *text, gsize length, GError 
 {
   const char *bad;
 
-  *scan = (DdpmJsonScan){ .start = text, .at = text, .end = text + length };
+  *scan = (DdpmJsonScan) { .start = text, .at = text, .end = text + length };
   if (g_utf8_validate_len (text, length, &bad))
     return TRUE;
   scan->at = bad;

@@ -16,7 +16,7 @@ ddpm_model_notes_clear (DdpmModelNotes *notes)
   g_free (notes->licence);
   g_free (notes->source);
   g_free (notes->thumbnail);
-  *notes = (DdpmModelNotes){ 0 };
+  *notes = (DdpmModelNotes) { 0 };
 }
 
 static gboolean
@@ -93,7 +93,7 @@ ddpm_model_notes_from_json (DdpmModelNotes *notes, JsonNode *node, const char *f
 {
   DdpmJsonFields fields;
 
-  *notes = (DdpmModelNotes){ 0 };
+  *notes = (DdpmModelNotes) { 0 };
   if (ddpm_json_fields_init (&fields, node, file_name, error)
       && read_either (&fields, "alpha", "straight", "premultiplied", &notes->premultiplied, error)
       && read_either (&fields, "padding", "zero", "circular", &notes->circular_padding, error)

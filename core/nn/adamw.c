@@ -36,7 +36,7 @@ store (float *values, Lanes lanes)
 static inline Lanes
 all (float value)
 {
-  return (Lanes){ value, value, value, value };
+  return (Lanes) { value, value, value, value };
 }
 
 static inline Lanes
@@ -45,7 +45,7 @@ sqrt_of (Lanes x)
 #ifdef __SSE2__
   return (Lanes) _mm_sqrt_ps ((__m128) x);
 #else
-  return (Lanes){ sqrtf (x[0]), sqrtf (x[1]), sqrtf (x[2]), sqrtf (x[3]) };
+  return (Lanes) { sqrtf (x[0]), sqrtf (x[1]), sqrtf (x[2]), sqrtf (x[3]) };
 #endif
 }
 
@@ -148,7 +148,7 @@ sum_chunk (guint task, guint worker, gpointer data)
 
   for (; i + LANES <= end; i += LANES)
     {
-      const WideLanes g = __builtin_convertvector(load (norm->grads + i), WideLanes);
+      const WideLanes g = __builtin_convertvector (load (norm->grads + i), WideLanes);
 
       sums += g * g;
     }

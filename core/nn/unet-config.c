@@ -18,7 +18,7 @@
 void
 ddpm_unet_config_init (DdpmUnetConfig *config)
 {
-  *config = (DdpmUnetConfig){
+  *config = (DdpmUnetConfig) {
     .in_channels = 3,
     .out_channels = 3,
     .time_embedding_type = DDPM_TIME_EMBEDDING_POSITIONAL,
@@ -72,16 +72,14 @@ check_embeddings (const DdpmUnetConfig *config, GError **error)
   static const char *const class_names[] = { "none", "table", "timestep", "identity" };
 
   if (config->time_embedding_type != DDPM_TIME_EMBEDDING_POSITIONAL)
-    return fail (
-      error, DDPM_ERROR_UNSUPPORTED,
-      "the time embedding \"%s\" is not supported yet; models with the \"positional\" one work",
-      time_names[MIN (config->time_embedding_type, G_N_ELEMENTS (time_names) - 1)]);
+    return fail (error, DDPM_ERROR_UNSUPPORTED,
+                 "the time embedding \"%s\" is not supported yet; models with the \"positional\" one work",
+                 time_names[MIN (config->time_embedding_type, G_N_ELEMENTS (time_names) - 1)]);
   if (config->class_embed != DDPM_CLASS_EMBED_NONE && config->class_embed != DDPM_CLASS_EMBED_TABLE)
-    return fail (
-      error, DDPM_ERROR_UNSUPPORTED,
-      "the class embedding \"%s\" is not supported yet; models with num_class_embeds or without "
-      "classes work",
-      class_names[MIN (config->class_embed, G_N_ELEMENTS (class_names) - 1)]);
+    return fail (error, DDPM_ERROR_UNSUPPORTED,
+                 "the class embedding \"%s\" is not supported yet; models with num_class_embeds or without "
+                 "classes work",
+                 class_names[MIN (config->class_embed, G_N_ELEMENTS (class_names) - 1)]);
 
   if (config->class_embed == DDPM_CLASS_EMBED_TABLE
       && !check_range ("num_class_embeds", config->num_class_embeds, 1, MAX_CLASSES, error))

@@ -92,7 +92,8 @@ guint ddpm_unet_config_get_size_multiple (const DdpmUnetConfig *config);
 
 /* FALSE, with a sentence that names the nearest sizes that work, unless pictures of height x width
  * can go through the network. Errors: DDPM_ERROR_USAGE. */
-gboolean ddpm_unet_config_check_size (const DdpmUnetConfig *config, guint height, guint width, GError **error);
+gboolean ddpm_unet_config_check_size (const DdpmUnetConfig *config, guint height, guint width,
+                                      GError **error);
 
 /* "The number of groups is the largest that divides every width and is at most 32 and at most a
  * quarter of the smallest width" (widths[n], all > 0). */

@@ -42,7 +42,7 @@ check_add (CheckResult *result, const char *what, double error, double tolerance
   if (result->what != NULL && error / tolerance <= result->error / result->tolerance)
     return;
   g_free (result->what);
-  *result = (CheckResult){ .what = g_strdup (what), .error = error, .tolerance = tolerance };
+  *result = (CheckResult) { .what = g_strdup (what), .error = error, .tolerance = tolerance };
 }
 
 void

@@ -13,7 +13,7 @@ random_values (guint32 index, gsize n)
 {
   float *values = g_new (float, n);
 
-  ddpm_rng_normal ((DdpmRngKey){ 7, DDPM_RNG_LATENT, index, 0 }, values, n);
+  ddpm_rng_normal ((DdpmRngKey) { 7, DDPM_RNG_LATENT, index, 0 }, values, n);
   return values;
 }
 

@@ -34,7 +34,7 @@ save_flat (const char *scratch, const char *name, guint width, guint height, gui
 static void
 save_size (const char *scratch, const char *name, guint width, guint height)
 {
-  save_flat (scratch, name, width, height, 1, (const guint8[]){ 100 });
+  save_flat (scratch, name, width, height, 1, (const guint8[]) { 100 });
 }
 
 static DdpmDataset *
@@ -121,7 +121,7 @@ test_order (void)
   g_autoptr (Scratch) scratch = scratch_new ();
 
   for (guint i = 0; i < 7; i++)
-    save_flat (scratch, sorted[shuffle[i]], 4, 4, 1, (const guint8[]){ 10 * shuffle[i] });
+    save_flat (scratch, sorted[shuffle[i]], 4, 4, 1, (const guint8[]) { 10 * shuffle[i] });
   g_autoptr (DdpmDataset) dataset = load_well (scratch, 4, 4, 1, DDPM_PIXELS_AUTO);
   g_assert_cmpstrv (dataset->paths, sorted);
   for (guint i = 0; i < 7; i++)
@@ -208,21 +208,21 @@ test_pixels (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
 
-  save_flat (scratch, "a.png", 4, 4, 4, (const guint8[]){ 40, 40, 40, 255 });
-  assert_first_values (scratch, DDPM_PIXELS_AUTO, 1, (const guint8[]){ 40 });
-  assert_first_values (scratch, DDPM_PIXELS_RGBA, 4, (const guint8[]){ 40, 40, 40, 255 });
+  save_flat (scratch, "a.png", 4, 4, 4, (const guint8[]) { 40, 40, 40, 255 });
+  assert_first_values (scratch, DDPM_PIXELS_AUTO, 1, (const guint8[]) { 40 });
+  assert_first_values (scratch, DDPM_PIXELS_RGBA, 4, (const guint8[]) { 40, 40, 40, 255 });
 
-  save_flat (scratch, "b.png", 4, 4, 3, (const guint8[]){ 10, 20, 30 });
-  assert_first_values (scratch, DDPM_PIXELS_AUTO, 3, (const guint8[]){ 40, 40, 40 });
-  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]){ 40 });
+  save_flat (scratch, "b.png", 4, 4, 3, (const guint8[]) { 10, 20, 30 });
+  assert_first_values (scratch, DDPM_PIXELS_AUTO, 3, (const guint8[]) { 40, 40, 40 });
+  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]) { 40 });
 
-  save_flat (scratch, "0.png", 4, 4, 2, (const guint8[]){ 100, 51 });
-  assert_first_values (scratch, DDPM_PIXELS_AUTO, 4, (const guint8[]){ 20, 20, 20, 51 });
-  assert_first_values (scratch, DDPM_PIXELS_RGB, 3, (const guint8[]){ 224, 224, 224 });
-  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]){ 224 });
+  save_flat (scratch, "0.png", 4, 4, 2, (const guint8[]) { 100, 51 });
+  assert_first_values (scratch, DDPM_PIXELS_AUTO, 4, (const guint8[]) { 20, 20, 20, 51 });
+  assert_first_values (scratch, DDPM_PIXELS_RGB, 3, (const guint8[]) { 224, 224, 224 });
+  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]) { 224 });
 
-  save_flat (scratch, "-.png", 4, 4, 3, (const guint8[]){ 200, 100, 50 });
-  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]){ 118 }); /* 42.52 + 71.52 + 3.61 */
+  save_flat (scratch, "-.png", 4, 4, 3, (const guint8[]) { 200, 100, 50 });
+  assert_first_values (scratch, DDPM_PIXELS_GREY, 1, (const guint8[]) { 118 }); /* 42.52 + 71.52 + 3.61 */
 }
 
 /* Fewer channels are cut out of the four in place; every picture has to come out whole. */
@@ -435,7 +435,7 @@ test_fingerprint (void)
       g_autoptr (Scratch) scratch = scratch_new ();
 
       save_flat (scratch, cases[i].first, 8, 8, 1, &cases[i].value);
-      save_flat (scratch, cases[i].second, 8, 8, 1, (const guint8[]){ 2 });
+      save_flat (scratch, cases[i].second, 8, 8, 1, (const guint8[]) { 2 });
       g_autoptr (DdpmDataset) dataset =
         load_well (scratch, cases[i].width, cases[i].height, 1, DDPM_PIXELS_AUTO);
       if (i == 0)

@@ -32,7 +32,7 @@ flush_nothing (png_structp png)
 static guint
 count_file_channels (int colour_type)
 {
-  return ((guint[]){ 1, 0, 3, 1, 2, 0, 4 })[colour_type];
+  return ((guint[]) { 1, 0, 3, 1, 2, 0, 4 })[colour_type];
 }
 
 /* Value of channel c at (x, y), of 2^depth - 1. */
@@ -50,7 +50,7 @@ set_palette (png_structp png, png_infop info, gboolean transparent)
 
   for (guint i = 0; i < 256; i++)
     {
-      palette[i] = (png_color){ i, 255 - i, i / 2 };
+      palette[i] = (png_color) { i, 255 - i, i / 2 };
       alpha[i] = 255 - i / 3;
     }
   png_set_PLTE (png, info, palette, 1 << png_get_bit_depth (png, info));

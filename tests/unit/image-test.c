@@ -231,7 +231,7 @@ test_scale_premultiplied (void)
   g_autoptr (DdpmImage) small = ddpm_image_scale (image, 1, 1);
   g_autoptr (DdpmImage) large = ddpm_image_scale (image, 16, 16);
 
-  assert_pixels (small, (const float[]){ 0, 1, 0, 0.5f }, 4, 1e-6f);
+  assert_pixels (small, (const float[]) { 0, 1, 0, 0.5f }, 4, 1e-6f);
   for (guint i = 0; i < 16 * 16; i++)
     g_assert_cmpfloat (large->pixels[4 * i], ==, 0.0f);
 }
@@ -326,7 +326,7 @@ test_tensor_limits (void)
   g_autoptr (DdpmImage) straight = ddpm_image_from_tensor (tensor, 1, 1, 4, FALSE);
   g_autoptr (DdpmImage) divided = ddpm_image_from_tensor (tensor, 2, 1, 4, TRUE);
 
-  assert_pixels (straight, (const float[]){ 0, 1, 0, 0.95f }, 4, 1e-6f);
+  assert_pixels (straight, (const float[]) { 0, 1, 0, 0.95f }, 4, 1e-6f);
   g_assert_cmpfloat (divided->pixels[2], ==, 1.0f);
   g_assert_cmpfloat (divided->pixels[4], ==, 0.0f);
   g_assert_cmpfloat (divided->pixels[6], ==, 0.0f); /* alpha is 0 of 255 */
@@ -406,7 +406,7 @@ test_save_clamps (void)
   g_assert_true (ddpm_image_save_png (image, file, NULL, &error));
   g_autoptr (DdpmImage) back = ddpm_image_load (file, &error);
   g_assert_no_error (error);
-  assert_pixels (back, (const float[]){ 0, 1, 0, 127 / 255.0f }, 4, 1e-7f);
+  assert_pixels (back, (const float[]) { 0, 1, 0, 127 / 255.0f }, 4, 1e-7f);
 }
 
 static void

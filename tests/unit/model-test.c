@@ -207,7 +207,7 @@ test_flat_and_old (void)
       tensors[i].values = nested->weights + params[i].offset;
     }
   g_assert_cmpuint (n_renamed, >=, 3 * 3 * 2 + 2);
-  tensors[n_params] = (DdpmTensorToWrite){ .name = "downsamplers.0.op.bias", .values = nested->weights };
+  tensors[n_params] = (DdpmTensorToWrite) { .name = "downsamplers.0.op.bias", .values = nested->weights };
   g_assert_true (ddpm_safetensors_write (flat_weights, tensors, n_params + 1, DDPM_DTYPE_F32, NULL, NULL));
 
   rename_file (folder, "unet/config.json", "config.json");

@@ -491,7 +491,7 @@ test_full_disk (void)
 
   signal (SIGXFSZ, SIG_IGN);
   g_assert_cmpint (getrlimit (RLIMIT_FSIZE, &old), ==, 0);
-  tight = (struct rlimit){ .rlim_cur = 300000, .rlim_max = old.rlim_max };
+  tight = (struct rlimit) { .rlim_cur = 300000, .rlim_max = old.rlim_max };
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &tight), ==, 0);
   g_assert_false (ddpm_safetensors_write (path, &tensor, 1, DDPM_DTYPE_F32, NULL, &error));
   g_assert_cmpint (setrlimit (RLIMIT_FSIZE, &old), ==, 0);

@@ -49,7 +49,7 @@ assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint 
   ddpm_scheduler_config_init (&config);
   config.timestep_spacing = spacing;
   config.steps_offset = offset;
-  sampler = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = n_steps }, &config);
+  sampler = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = n_steps }, &config);
   timesteps = ddpm_sampler_get_timesteps (sampler, &n);
   g_assert_cmpmem (timesteps, n * sizeof (guint), expected, n_steps * sizeof (guint));
 }
@@ -57,12 +57,12 @@ assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint 
 static void
 test_spacing (void)
 {
-  assert_timesteps (DDPM_SPACING_LEADING, 0, 4, (guint[]){ 750, 500, 250, 0 });
-  assert_timesteps (DDPM_SPACING_LEADING, 1, 4, (guint[]){ 751, 501, 251, 1 });
-  assert_timesteps (DDPM_SPACING_LEADING, 0, 3, (guint[]){ 666, 333, 0 });
-  assert_timesteps (DDPM_SPACING_TRAILING, 0, 4, (guint[]){ 999, 749, 499, 249 });
-  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 4, (guint[]){ 999, 666, 333, 0 });
-  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 1, (guint[]){ 0 });
+  assert_timesteps (DDPM_SPACING_LEADING, 0, 4, (guint[]) { 750, 500, 250, 0 });
+  assert_timesteps (DDPM_SPACING_LEADING, 1, 4, (guint[]) { 751, 501, 251, 1 });
+  assert_timesteps (DDPM_SPACING_LEADING, 0, 3, (guint[]) { 666, 333, 0 });
+  assert_timesteps (DDPM_SPACING_TRAILING, 0, 4, (guint[]) { 999, 749, 499, 249 });
+  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 4, (guint[]) { 999, 666, 333, 0 });
+  assert_timesteps (DDPM_SPACING_LINSPACE, 0, 1, (guint[]) { 0 });
 }
 
 /* For every number of steps and spacing: as many as asked for, strictly descending, within the table. */
@@ -81,7 +81,7 @@ test_spacing_all (void)
 
         config.timestep_spacing = spacing;
         sampler =
-          new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = n_steps }, &config);
+          new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDPM, .n_steps = n_steps }, &config);
         timesteps = ddpm_sampler_get_timesteps (sampler, &n);
         g_assert_cmpuint (n, ==, n_steps);
         g_assert_cmpuint (timesteps[0], <, 1000);
@@ -98,7 +98,7 @@ test_find_step (void)
   const guint timesteps[] = { 900, 500, 20 };
 
   ddpm_scheduler_config_init (&config);
-  sampler = new_sampler (&(DdpmSamplerOptions){ .timesteps = timesteps, .n_timesteps = 3 }, &config);
+  sampler = new_sampler (&(DdpmSamplerOptions) { .timesteps = timesteps, .n_timesteps = 3 }, &config);
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 999), ==, 0);
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 900), ==, 0);
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 899), ==, 1);
@@ -132,11 +132,11 @@ run_sampler (DdpmSampler *sampler, DdpmPrediction type, const float *x0, float *
   guint n_steps;
   const guint *timesteps = ddpm_sampler_get_timesteps (sampler, &n_steps);
 
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 3, .purpose = DDPM_RNG_LATENT }, x, N);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 3, .purpose = DDPM_RNG_LATENT }, x, N);
   for (guint step = 0; step < n_steps; step++)
     {
       predict (sampler, type, timesteps[step], x0, x, output);
-      ddpm_rng_normal ((DdpmRngKey){ .seed = 3, .purpose = DDPM_RNG_STEP, .step = step }, noise, N);
+      ddpm_rng_normal ((DdpmRngKey) { .seed = 3, .purpose = DDPM_RNG_STEP, .step = step }, noise, N);
       ddpm_sampler_step (sampler, step, output, noise, x, estimate, N);
       for (guint i = 0; i < N; i++)
         g_assert_cmpfloat_with_epsilon (estimate[i], x0[i], 2e-2);
@@ -162,7 +162,8 @@ test_exact_network (void)
 
             config.prediction_type = type;
             config.variance_type = variance;
-            sampler = new_sampler (&(DdpmSamplerOptions){ .kind = kind, .n_steps = 25, .eta = eta }, &config);
+            sampler =
+              new_sampler (&(DdpmSamplerOptions) { .kind = kind, .n_steps = 25, .eta = eta }, &config);
             run_sampler (sampler, type, x0, x);
             for (guint i = 0; i < N; i++)
               g_assert_cmpfloat_with_epsilon (x[i], x0[i], 1e-3);
@@ -180,13 +181,13 @@ test_ddim_is_ddpm (void)
 
   ddpm_scheduler_config_init (&config);
   config.clip_sample = FALSE;
-  ddpm = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = 10 }, &config);
-  ddim = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 10, .eta = 1 }, &config);
+  ddpm = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDPM, .n_steps = 10 }, &config);
+  ddim = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 10, .eta = 1 }, &config);
   for (guint step = 0; step < 10; step++)
     {
-      ddpm_rng_normal ((DdpmRngKey){ .seed = 4, .purpose = DDPM_RNG_LATENT, .step = step }, a, N);
-      ddpm_rng_normal ((DdpmRngKey){ .seed = 5, .purpose = DDPM_RNG_LATENT, .step = step }, output, N);
-      ddpm_rng_normal ((DdpmRngKey){ .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
+      ddpm_rng_normal ((DdpmRngKey) { .seed = 4, .purpose = DDPM_RNG_LATENT, .step = step }, a, N);
+      ddpm_rng_normal ((DdpmRngKey) { .seed = 5, .purpose = DDPM_RNG_LATENT, .step = step }, output, N);
+      ddpm_rng_normal ((DdpmRngKey) { .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
       for (guint i = 0; i < N; i++)
         b[i] = a[i];
       ddpm_sampler_step (ddpm, step, output, noise, a, NULL, N);
@@ -207,7 +208,7 @@ test_clip (void)
   ddpm_scheduler_config_init (&config);
   config.prediction_type = DDPM_PREDICT_SAMPLE;
   config.clip_sample_range = 0.5;
-  sampler = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 5 }, &config);
+  sampler = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 5 }, &config);
   ddpm_sampler_step (sampler, 0, output, NULL, x, x0, 4);
   g_assert_cmpfloat (x0[0], ==, 0.5f);
   g_assert_cmpfloat (x0[1], ==, -0.5f);
@@ -223,12 +224,12 @@ test_needs_noise (void)
   const guint timesteps[] = { 300, 7 };
 
   ddpm_scheduler_config_init (&config);
-  ddpm = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .n_steps = 4 }, &config);
+  ddpm = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDPM, .n_steps = 4 }, &config);
   custom = new_sampler (
-    &(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDPM, .timesteps = timesteps, .n_timesteps = 2 }, &config);
-  ddim = new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 4 }, &config);
+    &(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDPM, .timesteps = timesteps, .n_timesteps = 2 }, &config);
+  ddim = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 4 }, &config);
   ddim_eta =
-    new_sampler (&(DdpmSamplerOptions){ .kind = DDPM_SAMPLER_DDIM, .n_steps = 4, .eta = 0.1 }, &config);
+    new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 4, .eta = 0.1 }, &config);
   g_assert_true (ddpm_sampler_step_needs_noise (ddpm, 2));
   g_assert_false (ddpm_sampler_step_needs_noise (ddpm, 3));
   g_assert_true (ddpm_sampler_step_needs_noise (custom, 1));
@@ -253,34 +254,34 @@ test_bad_options (void)
   const guint equal[] = { 7, 7 }, beyond[] = { 1000 };
 
   ddpm_scheduler_config_init (&config);
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 0 }, &config, DDPM_ERROR_USAGE, "number of steps");
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 1001 }, &config, DDPM_ERROR_USAGE, "1 to 1000");
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5, .eta = -0.1 }, &config, DDPM_ERROR_USAGE, "eta");
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5, .eta = NAN }, &config, DDPM_ERROR_USAGE, "eta");
-  assert_refused ((DdpmSamplerOptions){ .timesteps = equal, .n_timesteps = 2 }, &config, DDPM_ERROR_USAGE,
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 0 }, &config, DDPM_ERROR_USAGE, "number of steps");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 1001 }, &config, DDPM_ERROR_USAGE, "1 to 1000");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5, .eta = -0.1 }, &config, DDPM_ERROR_USAGE, "eta");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5, .eta = NAN }, &config, DDPM_ERROR_USAGE, "eta");
+  assert_refused ((DdpmSamplerOptions) { .timesteps = equal, .n_timesteps = 2 }, &config, DDPM_ERROR_USAGE,
                   "descend");
-  assert_refused ((DdpmSamplerOptions){ .timesteps = beyond, .n_timesteps = 1 }, &config, DDPM_ERROR_USAGE,
+  assert_refused ((DdpmSamplerOptions) { .timesteps = beyond, .n_timesteps = 1 }, &config, DDPM_ERROR_USAGE,
                   "999");
-  assert_refused ((DdpmSamplerOptions){ .timesteps = beyond, .n_timesteps = 0 }, &config, DDPM_ERROR_USAGE,
+  assert_refused ((DdpmSamplerOptions) { .timesteps = beyond, .n_timesteps = 0 }, &config, DDPM_ERROR_USAGE,
                   "empty");
 
   config.steps_offset = 1;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 1000 }, &config, DDPM_ERROR_USAGE, "steps_offset");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 1000 }, &config, DDPM_ERROR_USAGE, "steps_offset");
   config.steps_offset = G_MAXUINT;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 1 }, &config, DDPM_ERROR_USAGE, "steps_offset");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 1 }, &config, DDPM_ERROR_USAGE, "steps_offset");
   config.steps_offset = 0;
   config.clip_sample_range = 0;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "clip_sample_range");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "clip_sample_range");
   config.clip_sample_range = 1;
   config.variance_type = DDPM_VARIANCE_LEARNED_RANGE;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "learned");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "learned");
   config.variance_type = DDPM_VARIANCE_FIXED_SMALL;
   config.thresholding = TRUE;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "thresholding");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "thresholding");
   config.thresholding = FALSE;
   config.rescale_betas_zero_snr = TRUE;
   config.timestep_spacing = DDPM_SPACING_TRAILING;
-  assert_refused ((DdpmSamplerOptions){ .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "epsilon");
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "epsilon");
 }
 
 int

@@ -115,8 +115,8 @@ test_noising (void)
   g_autofree float *x0 = g_new (float, N), *noise = g_new (float, N), *x = g_new (float, N),
                    *v = g_new (float, N);
 
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 1, .purpose = DDPM_RNG_LATENT }, x0, N);
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 2, .purpose = DDPM_RNG_LATENT }, noise, N);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 1, .purpose = DDPM_RNG_LATENT }, x0, N);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 2, .purpose = DDPM_RNG_LATENT }, noise, N);
   for (guint t = 0; t < 1000; t += 333)
     {
       const double signal = sqrt (schedule->alpha_bar[t]), spread = sqrt (1 - schedule->alpha_bar[t]);

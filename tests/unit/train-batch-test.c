@@ -42,7 +42,7 @@ set_up (Fixture *f, guint size, DdpmPrediction prediction, gboolean flip)
   f->dataset = make_dataset ();
   f->schedule = ddpm_schedule_new (&config, &error);
   g_assert_no_error (error);
-  f->batch = (DdpmTrainBatch){
+  f->batch = (DdpmTrainBatch) {
     .team = f->team,
     .dataset = f->dataset,
     .schedule = f->schedule,

@@ -27,7 +27,7 @@ make_pictures (const char *scratch, const char *folder, guint count, guint n_cha
       g_autoptr (GFile) file = scratch_file (scratch, name);
       g_autoptr (GError) error = NULL;
 
-      ddpm_rng_uniform ((DdpmRngKey){ 1, DDPM_RNG_LATENT, i, 0 }, image->pixels, SIDE * SIDE * n_channels);
+      ddpm_rng_uniform ((DdpmRngKey) { 1, DDPM_RNG_LATENT, i, 0 }, image->pixels, SIDE * SIDE * n_channels);
       g_assert_true (ddpm_image_save_png (image, file, NULL, &error));
       g_assert_no_error (error);
     }

@@ -64,7 +64,7 @@ test_given (void)
   g_assert_cmpuint (ddpm_train_network_get_multiple (&options), ==, 4);
   options.layers_per_block = 1;
   options.n_channels = 4;
-  memcpy (options.channels, (guint[]){ 24, 48, 48, 96 }, 4 * sizeof (guint));
+  memcpy (options.channels, (guint[]) { 24, 48, 48, 96 }, 4 * sizeof (guint));
   options.n_attention = 2;
   options.attention[0] = 4;
   options.attention[1] = 16;

@@ -133,7 +133,7 @@ bench_init (Bench *bench, const DdpmUnetConfig *config, guint batch, guint n_thr
 
   bench->x = bench->input.base;
   bench->output = bench->x + n_input;
-  ddpm_rng_normal ((DdpmRngKey){ 0, DDPM_RNG_LATENT, 0, 0 }, bench->x, n_input);
+  ddpm_rng_normal ((DdpmRngKey) { 0, DDPM_RNG_LATENT, 0, 0 }, bench->x, n_input);
   bench->timesteps = g_new (float, batch);
   for (guint i = 0; i < batch; i++)
     bench->timesteps[i] = (float) (i * 37 % 1000);

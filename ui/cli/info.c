@@ -20,7 +20,7 @@ get_figures (const DdpmModel *model, Figures *figures)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
 
-  *figures = (Figures){ config->sample_width, config->sample_height, ddpm_unet_get_n_weights (model->unet) };
+  *figures = (Figures) { config->sample_width, config->sample_height, ddpm_unet_get_n_weights (model->unet) };
   if (figures->width == 0 || figures->height == 0)
     return;
   figures->flop = ddpm_unet_get_flop (model->unet, figures->height, figures->width);

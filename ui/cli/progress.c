@@ -11,7 +11,7 @@
 void
 ddpm_progress_line_init (DdpmProgressLine *line)
 {
-  *line = (DdpmProgressLine){ .on_terminal = isatty (STDERR_FILENO), .shown_us = g_get_monotonic_time () };
+  *line = (DdpmProgressLine) { .on_terminal = isatty (STDERR_FILENO), .shown_us = g_get_monotonic_time () };
 }
 
 char *
