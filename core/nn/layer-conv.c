@@ -2,6 +2,7 @@
  *
  * x may be a norm's output that is not stored; then its normalisation and activation happen while x is
  * gathered into padded planes. */
+#include "core/nn/conv-geometry.h"
 #include "core/nn/unet-pass.h"
 
 /* Vectors of positions and output blocks in a task: enough of the input to stay in a core's cache, and tasks
@@ -11,133 +12,9 @@
 #define TASK_MAX_POSITIONS 1536
 #define MIN_TASKS 16
 
-/* Parts of the weight gradient in a task: output channels, and columns (pairs of input channel and tap).
- * Where rows are unfolded, which is work for each column, a task has all output channels. */
+/* Output channels of the weight gradient in a task. Where rows are unfolded, which is work for each column, a
+ * task has all of them. */
 #define GRAD_TASK_OUT 48
-#define GRAD_TASK_COLUMNS 72
-
-/* --- geometry ------------------------------------------------------------------------------ */
-
-typedef struct
-{
-  guint n_in, n_out, n_taps;
-  guint batch, in_height, in_width, out_height, out_width;
-  DdpmConvPlanes planes;      /* of the input */
-  DdpmConvGrid grid;          /* of the forward pass */
-  DdpmConvPlanes grad_planes; /* of the output's gradient */
-  gsize grad_channel_stride;
-  gsize grad_start; /* where position (0, 0) of the gradient lies in its planes */
-} Geometry;
-
-/* With what a gather may write beyond the last plane. */
-static gsize
-pad_gathered (gsize n_floats)
-{
-  return unet_plan_pad_channel (n_floats + DDPM_KERNEL_SLACK);
-}
-
-static void
-init_geometry_1x1 (Geometry *g)
-{
-  const guint row = g->batch * g->in_height * g->in_width;
-
-  /* Every pixel by itself: all pictures are one long row. With a norm the rows are the pictures. */
-  g->planes = (DdpmConvPlanes) { .plane_height = 1, .plane_width = g->in_height * g->in_width, .stride = 1 };
-  g->grid = (DdpmConvGrid) { .n_images = 1,
-                             .rows = 1,
-                             .cols = row,
-                             .plane_width = row,
-                             .channel_stride = pad_gathered (row),
-                             .n_taps = 1 };
-  g->grad_planes = g->planes;
-  g->grad_channel_stride = g->grid.channel_stride;
-}
-
-static void
-init_geometry_3x3 (Geometry *g, const UnetLayer *layer)
-{
-  const guint plane_height = g->out_height + 2, plane_width = g->out_width + 2;
-  const gsize plane = (gsize) plane_height * plane_width, phase = g->batch * plane;
-
-  g->planes = (DdpmConvPlanes) { plane_height, plane_width, layer->pad, layer->stride };
-  g->grid = (DdpmConvGrid) { .n_images = g->batch,
-                             .rows = g->out_height,
-                             .cols = g->out_width,
-                             .plane_width = plane_width,
-                             .image_stride = plane,
-                             .channel_stride = pad_gathered (phase * layer->stride * layer->stride),
-                             .n_taps = 9 };
-  for (guint tap = 0; tap < 9; tap++)
-    {
-      const guint ky = tap / 3, kx = tap % 3;
-
-      if (layer->stride == 1)
-        g->grid.tap_offset[tap] = ky * plane_width + kx;
-      else
-        g->grid.tap_offset[tap] = (ky % 2 * 2 + kx % 2) * phase + ky / 2 * plane_width + kx / 2;
-    }
-  g->grad_planes = (DdpmConvPlanes) { plane_height, plane_width, 1, 1 };
-  g->grad_channel_stride = pad_gathered (phase);
-  g->grad_start = plane_width + 1;
-}
-
-static Geometry
-get_geometry (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height, guint width)
-{
-  const UnetTensor *in = unet_tensor (unet, layer->input), *out = unet_tensor (unet, layer->output);
-  Geometry g = { .n_in = in->channels,
-                 .n_out = out->channels,
-                 .n_taps = layer->kernel * layer->kernel,
-                 .batch = batch,
-                 .in_height = height >> in->level,
-                 .in_width = width >> in->level,
-                 .out_height = height >> out->level,
-                 .out_width = width >> out->level };
-
-  if (layer->kernel == 1)
-    init_geometry_1x1 (&g);
-  else
-    init_geometry_3x3 (&g, layer);
-  return g;
-}
-
-gsize
-unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
-                           guint width)
-{
-  const Geometry g = get_geometry (unet, layer, batch, height, width);
-
-  return g.n_in * g.grid.channel_stride;
-}
-
-gsize
-unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
-                                guint width)
-{
-  const Geometry g = get_geometry (unet, layer, batch, height, width);
-
-  return g.n_out * g.grad_channel_stride;
-}
-
-static guint
-count_blocks (const DdpmKernels *kernels, guint channels)
-{
-  return (channels + kernels->conv_block - 1) / kernels->conv_block;
-}
-
-/* In training the larger of forward and data gradient, whose roles of in and out are exchanged. */
-gsize
-unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                         DdpmPassMode mode)
-{
-  const guint n_in = unet_tensor (unet, layer->input)->channels,
-              n_out = unet_tensor (unet, layer->output)->channels;
-  const gsize n_taps = layer->kernel * layer->kernel;
-  const gsize forward = n_taps * n_in * count_blocks (kernels, n_out) * kernels->conv_block;
-  const gsize backward = n_taps * n_out * count_blocks (kernels, n_in) * kernels->conv_block;
-
-  return mode == DDPM_PASS_TRAINING ? MAX (forward, backward) : forward;
-}
 
 /* --- tasks --------------------------------------------------------------------------------- */
 
@@ -163,7 +40,7 @@ divide_product (Product *product, const DdpmKernels *kernels)
   const guint group = kernels->conv_vectors;
   guint n_vector_tasks;
 
-  product->n_blocks = count_blocks (kernels, product->n_out);
+  product->n_blocks = unet_conv_count_blocks (kernels, product->n_out);
   product->n_vectors = ddpm_conv_count_vectors (&product->grid, kernels->vector);
   product->vectors_per_task = MAX (positions / kernels->vector / group, 1) * group;
   n_vector_tasks = (product->n_vectors + product->vectors_per_task - 1) / product->vectors_per_task;
@@ -188,7 +65,7 @@ typedef struct
 {
   DdpmUnetPass *pass;
   const UnetLayer *layer;
-  Geometry geometry;
+  UnetConvGeometry geometry;
   Product products[4];
   guint n_products;
   gboolean gather_grad; /* backward */
@@ -230,7 +107,7 @@ static void
 gather_input (const Work *work, guint channel)
 {
   const DdpmUnetPass *pass = work->pass;
-  const Geometry *g = &work->geometry;
+  const UnetConvGeometry *g = &work->geometry;
   const gint norm_number = unet_tensor (pass->unet, work->layer->input)->norm;
   const UnetLayer *norm = norm_number >= 0 ? unet_layer (pass->unet, norm_number) : NULL;
   const gint from = norm != NULL ? norm->input : work->layer->input;
@@ -265,7 +142,7 @@ static void
 gather_grad (const Work *work, guint channel)
 {
   const DdpmUnetPass *pass = work->pass;
-  const Geometry *g = &work->geometry;
+  const UnetConvGeometry *g = &work->geometry;
   const gsize n_pixels = (gsize) g->out_height * g->out_width;
   const float *grad =
     unet_pass_grad (pass, work->layer->output) + channel * unet_pass_stride (pass, work->layer->output);
@@ -307,38 +184,14 @@ prepare (Work *work)
                  work);
 }
 
-/* Rows that do not fill whole vectors are unfolded first. */
-static gboolean
-needs_unfolding (const Geometry *g, const DdpmKernels *kernels)
-{
-  return g->n_taps > 1 && g->grid.cols % kernels->vector != 0;
-}
-
-static gsize
-get_n_columns (const Geometry *g)
-{
-  return (gsize) g->n_in * g->n_taps;
-}
-
-gsize
-unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                           guint batch, guint height, guint width)
-{
-  const Geometry g = get_geometry (unet, layer, batch, height, width);
-
-  if (!needs_unfolding (&g, kernels))
-    return 0;
-  return MIN (GRAD_TASK_COLUMNS, get_n_columns (&g))
-         * unet_plan_pad_channel ((gsize) g.batch * g.out_height * g.out_width);
-}
-
 static guint
-count_weight_tasks (const Geometry *g, const DdpmKernels *kernels)
+count_weight_tasks (const UnetConvGeometry *g, const DdpmKernels *kernels)
 {
-  const guint n_column_tasks = (get_n_columns (g) + GRAD_TASK_COLUMNS - 1) / GRAD_TASK_COLUMNS;
+  const guint n_column_tasks = (g->n_columns + UNET_CONV_GRAD_COLUMNS - 1) / UNET_CONV_GRAD_COLUMNS;
 
-  return needs_unfolding (g, kernels) ? n_column_tasks
-                                      : n_column_tasks * ((g->n_out + GRAD_TASK_OUT - 1) / GRAD_TASK_OUT);
+  return unet_conv_needs_unfolding (g, kernels)
+           ? n_column_tasks
+           : n_column_tasks * ((g->n_out + GRAD_TASK_OUT - 1) / GRAD_TASK_OUT);
 }
 
 static void
@@ -346,16 +199,16 @@ run_weight_task (const Work *work, guint task, guint worker)
 {
   const DdpmUnetPass *pass = work->pass;
   const DdpmKernels *kernels = pass->kernels;
-  const Geometry *g = &work->geometry;
-  const gsize n_columns = get_n_columns (g), stride = unet_pass_stride (pass, work->layer->output);
-  const guint n_column_tasks = (n_columns + GRAD_TASK_COLUMNS - 1) / GRAD_TASK_COLUMNS;
-  const gsize begin = (gsize) (task % n_column_tasks) * GRAD_TASK_COLUMNS;
-  const gsize end = MIN (begin + GRAD_TASK_COLUMNS, n_columns);
+  const UnetConvGeometry *g = &work->geometry;
+  const gsize stride = unet_pass_stride (pass, work->layer->output);
+  const guint n_column_tasks = (g->n_columns + UNET_CONV_GRAD_COLUMNS - 1) / UNET_CONV_GRAD_COLUMNS;
+  const gsize begin = (gsize) (task % n_column_tasks) * UNET_CONV_GRAD_COLUMNS;
+  const gsize end = MIN (begin + UNET_CONV_GRAD_COLUMNS, g->n_columns);
   const float *gathered = (float *) pass->arena.base + pass->plan.gathered;
   const float *grad = unet_pass_grad (pass, work->layer->output);
   float *grad_weights = unet_pass_grad_weight (pass, work->layer->weight);
 
-  if (needs_unfolding (g, kernels))
+  if (unet_conv_needs_unfolding (g, kernels))
     {
       float *columns = (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
       const DdpmConvGrid unfolded = {
@@ -367,14 +220,14 @@ run_weight_task (const Work *work, guint task, guint worker)
       };
 
       kernels->conv_unfold (&g->grid, gathered, begin, end, stride, columns);
-      kernels->conv_weight_grad (&unfolded, columns, grad, stride, n_columns, 0, g->n_out, 0, end - begin,
+      kernels->conv_weight_grad (&unfolded, columns, grad, stride, g->n_columns, 0, g->n_out, 0, end - begin,
                                  grad_weights + begin);
     }
   else
     {
       const guint out = task / n_column_tasks * GRAD_TASK_OUT;
 
-      kernels->conv_weight_grad (&g->grid, gathered, grad, stride, n_columns, out,
+      kernels->conv_weight_grad (&g->grid, gathered, grad, stride, g->n_columns, out,
                                  MIN (out + GRAD_TASK_OUT, g->n_out), begin, end, grad_weights);
     }
 }
@@ -437,9 +290,10 @@ begin_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   Work work = { .pass = pass,
                 .layer = layer,
-                .geometry = get_geometry (pass->unet, layer, pass->batch, pass->height, pass->width),
+                .geometry =
+                  unet_conv_get_geometry (pass->unet, layer, pass->batch, pass->height, pass->width),
                 .n_products = 1 };
-  const Geometry *g = &work.geometry;
+  const UnetConvGeometry *g = &work.geometry;
   Product *product = &work.products[0];
   float *base = pass->arena.base;
 
@@ -474,7 +328,7 @@ void
 unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   Work work = begin_forward (pass, layer);
-  const Geometry *g = &work.geometry;
+  const UnetConvGeometry *g = &work.geometry;
   const gsize stride = unet_pass_stride (pass, layer->output);
 
   work.pack = pass->mode == DDPM_PASS_TRAINING; /* the weights have changed */
@@ -502,7 +356,7 @@ add_data_products (Work *work, float *grad_x, gboolean accumulate)
 {
   const DdpmUnetPass *pass = work->pass;
   const UnetLayer *layer = work->layer;
-  const Geometry *g = &work->geometry;
+  const UnetConvGeometry *g = &work->geometry;
   const guint stride = layer->stride, kernel = layer->kernel;
   float *base = pass->arena.base, *packed = base + pass->plan.packed;
 
@@ -611,7 +465,8 @@ unet_conv_backward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   Work work = { .pass = pass,
                 .layer = layer,
-                .geometry = get_geometry (pass->unet, layer, pass->batch, pass->height, pass->width),
+                .geometry =
+                  unet_conv_get_geometry (pass->unet, layer, pass->batch, pass->height, pass->width),
                 .gather_grad = TRUE,
                 .pack = TRUE };
   gboolean accumulate;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/nn/conv-geometry.h"
 
 /* --- life ---------------------------------------------------------------------------------- */
 
@@ -85,7 +86,7 @@ unet_pass_stride (const DdpmUnetPass *pass, gint tensor)
 {
   const gsize n_pixels = pass->batch * unet_pass_n_pixels (pass, tensor);
 
-  return unet_tensor (pass->unet, tensor)->level < 0 ? n_pixels : unet_plan_pad_channel (n_pixels);
+  return unet_tensor (pass->unet, tensor)->level < 0 ? n_pixels : unet_pad_channel (n_pixels);
 }
 
 float *

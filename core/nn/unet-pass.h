@@ -53,10 +53,6 @@ void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *ke
                      guint batch, guint height, guint width, DdpmPassMode mode);
 void unet_plan_clear (UnetPlan *plan);
 
-/* Floats from channel to channel for n_pixels in all pictures: whole cache lines, an odd number of them, so
- * that channels do not compete for the same places in the cache. */
-gsize unet_plan_pad_channel (gsize n_pixels);
-
 /* --- unet-pass.c: what the layers need to know --- */
 
 /* Pixels of a tensor's level in one picture. A vector has one. */
@@ -87,17 +83,6 @@ UnetNormStats unet_pass_norm_stats (const DdpmUnetPass *pass, const UnetLayer *n
 guint8 *unet_pass_norm_mask (const DdpmUnetPass *pass, const UnetLayer *norm); /* NULL: no dropout */
 
 /* --- layer-conv.c --- */
-
-/* Floats of scratch or packed weights that a convolution takes. */
-gsize unet_conv_gathered_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
-                                 guint width);
-gsize unet_conv_gathered_grad_floats (const DdpmUnet *unet, const UnetLayer *layer, guint batch, guint height,
-                                      guint width);
-/* Scratch of one thread in the backward pass. */
-gsize unet_conv_unfolded_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                                 guint batch, guint height, guint width);
-gsize unet_conv_packed_floats (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                               DdpmPassMode mode);
 
 void unet_conv_pack (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer);

@@ -2,6 +2,7 @@
  * time do not overlap.
  *
  * Layer i of N runs forward at time i and backward at time 2N - 1 - i. */
+#include "core/nn/conv-geometry.h"
 #include "core/nn/unet-pass.h"
 
 #define ALIGN_FLOATS 16
@@ -114,19 +115,11 @@ list_grads (const UnetLayer *layer)
 
 /* --- intervals ----------------------------------------------------------------------------- */
 
-gsize
-unet_plan_pad_channel (gsize n_pixels)
-{
-  const gsize lines = (n_pixels + ALIGN_FLOATS - 1) / ALIGN_FLOATS;
-
-  return (lines | 1) * ALIGN_FLOATS;
-}
-
 /* Vectors are matrices without gaps. */
 static gsize
 get_stride (gint level, guint batch, guint height, guint width)
 {
-  return level < 0 ? batch : unet_plan_pad_channel ((gsize) batch * (height >> level) * (width >> level));
+  return level < 0 ? batch : unet_pad_channel ((gsize) batch * (height >> level) * (width >> level));
 }
 
 static gint
@@ -279,16 +272,15 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
 
       if (layer->kind == UNET_CONV)
         {
-          const gsize weights = unet_conv_packed_floats (unet, layer, kernels, mode);
+          const UnetConvScratch scratch =
+            unet_conv_measure (unet, layer, kernels, batch, height, width, mode);
 
-          gathered = MAX (gathered, unet_conv_gathered_floats (unet, layer, batch, height, width));
-          if (mode == DDPM_PASS_TRAINING)
-            worker = MAX (worker, unet_conv_unfolded_floats (unet, layer, kernels, batch, height, width));
-          gathered_grad =
-            MAX (gathered_grad, unet_conv_gathered_grad_floats (unet, layer, batch, height, width));
+          gathered = MAX (gathered, scratch.gathered);
+          gathered_grad = MAX (gathered_grad, scratch.gathered_grad);
+          worker = MAX (worker, scratch.unfolded);
           sums = MAX (sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
           plan->packed_of[i] = mode == DDPM_PASS_TRAINING ? 0 : packed;
-          packed = mode == DDPM_PASS_TRAINING ? MAX (packed, weights) : packed + weights;
+          packed = mode == DDPM_PASS_TRAINING ? MAX (packed, scratch.packed) : packed + scratch.packed;
         }
       else if (layer->kind == UNET_NORM)
         sums = MAX (sums, (gsize) unet_tensor (unet, layer->input)->channels * batch * 2);
@@ -301,8 +293,7 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
         }
     }
   plan->gathered = take (plan, gathered);
-  if (mode == DDPM_PASS_TRAINING)
-    plan->gathered_grad = take (plan, gathered_grad);
+  plan->gathered_grad = take (plan, gathered_grad);
   plan->packed = take (plan, packed);
   plan->sums = take (plan, sums);
   plan->worker_stride = (worker + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
