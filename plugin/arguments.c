@@ -120,7 +120,7 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
   int count, seed, steps;
   double eta, strength = 0.0;
 
-  *arguments = (DdpmArguments){ 0 };
+  *arguments = (DdpmArguments) { 0 };
   g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "new-seed", &new_seed,
                 "steps", &steps, "eta", &eta, "sampler", &sampler, "dialog-new-seed", &dialog_new_seed, NULL);
   if (has_property (config, "strength"))

@@ -101,7 +101,7 @@ ddpm_layers_insert (DdpmRun *run, const DdpmArguments *arguments, DdpmPlace *pla
 
       place->image =
         gimp_image_new (first->width, first->height, first->n_channels <= 2 ? GIMP_GRAY : GIMP_RGB);
-      place->bounds = (GeglRectangle){ 0, 0, first->width, first->height };
+      place->bounds = (GeglRectangle) { 0, 0, first->width, first->height };
     }
   else if (!ddpm_image_can_take_layers (place->image, error))
     return NULL;
@@ -113,7 +113,8 @@ ddpm_layers_insert (DdpmRun *run, const DdpmArguments *arguments, DdpmPlace *pla
   /* the same layers can be varied again at once, while new ones are what one goes on with */
   if (place->in_group)
     gimp_image_set_selected_layers (
-      place->image, (const GimpLayer *[]){ GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (layers[0]))), NULL });
+      place->image,
+      (const GimpLayer *[]) { GIMP_LAYER (gimp_item_get_parent (GIMP_ITEM (layers[0]))), NULL });
   else if (selected[0] != NULL)
     gimp_image_set_selected_layers (place->image, (const GimpLayer **) selected);
   return layers;

@@ -14,7 +14,7 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GErro
     return TRUE;
   /* without a selection these are the image's bounds */
   gimp_selection_bounds (image, &has_selection, &x1, &y1, &x2, &y2);
-  sources->place.bounds = (GeglRectangle){ x1, y1, x2 - x1, y2 - y1 };
+  sources->place.bounds = (GeglRectangle) { x1, y1, x2 - x1, y2 - y1 };
   selected = gimp_image_get_selected_layers (image);
   sources->place.above = selected[0];
   sources->place.in_group = TRUE;

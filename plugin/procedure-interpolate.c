@@ -61,7 +61,7 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GErro
 
   gimp_drawable_get_offsets (lower, &x, &y);
   sources->place.above = GIMP_LAYER (lower);
-  sources->place.bounds = (GeglRectangle){ x, y, sources->inputs[0]->width, sources->inputs[0]->height };
+  sources->place.bounds = (GeglRectangle) { x, y, sources->inputs[0]->width, sources->inputs[0]->height };
   return TRUE;
 }
 

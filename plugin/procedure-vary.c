@@ -25,7 +25,7 @@ collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GErro
 
   gimp_drawable_get_offsets (drawables[0], &layer_x, &layer_y);
   sources->place.above = GIMP_LAYER (drawables[0]);
-  sources->place.bounds = (GeglRectangle){ layer_x + part.x, layer_y + part.y, part.width, part.height };
+  sources->place.bounds = (GeglRectangle) { layer_x + part.x, layer_y + part.y, part.width, part.height };
   return TRUE;
 }
 

@@ -35,7 +35,7 @@ collect (const DdpmProcedure *info, GimpImage *image, GimpDrawable **drawables, 
          GError **error)
 {
   clear_sources (sources);
-  *sources = (DdpmSources){ .place.image = image };
+  *sources = (DdpmSources) { .place.image = image };
   return (image == NULL || ddpm_image_can_take_layers (image, error))
          && info->collect (image, drawables, sources, error);
 }
