@@ -2,12 +2,16 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define MAX_THREADS 256
 
-/* Workers sleep on a condition variable between runs: spinning would cost a factor of two where
+/* How often a waiting thread looks before it goes to sleep: some ten microseconds. A network's layers follow
+ * each other faster than a sleeping thread wakes up; spinning for longer would cost a factor of two where
  * cores are shared with other programs. */
+#define LOOKS_BEFORE_SLEEP 1000
+
 struct _DdpmTeam
 {
   guint n_threads;
@@ -17,14 +21,17 @@ struct _DdpmTeam
   pthread_mutex_t mutex;
   pthread_cond_t work_ready;
   pthread_cond_t work_done;
-  guint64 generation; /* number of the run; a worker takes part in each once */
-  guint n_busy;
-  gboolean quit;
+  guint n_sleeping;         /* workers in work_ready; guarded by mutex */
+  gboolean caller_sleeping; /* in work_done; guarded by mutex */
+
+  _Atomic guint64 generation; /* number of the run; a worker takes part in each once */
+  _Atomic guint n_busy;       /* workers that have not ended this run */
+  _Atomic gboolean quit;
 
   DdpmTaskFunc func;
   gpointer data;
   guint n_tasks;
-  guint next_task; /* atomic */
+  _Atomic guint next_task;
 };
 
 typedef struct
@@ -38,7 +45,7 @@ take_tasks (DdpmTeam *team, guint worker)
 {
   for (;;)
     {
-      const guint task = __atomic_fetch_add (&team->next_task, 1, __ATOMIC_RELAXED);
+      const guint task = atomic_fetch_add_explicit (&team->next_task, 1, memory_order_relaxed);
 
       if (task >= team->n_tasks)
         return;
@@ -46,29 +53,91 @@ take_tasks (DdpmTeam *team, guint worker)
     }
 }
 
+/* Tells the processor that this is a waiting loop. */
+static inline void
+relax (void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause ();
+#elif defined(__aarch64__)
+  __asm__ volatile ("yield");
+#endif
+}
+
+static gboolean
+is_work_ready (DdpmTeam *team, guint64 seen)
+{
+  return atomic_load (&team->generation) != seen || atomic_load (&team->quit);
+}
+
+static void
+wait_for_work (DdpmTeam *team, guint64 seen)
+{
+  for (guint look = 0; look < LOOKS_BEFORE_SLEEP; look++)
+    {
+      if (is_work_ready (team, seen))
+        return;
+      relax ();
+    }
+  pthread_mutex_lock (&team->mutex);
+  team->n_sleeping++;
+  while (!is_work_ready (team, seen))
+    pthread_cond_wait (&team->work_ready, &team->mutex);
+  team->n_sleeping--;
+  pthread_mutex_unlock (&team->mutex);
+}
+
+static void
+wait_for_workers (DdpmTeam *team)
+{
+  for (guint look = 0; look < LOOKS_BEFORE_SLEEP; look++)
+    {
+      if (atomic_load (&team->n_busy) == 0)
+        return;
+      relax ();
+    }
+  pthread_mutex_lock (&team->mutex);
+  team->caller_sleeping = TRUE;
+  while (atomic_load (&team->n_busy) > 0)
+    pthread_cond_wait (&team->work_done, &team->mutex);
+  team->caller_sleeping = FALSE;
+  pthread_mutex_unlock (&team->mutex);
+}
+
+/* The mutex makes sure that a thread about to sleep either sees the change or gets the signal. */
+static void
+wake_workers (DdpmTeam *team)
+{
+  pthread_mutex_lock (&team->mutex);
+  if (team->n_sleeping > 0)
+    pthread_cond_broadcast (&team->work_ready);
+  pthread_mutex_unlock (&team->mutex);
+}
+
+static void
+wake_caller (DdpmTeam *team)
+{
+  pthread_mutex_lock (&team->mutex);
+  if (team->caller_sleeping)
+    pthread_cond_signal (&team->work_done);
+  pthread_mutex_unlock (&team->mutex);
+}
+
 static void *
 run_worker (void *start_data)
 {
   g_autofree WorkerStart *start = start_data;
   DdpmTeam *team = start->team;
-  guint64 seen = 0;
 
-  pthread_mutex_lock (&team->mutex);
-  for (;;)
+  for (guint64 seen = 0;; seen++)
     {
-      while (team->generation == seen && !team->quit)
-        pthread_cond_wait (&team->work_ready, &team->mutex);
-      if (team->quit)
-        break;
-      seen = team->generation;
-      pthread_mutex_unlock (&team->mutex);
+      wait_for_work (team, seen);
+      if (atomic_load (&team->quit))
+        return NULL;
       take_tasks (team, start->worker);
-      pthread_mutex_lock (&team->mutex);
-      if (--team->n_busy == 0)
-        pthread_cond_signal (&team->work_done);
+      if (atomic_fetch_sub (&team->n_busy, 1) == 1)
+        wake_caller (team);
     }
-  pthread_mutex_unlock (&team->mutex);
-  return NULL;
 }
 
 static guint
@@ -116,10 +185,8 @@ ddpm_team_free (DdpmTeam *team)
 {
   if (team == NULL)
     return;
-  pthread_mutex_lock (&team->mutex);
-  team->quit = TRUE;
-  pthread_cond_broadcast (&team->work_ready);
-  pthread_mutex_unlock (&team->mutex);
+  atomic_store (&team->quit, TRUE);
+  wake_workers (team);
   for (guint i = 0; i < team->n_started; i++)
     pthread_join (team->workers[i], NULL);
   pthread_cond_destroy (&team->work_done);
@@ -145,20 +212,14 @@ ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data)
       return;
     }
 
-  pthread_mutex_lock (&team->mutex);
   team->func = func;
   team->data = data;
   team->n_tasks = n_tasks;
-  __atomic_store_n (&team->next_task, 0, __ATOMIC_RELAXED);
-  team->n_busy = team->n_started;
-  team->generation++;
-  pthread_cond_broadcast (&team->work_ready);
-  pthread_mutex_unlock (&team->mutex);
+  atomic_store (&team->next_task, 0);
+  atomic_store (&team->n_busy, team->n_started);
+  atomic_fetch_add (&team->generation, 1);
+  wake_workers (team);
 
   take_tasks (team, 0);
-
-  pthread_mutex_lock (&team->mutex);
-  while (team->n_busy > 0)
-    pthread_cond_wait (&team->work_done, &team->mutex);
-  pthread_mutex_unlock (&team->mutex);
+  wait_for_workers (team);
 }
