@@ -21,8 +21,6 @@ def generate():
         ("model", "heroes"),
         ("count", COUNT),
         ("seed", 1),
-        ("sampler", "ddim"),
-        ("steps", 50),
     ):
         config.set_property(name, value)
     result = procedure.run(config)
