@@ -45,8 +45,8 @@ do
   fails "sample $pair" 2 "${pair% *}" sample m -o a.png $pair
 done
 fails 'more steps than the model has' 2 'takes 1 to 1000' sample m -o a.png --steps 1001
-fails 'a size the network cannot halve: sample' 2 '6x6 and 8x8' sample m -o a.png --size 7
-fails 'a size the network cannot halve: train' 2 '6x6 and 8x8' train pictures -o t --channels 8,16 --size 7
+fails 'a size the network cannot halve: sample' 2 'size of 7x7 .* 6x6 and 8x8' sample m -o a.png --size 7
+fails 'a size the network cannot halve: train' 2 'size of 7x7 .* 6x6 and 8x8' train pictures -o t --channels 8,16 --size 7
 for pair in '--strength -1' '--strength 101' '--strength half'
 do
   fails "vary $pair" 2 "strength" vary m pictures/picture-00.png -o a.png $pair

@@ -138,7 +138,9 @@ test_sizes (void)
     { 8, 16384, NULL },
     { 40, 24, NULL },
     { 0, 32, "32x0 pixels is impossible" },
-    { 32, 30, "30x32 pixels 3 times; the nearest sizes that work are 24x32 and 32x32" },
+    { 32, 30,
+      "30x32 pixels does not fit this network, which halves it 3 times; the nearest sizes that work are "
+      "24x32 and 32x32" },
     { 3, 5, "the nearest size that works is 8x8" },
     { 33, 31, "24x32 and 32x40" },
     { 32, 16392, "impossible" },
