@@ -265,13 +265,15 @@ static DdpmModel *
 open_folder (GFile *folder, gboolean header_only, GError **error)
 {
   g_autoptr (DdpmModel) model = NULL;
+  g_autofree char *base_name = NULL;
   gboolean has_index;
 
   if (!check_folder (folder, error))
     return NULL;
   model = g_new0 (DdpmModel, 1);
   model->folder = g_object_ref (folder);
-  model->name = g_file_get_basename (folder);
+  base_name = g_file_get_basename (folder);
+  model->name = g_filename_display_name (base_name);
   if (read_index (folder, &has_index, error) && read_network (model, error)
       && read_scheduler (model, has_index, error) && read_notes (model, error)
       && read_weights (model, header_only, error))

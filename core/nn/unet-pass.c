@@ -29,6 +29,14 @@ ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint hei
   g_return_val_if_fail (batch > 0, NULL);
   if (!ddpm_unet_config_check_size (&unet->config, height, width, error))
     return NULL;
+  /* positions are counted in 32 bits */
+  if ((guint64) batch * height * width > G_MAXINT32 / 2)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+                   "a batch of %u pictures of %ux%u pixels is too large; use a smaller size or batch", batch,
+                   width, height);
+      return NULL;
+    }
   pass->unet = unet;
   pass->team = team;
   pass->kernels = ddpm_kernels_get ();

@@ -70,7 +70,9 @@ void ddpm_unet_pass_free (DdpmUnetPass *pass);
 void ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights);
 
 /* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch] rows of the class
- * table, NULL for networks without one; output [batch, out, height, width]. Not normalised, not clipped. */
+ * table, each below
+ * num_class_embeds, NULL for networks without one, valid until the backward pass has run; output [batch, out,
+ * height, width]. Not normalised, not clipped. */
 void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps,
                              const guint32 *labels, float *output);
 
