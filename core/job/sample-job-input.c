@@ -1,5 +1,7 @@
 #include "core/job/sample-job-input.h"
 
+#include <math.h>
+
 /* 2 and 4 channels are the kinds with alpha, their last channel. */
 static gboolean
 has_alpha (guint n_channels)
@@ -38,6 +40,9 @@ ddpm_sample_make_tensor (const DdpmImage *image, guint n_channels, guint height,
     }
   converted = ddpm_image_convert (scaled, n_channels);
   ddpm_image_to_tensor (converted, premultiplied, tensor);
+  /* layers of high dynamic range hold what no model was trained on */
+  for (gsize i = 0; i < (gsize) n_channels * height * width; i++)
+    tensor[i] = isnan (tensor[i]) ? 0.0f : CLAMP (tensor[i], -1.0f, 1.0f);
   return tensor;
 }
 

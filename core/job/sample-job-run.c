@@ -285,10 +285,11 @@ ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_da
                      GError **error)
 {
   g_auto (Run) run = { .job = job, .func = func, .user_data = user_data };
-  const guint count = job->options.count;
+  guint count;
 
   g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), FALSE);
 
+  count = job->options.count;
   g_ptr_array_set_size (job->images, 0);
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;

@@ -179,10 +179,12 @@ set_steps (DdpmSampleJob *job, GError **error)
       job->first_step = ddpm_sampler_find_step (sampler, job->noised_to);
       if (job->first_step == n_timesteps)
         {
-          /* Some spacings end far above 0. What was noised has to be denoised all the same: one step, from
-           * t0. */
-          sampler_options.timesteps = &job->noised_to;
-          sampler_options.n_timesteps = n_timesteps = 1;
+          /* Some spacings end far above 0. What was noised has to be denoised all the same: from t0 to 0, as
+           * DDPM adds noise in every step but that of 0. */
+          const guint timesteps[] = { job->noised_to, 0 };
+
+          sampler_options.timesteps = timesteps;
+          sampler_options.n_timesteps = n_timesteps = job->noised_to > 0 ? 2 : 1;
           job->first_step = 0;
           g_clear_pointer (&sampler, ddpm_sampler_free);
           sampler = ddpm_sampler_new (&sampler_options, &job->model->scheduler, error);

@@ -147,6 +147,17 @@ check_options_with_from (const DdpmTrainSetup *setup, GError **error)
   return TRUE;
 }
 
+/* What is said of a model stays true of the one that goes on from it; its thumbnail is not copied. */
+static void
+take_notes (DdpmModelNotes *notes, const DdpmModelNotes *from)
+{
+  notes->labels = g_strdupv (from->labels);
+  notes->licence = g_strdup (from->licence);
+  notes->source = g_strdup (from->source);
+  notes->recommended_sampler = g_strdup (from->recommended_sampler);
+  notes->recommended_steps = from->recommended_steps;
+}
+
 static gboolean
 begin_from (DdpmTrainSetup *setup, const Reading *reading, GError **error)
 {
@@ -157,7 +168,7 @@ begin_from (DdpmTrainSetup *setup, const Reading *reading, GError **error)
     return FALSE;
   *config = *ddpm_unet_get_config (setup->from->unet);
   ddpm_scheduler_config_copy (&setup->scheduler, &setup->from->scheduler);
-  setup->notes.labels = g_strdupv (setup->from->notes.labels);
+  take_notes (&setup->notes, &setup->from->notes);
   if (options->width == 0)
     {
       options->width = config->sample_width;
@@ -363,9 +374,11 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
     return FALSE;
 
   setup->notes.premultiplied = dataset->premultiplied;
-  g_free (setup->notes.recommended_sampler);
-  setup->notes.recommended_sampler = g_strdup ("ddim");
-  setup->notes.recommended_steps = 50;
+  if (setup->notes.recommended_sampler == NULL)
+    {
+      setup->notes.recommended_sampler = g_strdup ("ddim");
+      setup->notes.recommended_steps = 50;
+    }
   if (options->resume && !find_first_step (setup, given->steps, error))
     return FALSE;
   if (setup->from != NULL

@@ -133,6 +133,26 @@ store (Run *run, GError **error)
   return run->stored;
 }
 
+/* Whether the checkpoint is still the one that was prepared for: another run may have gone on with it since.
+ */
+static gboolean
+check_unchanged (Run *run, GError **error)
+{
+  const DdpmTrainSlabs sizes = { .n = ddpm_unet_get_n_weights (run->setup->unet) };
+  DdpmTrainCounters counters = { 0 };
+
+  if (g_file_query_exists (run->state_file, NULL)
+      && !ddpm_train_state_read (run->state_file, &counters, &sizes, error))
+    return FALSE;
+  if (counters.step == run->setup->first_step)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+               "Another training has gone on from this checkpoint meanwhile, to step %" G_GUINT64_FORMAT
+               "; run the same command again",
+               counters.step);
+  return FALSE;
+}
+
 static gboolean
 open_output (Run *run, GError **error)
 {
@@ -143,7 +163,8 @@ open_output (Run *run, GError **error)
     return FALSE;
   /* Looked at again under the lock. A resumed run may have other options, which are stored with its first
    * checkpoint. */
-  if (!options->resume && (!ddpm_train_check_output (options->output, error) || !store (run, error)))
+  if (options->resume ? !check_unchanged (run, error)
+                      : !ddpm_train_check_output (options->output, error) || !store (run, error))
     return FALSE;
   run->log = ddpm_train_log_open (log_file, run->setup->first_step, error);
   if (run->log == NULL)
@@ -428,5 +449,5 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
     return FALSE;
   if (options->sample_every > 0)
     make_samples (&run, cancellable);
-  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+  return TRUE;
 }
