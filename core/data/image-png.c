@@ -168,7 +168,8 @@ coder_fail (Coder *coder, GError **error)
   else if (coder->png == NULL || coder->info == NULL)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_MEMORY, "there is not enough memory");
   else
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "the file is damaged (libpng: %s)", coder->message);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                 coder->writing ? "libpng: %s" : "the file is damaged (libpng: %s)", coder->message);
   return NULL;
 }
 
@@ -224,6 +225,8 @@ write_body (Coder *coder)
   gsize row_values = (gsize) image->width * image->n_channels;
 
   png_set_write_fn (coder->png, coder, write_bytes, no_flush);
+  /* our own limits hold; libpng's default would refuse a long row of pictures */
+  png_set_user_limits (coder->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
   png_set_IHDR (coder->png, coder->info, image->width, image->height, 8, colour_types[image->n_channels - 1],
                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_set_sRGB (coder->png, coder->info, PNG_sRGB_INTENT_PERCEPTUAL);
