@@ -145,7 +145,7 @@ bench_init (Bench *bench, const DdpmUnetConfig *config, guint batch, guint n_thr
   ddpm_unet_pass_set_weights (bench->pass, bench->weights);
   if (!train)
     {
-      ddpm_arena_clear (&bench->slabs); /* packed in the pass, as in a sampling job */
+      ddpm_arena_clear (&bench->slabs); /* packed in the pass */
       bench->weights = NULL;
       return TRUE;
     }

@@ -70,7 +70,8 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
     { "float32", 0, 0, G_OPTION_ARG_NONE, &args->float32, "Write the weights as float32 (default: float16)",
       NULL },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &args->resume,
-      "Go on where the training of MODEL stopped; the other options are as they were (default: begin)",
+      "Go on where the training of MODEL stopped; of the options, steps, threads, save-every and "
+      "sample-every may change",
       NULL },
     { "from", 0, 0, G_OPTION_ARG_FILENAME, &args->from,
       "Begin with the weights of this model (default: random weights)", "MODEL" },
@@ -219,8 +220,8 @@ report_stop (DdpmTrainJob *job, const char *output, const char *command, DdpmSig
 {
   const DdpmTrainPlan *plan = ddpm_train_job_get_plan (job);
 
-  if (plan == NULL)
-    fprintf (stderr, "ddpm: stopped before the first step; nothing was written\n");
+  if (plan == NULL || ddpm_train_job_get_step (job) == 0)
+    fprintf (stderr, "ddpm: stopped before the first step; there is no checkpoint yet\n");
   else
     fprintf (stderr,
              "ddpm: stopped after step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
