@@ -124,7 +124,7 @@ check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize 
     values[i] = saved[i] - (float) (step * direction[i]);
   slope = (slope - measure_loss (f)) / (2 * step);
   memcpy (values, saved, n * sizeof (float));
-  if (fabs (slope - expected) > 0.01 * sqrt (norm) + 2e-2)
+  if (fabs (slope - expected) > 0.01 * sqrt (norm) + 4e-3)
     g_error ("%s: slope %.6g, but the gradient says %.6g (norm %.4g)", name, slope, expected, sqrt (norm));
 }
 

@@ -95,12 +95,20 @@ typedef struct
 } Shape;
 
 static const Shape shapes[] = {
-  { 1, 1, 1, 1, 1, 3, 1, 1, FALSE, FALSE },   { 3, 5, 2, 7, 5, 3, 1, 1, FALSE, FALSE },
-  { 4, 9, 1, 16, 16, 3, 1, 1, TRUE, FALSE },  { 5, 8, 3, 4, 4, 3, 1, 1, TRUE, TRUE },
-  { 2, 17, 2, 3, 33, 3, 1, 1, TRUE, FALSE },  { 7, 3, 1, 32, 32, 3, 1, 1, FALSE, FALSE },
-  { 6, 6, 2, 8, 8, 3, 2, 1, FALSE, FALSE },   { 3, 10, 2, 8, 12, 3, 2, 0, FALSE, FALSE },
-  { 5, 11, 3, 5, 7, 1, 1, 0, TRUE, FALSE },   { 16, 16, 1, 16, 1, 1, 1, 0, FALSE, FALSE },
+  { 1, 1, 1, 1, 1, 3, 1, 1, FALSE, FALSE },
+  { 3, 5, 2, 7, 5, 3, 1, 1, FALSE, FALSE },
+  { 4, 9, 1, 16, 16, 3, 1, 1, TRUE, FALSE },
+  { 5, 8, 3, 4, 4, 3, 1, 1, TRUE, TRUE },
+  { 2, 17, 2, 3, 33, 3, 1, 1, TRUE, FALSE },
+  { 7, 3, 1, 32, 32, 3, 1, 1, FALSE, FALSE },
+  { 6, 6, 2, 8, 8, 3, 2, 1, FALSE, FALSE },
+  { 3, 10, 2, 8, 12, 3, 2, 0, FALSE, FALSE },
+  { 5, 11, 3, 5, 7, 1, 1, 0, TRUE, FALSE },
+  { 16, 16, 1, 16, 1, 1, 1, 0, FALSE, FALSE },
   { 33, 25, 1, 2, 2, 3, 1, 1, FALSE, FALSE },
+  /* more positions than are taken at a time, by rows and within one long row */
+  { 2, 3, 2, 40, 32, 3, 1, 1, FALSE, FALSE },
+  { 2, 3, 1, 50, 48, 3, 1, 1, FALSE, FALSE },
 };
 
 typedef struct
@@ -278,7 +286,8 @@ check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean u
   for (gsize i = 0; i < s->n_out * ld; i++)
     if (i % ld >= row)
       grad[i] = NAN; /* not to be read */
-  memset (grad_weights.data, 0, grad_weights.n * sizeof (float));
+  for (gsize i = 0; i < grad_weights.n; i++)
+    grad_weights.data[i] = 1; /* to be added to */
   kernels->conv_unfold (&conv->grid, conv->gathered, 0, n_columns, row, columns.data);
   for (guint out = 0; out < s->n_out; out += 7)
     for (gsize column = 0; column < n_columns; column += 11)
@@ -289,7 +298,7 @@ check_conv_weight_grad (const DdpmKernels *kernels, const Conv *conv, gboolean u
   for (gsize i = 0; i < grad_weights.n; i++)
     {
       const guint out = i / n_columns, c = i % n_columns / conv->grid.n_taps, tap = i % conv->grid.n_taps;
-      double sum = 0, magnitude = 0;
+      double sum = 1, magnitude = 1;
 
       for (gsize p = 0; p < row; p++)
         {
