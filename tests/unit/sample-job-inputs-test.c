@@ -73,6 +73,30 @@ test_vary_channels (void)
     }
 }
 
+/* Layers of high dynamic range, or of numbers that are none, are varied as what can be shown of them. */
+static void
+test_vary_out_of_range (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  g_autoptr (DdpmImage) wild = new_image (SIZE, SIZE, 3), tame = new_image (SIZE, SIZE, 3);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) from_wild = NULL, from_tame = NULL;
+
+  wild->pixels[0] = 50;
+  tame->pixels[0] = 1;
+  wild->pixels[1] = -3;
+  tame->pixels[1] = 0;
+  wild->pixels[2] = NAN;
+  tame->pixels[2] = 0.5f;
+  options.task = DDPM_TASK_VARY;
+  options.strength = 0.3;
+  options.inputs[0] = wild;
+  from_wild = run_job (model, &options);
+  options.inputs[0] = tame;
+  from_tame = run_job (model, &options);
+  g_assert_cmpfloat (get_difference (get_image (from_wild, 0), get_image (from_tame, 0)), ==, 0);
+}
+
 /* The more strength, the further from the input. */
 static void
 test_vary_strength (void)
@@ -201,6 +225,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sample-job-inputs/strength-0", test_strength_0);
   g_test_add_func ("/sample-job-inputs/vary-channels", test_vary_channels);
+  g_test_add_func ("/sample-job-inputs/vary-out-of-range", test_vary_out_of_range);
   g_test_add_func ("/sample-job-inputs/vary-strength", test_vary_strength);
   g_test_add_func ("/sample-job-inputs/vary-below-last-timestep", test_vary_below_last_timestep);
   g_test_add_func ("/sample-job-inputs/interpolate-order", test_interpolate_order);
