@@ -1,11 +1,7 @@
 /* Training runs that are stopped, killed, damaged or overtaken, and go on bit for bit or not at all. */
-#include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "core/job/sample-job.h"
-#include "core/job/train-plan.h"
-#include "core/job/train-state.h"
 #include "tests/unit/train-job-common.h"
 
 static const char *program; /* this one, to be started again where a test has to kill it */
