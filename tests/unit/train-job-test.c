@@ -2,6 +2,7 @@
  * business of train-resume-test.c. */
 #include <math.h>
 
+#include "core/job/sample-job.h"
 #include "core/job/train-plan.h"
 #include "core/job/train-state.h"
 #include "tests/unit/train-job-common.h"
