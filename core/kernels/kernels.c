@@ -4,41 +4,69 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const DdpmKernels ddpm_generic_kernels;
 #if defined(__x86_64__)
-extern const DdpmKernels ddpm_avx2_kernels, ddpm_avx512_kernels;
+extern const DdpmKernels ddpm_avx512bf16_kernels, ddpm_avx512_kernels, ddpm_avx2_kernels,
+  ddpm_generic_kernels;
+
+/* Best first. Each level needs what the ones behind it need, and more. */
+static const DdpmKernels *const levels[] = { &ddpm_avx512bf16_kernels, &ddpm_avx512_kernels,
+                                             &ddpm_avx2_kernels, &ddpm_generic_kernels };
+
+/* The first of them that this processor and its operating system can run. */
+static unsigned
+find_best_level (void)
+{
+  if (!__builtin_cpu_supports ("avx2") || !__builtin_cpu_supports ("fma"))
+    return 3;
+  if (!__builtin_cpu_supports ("avx512f") || !__builtin_cpu_supports ("avx512dq")
+      || !__builtin_cpu_supports ("avx512bw") || !__builtin_cpu_supports ("avx512vl"))
+    return 2;
+  return __builtin_cpu_supports ("avx512bf16") ? 0 : 1;
+}
+#else
+#if defined(__aarch64__)
+extern const DdpmKernels ddpm_neon_kernels;
+static const DdpmKernels *const levels[] = { &ddpm_neon_kernels };
+#else
+extern const DdpmKernels ddpm_generic_kernels;
+static const DdpmKernels *const levels[] = { &ddpm_generic_kernels };
+#endif
+
+static unsigned
+find_best_level (void)
+{
+  return 0;
+}
 #endif
 
 const DdpmKernels *const *
 ddpm_kernels_list (unsigned *n_levels)
 {
-#if defined(__x86_64__)
-  static const DdpmKernels *const best_first[] = { &ddpm_avx512_kernels, &ddpm_avx2_kernels,
-                                                   &ddpm_generic_kernels };
-  const int has_avx2 = __builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma");
-  const int has_avx512 = has_avx2 && __builtin_cpu_supports ("avx512f") && __builtin_cpu_supports ("avx512dq")
-                         && __builtin_cpu_supports ("avx512bw") && __builtin_cpu_supports ("avx512vl");
-  const unsigned first = has_avx512 ? 0 : has_avx2 ? 1 : 2;
-#else
-  static const DdpmKernels *const best_first[] = { &ddpm_generic_kernels };
-  const unsigned first = 0;
-#endif
+  const unsigned best = find_best_level ();
 
-  *n_levels = sizeof best_first / sizeof *best_first - first;
-  return best_first + first;
+  *n_levels = sizeof levels / sizeof *levels - best;
+  return levels + best;
+}
+
+const DdpmKernels *
+ddpm_kernels_find (const char *name)
+{
+  unsigned n_levels;
+  const DdpmKernels *const *available = ddpm_kernels_list (&n_levels);
+
+  for (unsigned i = 0; i < n_levels; i++)
+    if (strcmp (available[i]->name, name) == 0)
+      return available[i];
+  return NULL;
 }
 
 const DdpmKernels *
 ddpm_kernels_get (void)
 {
-  const char *wanted = getenv ("DDPM_CPU");
-  unsigned n_levels;
-  const DdpmKernels *const *levels = ddpm_kernels_list (&n_levels);
+  const char *name = getenv ("DDPM_CPU");
+  const DdpmKernels *wanted = name != NULL ? ddpm_kernels_find (name) : NULL;
 
-  for (unsigned i = 0; wanted != NULL && i < n_levels; i++)
-    if (strcmp (levels[i]->name, wanted) == 0)
-      return levels[i];
-  return levels[0];
+  return wanted != NULL ? wanted : levels[find_best_level ()];
 }
 
 unsigned

@@ -134,12 +134,16 @@ typedef struct
   void (*softmax_backward) (const float *p, float *g, unsigned n_rows, unsigned n, float scale);
 } DdpmKernels;
 
-/* The best level this processor has, or the one $DDPM_CPU names if the processor has it. Same answer every
- * time. */
-const DdpmKernels *ddpm_kernels_get (void);
-
-/* All levels compiled in that this processor can run, best first; n_levels of them. */
+/* All levels compiled in that this processor can run, best first; n_levels of them. Their names are generic
+ * (SSE2 on x86-64), avx2 (with FMA), avx512 (F, DQ, BW and VL), avx512bf16, and on 64-bit ARM neon alone. */
 const DdpmKernels *const *ddpm_kernels_list (unsigned *n_levels);
+
+/* The level of that name, or NULL if there is none or this processor cannot run it. */
+const DdpmKernels *ddpm_kernels_find (const char *name);
+
+/* The best level this processor can run, or the one that $DDPM_CPU names if it can run that. Same answer
+ * every time. */
+const DdpmKernels *ddpm_kernels_get (void);
 
 /* Vectors of positions in a grid: those of a row where its length is a multiple of `vector`, else those of a
  * picture's plane from its first position to its last, some lanes between rows then being idle. */

@@ -1,11 +1,12 @@
-/* This CPU level's table of kernels. */
+/* This CPU level's table of kernels. DDPM_TABLE is the level's name, DDPM_LEVEL the one whose kernels it has:
+ * avx512bf16 has those of avx512, and more. */
 #include "core/kernels/level.h"
 
 #define LEVEL_STRING(level) #level
 #define LEVEL_NAME(level) LEVEL_STRING (level)
 
-const DdpmKernels KERNEL (kernels) = {
-  .name = LEVEL_NAME (DDPM_LEVEL),
+const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
+  .name = LEVEL_NAME (DDPM_TABLE),
   .vector = VECTOR,
   .conv_block = CONV_BLOCK,
   .conv_vectors = CONV_VECTORS,

@@ -31,4 +31,4 @@ DECLARE_KERNEL (sum);
 DECLARE_KERNEL (softmax);
 DECLARE_KERNEL (softmax_backward);
 
-extern const DdpmKernels KERNEL (kernels);
+extern const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels);
