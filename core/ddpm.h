@@ -13,6 +13,7 @@
 #include "core/job/progress.h"
 #include "core/job/sample-job.h"
 #include "core/job/train-job.h"
+#include "core/kernels/kernels.h"
 #include "core/model/config.h"
 #include "core/model/model.h"
 #include "core/model/safetensors.h"

@@ -64,6 +64,27 @@ do
   fails "bench $pair" 2 "${pair% *}" bench $pair
 done
 
+# with VARIABLE=VALUE WORDS: the environment is refused, too
+with ()
+{
+  export "${1?}"
+  fails "$1" 2 "$2" info m
+  unset "${1%%=*}"
+}
+with DDPM_CPU=pentium 'it can be .*generic'
+with DDPM_CPU=AVX2 'it can be .*generic'
+with DDPM_THREADS=0 '1 or more'
+with DDPM_THREADS=2x '1 or more'
+for level in $("$ddpm" info m | sed -n 's/^kernels *//p') generic
+do
+  export DDPM_CPU="$level"
+  works "DDPM_CPU=$level" info m
+  says "DDPM_CPU=$level is used" "^kernels *$level\$"
+done
+DDPM_CPU=
+works 'an empty DDPM_CPU' info m
+unset DDPM_CPU
+
 fails 'a picture that would not be PNG' 2 'PNG' sample m -o a.jpg --steps 1
 fails 'a folder that does not exist' 1 'does not exist' sample m -o no/where.png --steps 1
 : >file

@@ -116,6 +116,7 @@ print_text (const DdpmModel *model, const Figures *figures)
       g_autofree char *labels = g_strjoinv (", ", notes->labels);
       printf ("labels       %s\n", labels);
     }
+  printf ("kernels      %s\n", ddpm_kernels_get ()->name);
   printf ("licence      %s\n", notes->licence != NULL ? notes->licence : "not said");
   printf ("source       %s\n", notes->source != NULL ? notes->source : "not said");
 }
@@ -165,6 +166,7 @@ print_json (const DdpmModel *model, const Figures *figures)
   add_count (builder, "weights_bytes", model->weights_bytes);
   add_count (builder, "flop_per_picture", (gsize) figures->flop);
   add_count (builder, "sample_memory_bytes", figures->sample_bytes);
+  add_string (builder, "cpu_level", ddpm_kernels_get ()->name);
   add_string (builder, "licence", model->notes.licence);
   add_string (builder, "source", model->notes.source);
   add_node (builder, "unet", ddpm_unet_config_to_json (ddpm_unet_get_config (model->unet)));

@@ -29,6 +29,8 @@ print_help (void)
   for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
     printf ("  %-12s %s\n", commands[i].name, commands[i].help);
   printf ("\nddpm COMMAND --help tells a command's options; ddpm --version tells the version.\n"
+          "DDPM_THREADS in the environment is the number of threads (default: as many as there are cores),\n"
+          "DDPM_CPU the level of the processor's instructions to use (default: the best that it has).\n"
           "The exit status is 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.\n");
 }
 
@@ -43,6 +45,28 @@ report_error (const GError *error, const char *command)
     }
   fprintf (stderr, "ddpm: %s\n", error->message);
   return g_error_matches (error, DDPM_ERROR, DDPM_ERROR_USAGE) ? 2 : 1;
+}
+
+/* What is asked for in vain would only show in the speed. */
+static gboolean
+check_environment (void)
+{
+  const char *level = g_getenv ("DDPM_CPU"), *n_threads = g_getenv ("DDPM_THREADS");
+  g_autoptr (GString) names = g_string_new (NULL);
+  unsigned n_levels;
+  const DdpmKernels *const *levels = ddpm_kernels_list (&n_levels);
+
+  for (guint i = 0; i < n_levels; i++)
+    g_string_append_printf (names, "%s%s", i == 0 ? "" : i + 1 < n_levels ? ", " : " or ", levels[i]->name);
+  if (level != NULL && *level != '\0' && ddpm_kernels_find (level) == NULL)
+    fprintf (stderr, "ddpm: DDPM_CPU is \"%s\"; on this processor it can be %s, or unset\n", level,
+             names->str);
+  else if (n_threads != NULL && *n_threads != '\0'
+           && !g_ascii_string_to_unsigned (n_threads, 10, 1, G_MAXINT, NULL, NULL))
+    fprintf (stderr, "ddpm: DDPM_THREADS is \"%s\"; it can be 1 or more, or unset\n", n_threads);
+  else
+    return TRUE;
+  return FALSE;
 }
 
 static int
@@ -80,6 +104,8 @@ main (int argc, char **argv)
     print_help ();
   else if (strcmp (argv[1], "--version") == 0)
     printf ("ddpm %s\n", DDPM_VERSION);
+  else if (!check_environment ())
+    status = 2;
   else
     {
       /* what the user typed, where a script stands between the user and this program */
