@@ -154,11 +154,17 @@ count_usable_threads (void)
   return g_get_num_processors ();
 }
 
+guint
+ddpm_team_choose_size (guint n_threads)
+{
+  return CLAMP (n_threads > 0 ? n_threads : count_usable_threads (), 1, MAX_THREADS);
+}
+
 DdpmTeam *
 ddpm_team_new (guint n_threads)
 {
   DdpmTeam *team = g_new0 (DdpmTeam, 1);
-  const guint wanted = CLAMP (n_threads > 0 ? n_threads : count_usable_threads (), 1, MAX_THREADS);
+  const guint wanted = ddpm_team_choose_size (n_threads);
 
   pthread_mutex_init (&team->mutex, NULL);
   pthread_cond_init (&team->work_ready, NULL);

@@ -16,6 +16,9 @@ typedef void (*DdpmTaskFunc) (guint task, guint worker, gpointer data);
 DdpmTeam *ddpm_team_new (guint n_threads);
 void ddpm_team_free (DdpmTeam *team);
 
+/* How many threads such a team has, unless the system refuses some. */
+guint ddpm_team_choose_size (guint n_threads);
+
 guint ddpm_team_get_n_threads (const DdpmTeam *team);
 
 /* Runs func for each task 0 … n_tasks-1 and returns when all are done. One caller at a time. */

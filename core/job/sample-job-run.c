@@ -69,6 +69,7 @@ run_init (Run *run, GError **error)
   DdpmSampleJob *job = run->job;
   const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
   const gsize n = run->n_values = get_n_values (job);
+  DdpmPassOptions options;
 
   for (guint i = 0; i < 2; i++)
     if (job->inputs[i] != NULL)
@@ -97,8 +98,8 @@ run_init (Run *run, GError **error)
     return TRUE;
 
   run->team = ddpm_team_new (job->options.n_threads);
-  run->pass = ddpm_unet_pass_new (job->model->unet, run->team, job->batch, job->height, job->width,
-                                  DDPM_PASS_INFERENCE, error);
+  options = (DdpmPassOptions) { job->batch, job->height, job->width, DDPM_PASS_INFERENCE };
+  run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
   if (run->pass == NULL)
     return FALSE;
   ddpm_unet_pass_set_weights (run->pass, job->model->weights);

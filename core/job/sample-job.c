@@ -197,6 +197,14 @@ set_steps (DdpmSampleJob *job, GError **error)
   return TRUE;
 }
 
+static gsize
+predict_pass_bytes (const DdpmSampleJob *job, guint batch)
+{
+  const DdpmPassOptions options = { batch, job->height, job->width, DDPM_PASS_INFERENCE };
+
+  return ddpm_unet_predict_pass_bytes (job->model->unet, job->options.n_threads, &options);
+}
+
 /* Batches of about the same size, so that the last one wastes little. */
 static void
 set_batch (DdpmSampleJob *job)
@@ -209,10 +217,7 @@ set_batch (DdpmSampleJob *job)
       job->batch = MIN (job->options.batch, count);
       return;
     }
-  while (
-    largest > 1
-    && ddpm_unet_predict_pass_bytes (job->model->unet, largest, job->height, job->width, DDPM_PASS_INFERENCE)
-         > MAX_AUTO_PASS_BYTES)
+  while (largest > 1 && predict_pass_bytes (job, largest) > MAX_AUTO_PASS_BYTES)
     largest--;
   n_batches = (count + largest - 1) / largest;
   job->batch = (count + n_batches - 1) / n_batches;
@@ -257,9 +262,7 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
   gsize bytes = job->options.count * picture_bytes;
 
   if (job->sampler != NULL)
-    bytes += ddpm_sample_job_get_tensor_bytes (job)
-             + ddpm_unet_predict_pass_bytes (job->model->unet, job->batch, job->height, job->width,
-                                             DDPM_PASS_INFERENCE);
+    bytes += ddpm_sample_job_get_tensor_bytes (job) + predict_pass_bytes (job, job->batch);
   return bytes;
 }
 

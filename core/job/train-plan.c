@@ -340,16 +340,16 @@ predict_memory (DdpmTrainSetup *setup)
   const DdpmDataset *dataset = setup->dataset;
   const gsize n = ddpm_unet_get_n_weights (setup->unet);
   const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
-  const gboolean small = dataset->height * dataset->width <= SMALL_PIXELS;
+  const DdpmPassOptions training = { options->batch, dataset->height, dataset->width, DDPM_PASS_TRAINING };
+  DdpmPassOptions sampling = { 0, dataset->height, dataset->width, DDPM_PASS_INFERENCE };
 
-  setup->sample_columns = small ? SMALL_COLUMNS : LARGE_COLUMNS;
+  sampling.batch = setup->sample_columns =
+    dataset->height * dataset->width <= SMALL_PIXELS ? SMALL_COLUMNS : LARGE_COLUMNS;
   setup->peak_bytes = 5 * n * sizeof (float) /* weights, gradients, average, two moments */
                       + 4 * options->batch * picture * sizeof (float) + dataset->n_pictures * (picture + 4)
-                      + ddpm_unet_predict_pass_bytes (setup->unet, options->batch, dataset->height,
-                                                      dataset->width, DDPM_PASS_TRAINING);
+                      + ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
   if (options->sample_every > 0)
-    setup->peak_bytes += ddpm_unet_predict_pass_bytes (setup->unet, setup->sample_columns, dataset->height,
-                                                       dataset->width, DDPM_PASS_INFERENCE);
+    setup->peak_bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling);
 }
 
 /* The parts that hold for all three ways to begin. */

@@ -217,6 +217,7 @@ begin (Run *run, GError **error)
   DdpmTrainSetup *setup = run->setup;
   const DdpmTrainOptions *options = &setup->options;
   const DdpmDataset *dataset = setup->dataset;
+  const DdpmPassOptions pass = { options->batch, dataset->height, dataset->width, DDPM_PASS_TRAINING };
 
   run->state_file = ddpm_train_get_state_file (options->output);
   run->schedule = ddpm_schedule_new (&setup->scheduler, error);
@@ -225,8 +226,7 @@ begin (Run *run, GError **error)
     return FALSE;
   g_clear_pointer (&setup->from, ddpm_model_free);
   run->team = ddpm_team_new (options->n_threads);
-  run->pass = ddpm_unet_pass_new (setup->unet, run->team, options->batch, dataset->height, dataset->width,
-                                  DDPM_PASS_TRAINING, error);
+  run->pass = ddpm_unet_pass_new (setup->unet, run->team, &pass, error);
   if (run->pass == NULL)
     return FALSE;
   ddpm_unet_pass_set_weights (run->pass, run->slabs.weights);

@@ -79,6 +79,7 @@ typedef struct
 typedef struct
 {
   const char *name;
+  int has_bf16;          /* whether convolutions can take bfloat16 factors */
   unsigned vector;       /* floats in a vector */
   unsigned conv_block;   /* output channels computed together: packed weights come in blocks of it */
   unsigned conv_vectors; /* vectors of positions computed together */

@@ -21,6 +21,7 @@ static UnetLayer *
 add_layer (DdpmUnet *unet, UnetLayerKind kind, gint input, gint output)
 {
   const UnetLayer layer = { .kind = kind,
+                            .segment = unet->n_segments,
                             .input = input,
                             .output = output,
                             .weight = DDPM_NO_PARAM,
@@ -154,6 +155,13 @@ concatenate (DdpmUnet *unet, gint a, gint b)
 
 /* --- blocks -------------------------------------------------------------------------------- */
 
+/* The layers that follow belong together. */
+static void
+begin_segment (DdpmUnet *unet)
+{
+  unet->n_segments++;
+}
+
 typedef struct
 {
   DdpmUnet *unet;
@@ -175,9 +183,11 @@ add_resnet (Builder *b, const char *prefix, gint input, guint out_channels, Unet
                   *conv2 = g_strconcat (prefix, ".conv2", NULL);
   g_autofree char *proj = g_strconcat (prefix, ".time_emb_proj", NULL);
   g_autofree char *shortcut = g_strconcat (prefix, ".conv_shortcut", NULL);
-  gint h = add_norm (unet, norm1, input, config->norm_num_groups, config->act_fn)->output, e;
+  gint h, e;
   UnetLayer *conv, *norm;
 
+  begin_segment (unet);
+  h = add_norm (unet, norm1, input, config->norm_num_groups, config->act_fn)->output;
   if (resample != UNET_RESAMPLE_COPY)
     {
       unet_tensor (unet, h)->norm = -1;
@@ -221,6 +231,7 @@ add_attention (Builder *b, const char *prefix, gint input, guint groups, double 
   gint h = input, projected[3], mixed;
   UnetLayer *layer;
 
+  begin_segment (unet);
   if (groups > 0)
     h = add_norm (unet, norm, input, groups, DDPM_ACT_NONE)->output;
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
@@ -272,6 +283,7 @@ add_down_block (Builder *b, gint h, guint level)
     {
       g_autofree char *conv = g_strconcat (block, ".downsamplers.0.conv", NULL);
 
+      begin_segment (unet);
       h = add_conv (unet, conv, h, channels, 3, 2, config->downsample_padding, FALSE)->output;
     }
   else
@@ -338,6 +350,7 @@ add_up_block (Builder *b, gint h, guint number)
     {
       g_autofree char *conv = g_strconcat (block, ".upsamplers.0.conv", NULL);
 
+      begin_segment (unet);
       return add_conv (unet, conv, add_resample (unet, h, UNET_RESAMPLE_DOUBLE), channels, 3, 1, 1, FALSE)
         ->output;
     }
@@ -392,6 +405,7 @@ ddpm_unet_build (DdpmUnet *unet)
     h = add_mid_block (&b, h);
   for (guint i = 0; i < config->n_levels; i++)
     h = add_up_block (&b, h, i);
+  begin_segment (unet);
   h = add_norm (unet, "conv_norm_out", h, config->norm_num_groups, DDPM_ACT_SILU)->output;
   unet->output = add_conv (unet, "conv_out", h, config->out_channels, 3, 1, 1, FALSE)->output;
 }

@@ -43,6 +43,7 @@ typedef enum
 typedef struct
 {
   UnetLayerKind kind;
+  guint segment;      /* layers of one follow each other: a ResNet or attention block, or what lies between */
   gint input, output; /* tensors */
   gint weight, bias;  /* parameters */
 
@@ -76,6 +77,7 @@ struct _DdpmUnet
   GHashTable *param_numbers; /* name -> number + 1 */
   gsize n_weights;
   gint input, output; /* tensors */
+  guint n_segments;   /* begun */
 };
 
 #define unet_tensor(unet, number) (&g_array_index ((unet)->tensors, UnetTensor, (number)))

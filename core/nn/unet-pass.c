@@ -9,45 +9,67 @@
 /* --- life ---------------------------------------------------------------------------------- */
 
 gsize
-ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint height, guint width, DdpmPassMode mode)
+ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint n_threads, const DdpmPassOptions *options)
 {
   UnetPlan plan;
   gsize n_floats;
 
-  unet_plan_init (&plan, unet, ddpm_kernels_get (), g_get_num_processors (), batch, height, width, mode);
+  unet_plan_init (&plan, unet, ddpm_kernels_get (), ddpm_team_choose_size (n_threads), options);
   n_floats = plan.n_floats;
   unet_plan_clear (&plan);
   return n_floats * sizeof (float);
 }
 
+static gboolean
+check_options (const DdpmUnet *unet, const DdpmKernels *kernels, const DdpmPassOptions *options,
+               GError **error)
+{
+  if (!ddpm_unet_config_check_size (&unet->config, options->height, options->width, error))
+    return FALSE;
+  /* positions are counted in 32 bits */
+  if ((guint64) options->batch * options->height * options->width > G_MAXINT32 / 2)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+                   "a batch of %u pictures of %ux%u pixels is too large; use a smaller size or batch",
+                   options->batch, options->width, options->height);
+      return FALSE;
+    }
+  if (options->precision == DDPM_PRECISION_BF16 && !kernels->has_bf16)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "this processor (%s) has no fast arithmetic in bf16; use the precision f32",
+                   kernels->name);
+      return FALSE;
+    }
+  if (options->precision == DDPM_PRECISION_BF16 && options->mode == DDPM_PASS_TRAINING)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   "networks are trained in the precision f32 only; use that");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 DdpmUnetPass *
-ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height, guint width,
-                    DdpmPassMode mode, GError **error)
+ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions *options, GError **error)
 {
   g_autoptr (DdpmUnetPass) pass = g_new0 (DdpmUnetPass, 1);
 
-  g_return_val_if_fail (batch > 0, NULL);
-  if (!ddpm_unet_config_check_size (&unet->config, height, width, error))
+  g_return_val_if_fail (options->batch > 0, NULL);
+  pass->kernels = ddpm_kernels_get ();
+  if (!check_options (unet, pass->kernels, options, error))
     return NULL;
-  /* positions are counted in 32 bits */
-  if ((guint64) batch * height * width > G_MAXINT32 / 2)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "a batch of %u pictures of %ux%u pixels is too large; use a smaller size or batch", batch,
-                   width, height);
-      return NULL;
-    }
   pass->unet = unet;
   pass->team = team;
-  pass->kernels = ddpm_kernels_get ();
-  pass->batch = batch;
-  pass->height = height;
-  pass->width = width;
-  pass->mode = mode;
+  pass->batch = options->batch;
+  pass->height = options->height;
+  pass->width = options->width;
+  pass->mode = options->mode;
+  pass->precision = options->precision;
   pass->grad_written = g_new0 (gboolean, unet->tensors->len);
   pass->weight_offsets = g_new0 (gsize, unet->params->len);
-  unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), batch, height, width,
-                  mode);
+  unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), options);
+  pass->values = pass->plan.places.values;
   if (!ddpm_arena_init (&pass->arena, pass->plan.n_floats * sizeof (float), error))
     return NULL;
   return g_steal_pointer (&pass);
@@ -100,13 +122,13 @@ unet_pass_stride (const DdpmUnetPass *pass, gint tensor)
 float *
 unet_pass_value (const DdpmUnetPass *pass, gint tensor)
 {
-  return (float *) pass->arena.base + pass->plan.values[tensor];
+  return (float *) pass->arena.base + pass->values[tensor];
 }
 
 float *
 unet_pass_grad (const DdpmUnetPass *pass, gint tensor)
 {
-  return (float *) pass->arena.base + pass->plan.grads[tensor];
+  return (float *) pass->arena.base + pass->plan.places.grads[tensor];
 }
 
 /* What is written to a whole is written to its parts: the up path claims [h, skip], the down path then adds
@@ -259,6 +281,7 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
   g_return_if_fail (labels != NULL || unet->config.class_embed == DDPM_CLASS_EMBED_NONE);
   pass->timesteps = timesteps;
   pass->labels = labels;
+  pass->values = pass->plan.places.values;
   put_pictures (pass, x, unet->input, centre ? 2.0f : 1.0f, centre ? -1.0f : 0.0f,
                 unet_pass_value (pass, unet->input));
   for (guint i = 0; i < unet->layers->len; i++)
@@ -270,18 +293,21 @@ void
 ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x)
 {
   const DdpmUnet *unet = pass->unet;
+  const UnetSweep *sweep = &pass->plan.places.sweep;
 
   g_return_if_fail (pass->mode == DDPM_PASS_TRAINING);
   pass->grad_weights = grad_weights;
   pass->wants_grad_x = grad_x != NULL;
   memset (pass->grad_written, 0, unet->tensors->len * sizeof *pass->grad_written);
   put_pictures (pass, grad_output, unet->output, 1.0f, 0.0f, unet_pass_grad (pass, unet->output));
-  for (guint i = unet->layers->len; i-- > 0;)
+  pass->values = pass->plan.places.values_again;
+  for (guint i = 0; i < sweep->n_steps; i++)
     {
-      const UnetLayer *layer = unet_layer (unet, i);
+      const UnetLayer *layer = unet_layer (unet, sweep->steps[i].layer);
+      const LayerFunc *functions = sweep->steps[i].again ? forward_functions : backward_functions;
 
-      if (backward_functions[layer->kind] != NULL)
-        backward_functions[layer->kind](pass, layer);
+      if (functions[layer->kind] != NULL)
+        functions[layer->kind](pass, layer);
     }
   if (grad_x != NULL)
     get_pictures (pass, unet->input, unet_pass_grad (pass, unet->input),

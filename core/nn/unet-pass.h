@@ -1,18 +1,14 @@
 /* One network at work on pictures of one size: where its tensors lie, and the forward and backward
- * function of each kind of layer. Private to core/nn.
- *
- * Memory is planned once (unet-plan.c): every tensor, and in training every tensor's gradient, has an
- * interval of steps in which it is needed, and two that never overlap in time may share a place. */
+ * function of each kind of layer. Memory is planned once (unet-plan.c). Private to core/nn. */
 #pragma once
 
 #include "core/base/arena.h"
 #include "core/kernels/kernels.h"
-#include "core/nn/unet-graph.h"
+#include "core/nn/unet-places.h"
 
 typedef struct
 {
-  gsize *values;       /* [n_tensors]: floats from the arena's start */
-  gsize *grads;        /* [n_tensors], training only */
+  UnetPlaces places;   /* of the tensors; below, floats from the arena's start */
   gsize gathered;      /* scratch: a convolution's gathered input */
   gsize gathered_grad; /* scratch: a convolution's gathered output gradient */
   gsize packed;        /* inference: all convolutions' packed weights; training: one convolution's */
@@ -30,8 +26,10 @@ struct _DdpmUnetPass
   const DdpmKernels *kernels;
   guint batch, height, width;
   DdpmPassMode mode;
+  DdpmPrecision precision;
   UnetPlan plan;
   DdpmArena arena;
+  const gsize *values;    /* [n_tensors]: where values lie now; plan.places has both answers */
   gboolean *grad_written; /* [n_tensors]: a later contribution is added */
 
   /* Training: the caller's slab. Inference: small_weights, a copy of all parameters that are not packed. */
@@ -50,7 +48,7 @@ struct _DdpmUnetPass
 
 /* The memory of a pass; *plan is filled. */
 void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
-                     guint batch, guint height, guint width, DdpmPassMode mode);
+                     const DdpmPassOptions *options);
 void unet_plan_clear (UnetPlan *plan);
 
 /* --- unet-pass.c: what the layers need to know --- */

@@ -32,6 +32,24 @@ typedef enum
   DDPM_PASS_TRAINING   /* keeps what the backward pass needs */
 } DdpmPassMode;
 
+/* Of the factors in convolutions, which are nearly all of the work. Sums, and everything else, are f32. */
+typedef enum
+{
+  DDPM_PRECISION_F32,
+  DDPM_PRECISION_BF16 /* inference only, where the processor has instructions for it */
+} DdpmPrecision;
+
+/* What a pass is for. */
+typedef struct
+{
+  guint batch, height, width; /* pictures at once, and pixels of each */
+  DdpmPassMode mode;
+  DdpmPrecision precision;
+  /* Training: values inside ResNet and attention blocks are not kept for the backward pass, which computes
+   * them again: less memory, more work, the same bytes. */
+  gboolean recompute;
+} DdpmPassOptions;
+
 /* Errors: those of ddpm_unet_config_validate. The config is copied. */
 DdpmUnet *ddpm_unet_new (const DdpmUnetConfig *config, GError **error);
 void ddpm_unet_free (DdpmUnet *unet);
@@ -55,14 +73,14 @@ void ddpm_unet_init_weights (const DdpmUnet *unet, guint32 seed, float *weights)
  * and attention; a multiply-add is 2). */
 double ddpm_unet_get_flop (const DdpmUnet *unet, guint height, guint width);
 
-/* Memory of a pass, weights slab not included, without taking it. */
-gsize ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint batch, guint height, guint width,
-                                    DdpmPassMode mode);
+/* Memory of a pass run by a team of ddpm_team_new (n_threads), weights slab not included, without taking it.
+ */
+gsize ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint n_threads, const DdpmPassOptions *options);
 
-/* The pass borrows unet and team, which must outlive it.
- * Errors: DDPM_ERROR_USAGE for a size the network cannot halve, DDPM_ERROR_MEMORY. */
-DdpmUnetPass *ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, guint batch, guint height,
-                                  guint width, DdpmPassMode mode, GError **error);
+/* The pass borrows unet and team, which must outlive it. Errors: DDPM_ERROR_USAGE for a size the network
+ * cannot halve, DDPM_ERROR_MEMORY, DDPM_ERROR_UNSUPPORTED for a precision that this processor has not. */
+DdpmUnetPass *ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions *options,
+                                  GError **error);
 void ddpm_unet_pass_free (DdpmUnetPass *pass);
 
 /* weights[n_weights]. An inference pass packs what it needs, and the slab may be freed afterwards;

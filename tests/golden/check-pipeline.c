@@ -107,6 +107,7 @@ check_pipeline (GFile *folder, DdpmTeam *team, CheckResult *result, GError **err
   g_autoptr (DdpmUnetPass) pass = NULL;
   g_auto (CheckArray) start = { 0 };
   const DdpmUnetConfig *config;
+  DdpmPassOptions options;
 
   if (model == NULL)
     return FALSE;
@@ -124,8 +125,8 @@ check_pipeline (GFile *folder, DdpmTeam *team, CheckResult *result, GError **err
                            "x_T does not fit the network, or it takes labels");
       return FALSE;
     }
-  pass = ddpm_unet_pass_new (model->unet, team, start.shape[0], start.shape[2], start.shape[3],
-                             DDPM_PASS_INFERENCE, error);
+  options = (DdpmPassOptions) { start.shape[0], start.shape[2], start.shape[3], DDPM_PASS_INFERENCE };
+  pass = ddpm_unet_pass_new (model->unet, team, &options, error);
   if (pass == NULL)
     return FALSE;
   ddpm_unet_pass_set_weights (pass, model->weights);

@@ -117,8 +117,8 @@ static DdpmUnetPass *
 run_forward (const UnetCase *self, DdpmTeam *team, DdpmPassMode mode, float *output, CheckResult *result,
              GError **error)
 {
-  g_autoptr (DdpmUnetPass) pass =
-    ddpm_unet_pass_new (self->unet, team, self->batch, self->height, self->width, mode, error);
+  const DdpmPassOptions options = { self->batch, self->height, self->width, mode };
+  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (self->unet, team, &options, error);
   const gsize n = self->output.n_values;
   const double scale = MAX (1, check_max_abs (self->output.values, n));
 

@@ -17,6 +17,7 @@ typedef struct
 {
   DdpmUnet *unet;
   DdpmTeam *team;
+  DdpmPassOptions options;
   DdpmUnetPass *pass;
   guint size; /* pixels, both sides */
   gsize n_weights, n_in, n_out;
@@ -68,7 +69,8 @@ fixture_init (Fixture *f, const DdpmUnetConfig *config, guint size)
       f->timesteps[b] = 17 + 300 * b;
       f->labels[b] = 1 + b;
     }
-  f->pass = ddpm_unet_pass_new (f->unet, f->team, BATCH, size, size, DDPM_PASS_TRAINING, &error);
+  f->options = (DdpmPassOptions) { BATCH, size, size, DDPM_PASS_TRAINING };
+  f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
   g_assert_no_error (error);
   ddpm_unet_pass_set_weights (f->pass, f->weights);
   ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
@@ -128,6 +130,36 @@ check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize 
     g_error ("%s: slope %.6g, but the gradient says %.6g (norm %.4g)", name, slope, expected, sqrt (norm));
 }
 
+/* Where values inside blocks are not kept but computed again, the gradients are the same to the bit, and the
+ * memory is less. */
+static void
+check_recompute (Fixture *f, const float *grads, const float *grad_x)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree float *again = g_new0 (float, f->n_weights), *again_x = g_new0 (float, f->n_in);
+  g_autofree float *output = g_memdup2 (f->output, f->n_out * sizeof (float));
+  const gsize kept_bytes = ddpm_unet_pass_get_bytes (f->pass);
+
+  f->options.recompute = TRUE;
+  ddpm_unet_pass_free (f->pass);
+  f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (ddpm_unet_pass_get_bytes (f->pass), <, kept_bytes);
+  g_assert_cmpuint (ddpm_unet_predict_pass_bytes (f->unet, ddpm_team_get_n_threads (f->team), &f->options),
+                    ==, ddpm_unet_pass_get_bytes (f->pass));
+  ddpm_unet_pass_set_weights (f->pass, f->weights);
+  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
+  for (guint i = 0; i < 2; i++)
+    {
+      memset (again, 0, f->n_weights * sizeof (float));
+      run_forward (f);
+      ddpm_unet_pass_backward (f->pass, f->upstream, again, again_x);
+    }
+  g_assert_cmpmem (f->output, f->n_out * sizeof (float), output, f->n_out * sizeof (float));
+  g_assert_cmpmem (again, f->n_weights * sizeof (float), grads, f->n_weights * sizeof (float));
+  g_assert_cmpmem (again_x, f->n_in * sizeof (float), grad_x, f->n_in * sizeof (float));
+}
+
 static void
 check_config (const DdpmUnetConfig *config, guint size)
 {
@@ -154,6 +186,8 @@ check_config (const DdpmUnetConfig *config, guint size)
   for (guint p = 0; p < n_params; p++)
     check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
                  grads + params[p].offset);
+  run_forward (&f);
+  check_recompute (&f, grads, grad_x);
   fixture_clear (&f);
 }
 
@@ -289,7 +323,7 @@ test_threads (void)
       ddpm_unet_pass_free (f.pass);
       ddpm_team_free (f.team);
       f.team = ddpm_team_new (n_threads);
-      f.pass = ddpm_unet_pass_new (f.unet, f.team, BATCH, f.size, f.size, DDPM_PASS_TRAINING, &error);
+      f.pass = ddpm_unet_pass_new (f.unet, f.team, &f.options, &error);
       g_assert_no_error (error);
       ddpm_unet_pass_set_weights (f.pass, f.weights);
       grads = g_new0 (float, f.n_weights);

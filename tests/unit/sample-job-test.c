@@ -319,6 +319,7 @@ test_memory (void)
 {
   g_autoptr (DdpmModel) model = new_model (3, 0);
   DdpmSampleOptions options = new_options (model);
+  const DdpmPassOptions pass = { 1, SIZE, SIZE, DDPM_PASS_INFERENCE };
   g_autoptr (DdpmSampleJob) one = NULL, many = NULL;
 
   options.count = 40;
@@ -327,7 +328,7 @@ test_memory (void)
   options.batch = 40;
   many = new_job (model, &options);
   g_assert_cmpuint (ddpm_sample_job_predict_bytes (one), >,
-                    ddpm_unet_predict_pass_bytes (model->unet, 1, SIZE, SIZE, DDPM_PASS_INFERENCE));
+                    ddpm_unet_predict_pass_bytes (model->unet, options.n_threads, &pass));
   g_assert_cmpuint (ddpm_sample_job_predict_bytes (many), >, ddpm_sample_job_predict_bytes (one));
 
   /* Left open, the batch is a small one, and batches are about equal. */

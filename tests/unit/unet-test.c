@@ -39,7 +39,8 @@ run (const DdpmUnet *unet, guint n_threads, guint first, guint batch, DdpmPassMo
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (DdpmTeam) team = ddpm_team_new (n_threads);
-  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, batch, SIZE, SIZE, mode, &error);
+  const DdpmPassOptions options = { batch, SIZE, SIZE, mode };
+  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, &options, &error);
   const gsize n = 4 * SIZE * SIZE;
   g_autofree float *weights = g_new (float, ddpm_unet_get_n_weights (unet)), *x = g_new (float, batch *n);
   g_autofree float *timesteps = g_new (float, batch);
@@ -184,22 +185,24 @@ static void
 test_memory (void)
 {
   g_autoptr (DdpmUnet) unet = make_unet (0);
-  g_autoptr (DdpmTeam) team = ddpm_team_new (g_get_num_processors ());
 
-  for (DdpmPassMode mode = DDPM_PASS_INFERENCE; mode <= DDPM_PASS_TRAINING; mode++)
-    {
-      gsize previous = 0;
+  for (guint n_threads = 1; n_threads <= 3; n_threads++)
+    for (DdpmPassMode mode = DDPM_PASS_INFERENCE; mode <= DDPM_PASS_TRAINING; mode++)
+      {
+        g_autoptr (DdpmTeam) team = ddpm_team_new (n_threads);
+        gsize previous = 0;
 
-      for (guint batch = 1; batch <= 4; batch *= 2)
-        {
-          g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, batch, SIZE, SIZE, mode, NULL);
+        for (guint batch = 1; batch <= 4; batch *= 2)
+          {
+            const DdpmPassOptions options = { batch, SIZE, SIZE, mode };
+            g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, &options, NULL);
 
-          g_assert_cmpuint (ddpm_unet_pass_get_bytes (pass), ==,
-                            ddpm_unet_predict_pass_bytes (unet, batch, SIZE, SIZE, mode));
-          g_assert_cmpuint (ddpm_unet_pass_get_bytes (pass), >, previous);
-          previous = ddpm_unet_pass_get_bytes (pass);
-        }
-    }
+            g_assert_cmpuint (ddpm_unet_pass_get_bytes (pass), ==,
+                              ddpm_unet_predict_pass_bytes (unet, n_threads, &options));
+            g_assert_cmpuint (ddpm_unet_pass_get_bytes (pass), >, previous);
+            previous = ddpm_unet_pass_get_bytes (pass);
+          }
+      }
 }
 
 static void
@@ -207,9 +210,10 @@ test_wrong_size (void)
 {
   g_autoptr (DdpmUnet) unet = make_unet (0);
   g_autoptr (DdpmTeam) team = ddpm_team_new (1);
+  const DdpmPassOptions options = { 1, 16, 18, DDPM_PASS_INFERENCE };
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (ddpm_unet_pass_new (unet, team, 1, 16, 18, DDPM_PASS_INFERENCE, &error));
+  g_assert_null (ddpm_unet_pass_new (unet, team, &options, &error));
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
 }
 

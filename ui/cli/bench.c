@@ -122,9 +122,9 @@ bench_init (Bench *bench, const DdpmUnetConfig *config, guint batch, guint n_thr
     return FALSE;
   bench->n_weights = ddpm_unet_get_n_weights (bench->unet);
   bench->n_output = n_pixels * config->out_channels;
-  bench->pass =
-    ddpm_unet_pass_new (bench->unet, bench->team, batch, config->sample_height, config->sample_width,
-                        train ? DDPM_PASS_TRAINING : DDPM_PASS_INFERENCE, error);
+  const DdpmPassOptions options = { batch, config->sample_height, config->sample_width,
+                                    train ? DDPM_PASS_TRAINING : DDPM_PASS_INFERENCE };
+  bench->pass = ddpm_unet_pass_new (bench->unet, bench->team, &options, error);
   if (bench->pass == NULL
       || !ddpm_arena_init (&bench->slabs, (train ? 5 : 1) * bench->n_weights * sizeof (float), error)
       || !ddpm_arena_init (&bench->input, (n_input + (train ? 2 : 1) * bench->n_output) * sizeof (float),
