@@ -1,10 +1,27 @@
-# The place to build in: this system where it has GIMP 3, else a Debian root made with debootstrap.
+# The place to build in: this system where it has GIMP 3, else a Debian root made with debootstrap. And a second
+# root, of Debian's newest suite, with the programs that ./dev bench compares ours with.
 
-root_suite=trixie
-root_name=debian-13
-
-# Bumped when the making of the root itself changes: an older root is made anew.
-root_version=1
+# use_root NAME: the root that the functions below are about; dev_packages is its list of packages, dev_holds the same
+# in words. The version is bumped when the making of the root itself changes: an older root is made anew.
+use_root ()
+{
+  root_name=$1
+  dev_root=$dev_cache/$1
+  case $1 in
+    debian-13)
+      root_suite=trixie
+      root_version=1
+      dev_packages=$dev_tools/packages
+      dev_holds='GIMP 3, the compilers and the libraries'
+      ;;
+    peers)
+      root_suite=sid
+      root_version=1
+      dev_packages=$dev_tools/packages-peers
+      dev_holds='ONNX Runtime and PyTorch'
+      ;;
+  esac
+}
 
 # as_root COMMAND…
 as_root ()
@@ -85,13 +102,19 @@ configure_root ()
   security=$(debian_security_mirror)
   {
     echo "deb $mirror $root_suite main"
-    echo "deb $mirror $root_suite-updates main"
-    if [ -n "$security" ]; then echo "deb $security $root_suite-security main"; fi
+    # sid has neither updates nor security of its own
+    if [ "$root_suite" != sid ]
+    then
+      echo "deb $mirror $root_suite-updates main"
+      if [ -n "$security" ]; then echo "deb $security $root_suite-security main"; fi
+    fi
   } >"$1/etc/apt/sources.list"
   {
     echo 'APT::Install-Recommends "false";'
     echo 'Acquire::Languages "none";'
     apt_network_settings
+    # a mirror may lag behind sid, which is valid for a week only
+    if [ "$root_suite" = sid ]; then echo 'Acquire::Check-Valid-Until "false";'; fi
   } >"$1/etc/apt/apt.conf.d/90gimp-ddpm"
 
   # unpacking is faster, and a root that is lost to a power cut is made anew
@@ -145,8 +168,8 @@ prepare_root ()
     fi
     # a half-made one was interrupted
     rm -rf --one-file-system "$dev_root.new" "$dev_root.old"
-    step "making a Debian 13 root in $dev_root" "$dev_cache/debootstrap.log" make_root "$dev_root.new" || return 1
-    step "installing GIMP 3, the compilers and the libraries in it (about 2 minutes)" "$dev_cache/packages.log" \
+    step "making a Debian root ($root_suite) in $dev_root" "$dev_cache/debootstrap.log" make_root "$dev_root.new" || return 1
+    step "installing $dev_holds in it (about 2 minutes)" "$dev_cache/packages.log" \
       install_in_root "$dev_root.new" || return 1
     echo "$root_version" >"$dev_root.new/etc/gimp-ddpm.version"
     package_list >"$dev_root.new/etc/gimp-ddpm.packages"
@@ -154,7 +177,7 @@ prepare_root ()
     mv "$dev_root.new" "$dev_root"
     rm -rf --one-file-system "$dev_root.old"
   else
-    step "installing new packages in the Debian 13 root" "$dev_cache/packages.log" \
+    step "installing new packages in $dev_root" "$dev_cache/packages.log" \
       install_in_root "$dev_root" || return 1
     package_list >"$dev_root/etc/gimp-ddpm.packages"
   fi
@@ -175,7 +198,7 @@ ready_root ()
     say "the root user is needed to make the Debian root (sudo may ask for a password)"
     as_root true || die "without the root user there is no Debian root: use sudo, or a system that has GIMP 3's packages."
     as_root env HOME="$HOME" XDG_CACHE_HOME="${XDG_CACHE_HOME-}" CI="${CI-}" DDPM_DEBIAN_MIRROR="${DDPM_DEBIAN_MIRROR-}" \
-      "$top/dev" --prepare-root "$dev_cache"
+      "$top/dev" --prepare-root "$dev_cache" "$root_name"
     return
   fi
 

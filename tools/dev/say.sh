@@ -92,8 +92,8 @@ step ()
   say "$text: done in $(($(date +%s) - began)) s"
 }
 
-# package_list: the names in tools/dev/packages on one line
+# package_list: the names in the root's list of packages on one line
 package_list ()
 {
-  sed 's/#.*//' "$dev_tools/packages" | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
+  sed 's/#.*//' "$dev_packages" | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
 }

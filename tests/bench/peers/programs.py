@@ -1,0 +1,121 @@
+"""The programs that are compared: each a command that prints one JSON object of what it measured."""
+import dataclasses
+import glob
+import itertools
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+
+OURS = 'ours'
+ONNX_RUNTIME = 'ONNX Runtime'
+PYTORCH = 'PyTorch'
+
+# PyTorch computes fastest where OpenBLAS shares its threads
+BLAS_FOLDERS = ':'.join(glob.glob('/usr/lib/*/openblas-openmp'))
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """name: of the three above; settings: in words; argv and env: the command."""
+    name: str
+    settings: str
+    argv: tuple
+    env: tuple = ()
+
+    def run(self, n_runs):
+        """What the program says of n_runs runs after one that warms it up."""
+        runs = '--repeat' if self.name == OURS else '--runs'
+        return json.loads(call([*self.argv, runs, str(n_runs)], self.env))
+
+    def write_output(self, path):
+        """The output for the fixed input, as raw float32."""
+        call([*self.argv, '--output', str(path)], self.env)
+
+
+class Failed(Exception):
+    """A program ended with an error; the text is its own last sentence."""
+
+
+def call(argv, env=()):
+    done = subprocess.run(argv, env={**os.environ, **dict(env)}, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line and not line.startswith('Schema error')]
+        raise Failed(lines[-1] if lines else f'{argv[0]} ended with {done.returncode}')
+    return done.stdout
+
+
+class Programs:
+    """Makes the commands; n_threads: of every program unless said otherwise."""
+
+    def __init__(self, ddpm, folder, n_threads):
+        """ddpm: our command; folder: for networks and outputs."""
+        self.ddpm = ddpm
+        self.folder = folder
+        self.n_threads = n_threads
+
+    def network(self, shape):
+        """The model folder of a shape, with random weights by our own command."""
+        folder = self.folder / shape
+        if not folder.exists():
+            call([self.ddpm, 'bench', shape, '--save', str(folder)])
+        return folder
+
+    def ours(self, shape, batch=1, *options, n_threads=None, env=()):
+        threads = str(n_threads or self.n_threads)
+        return Program(OURS, '', (self.ddpm, 'bench', shape, '--json', '--batch', str(batch), '--threads', threads,
+                                  *options), env)
+
+    def onnx_runtime(self, shape, batch=1, norm_form='layer', spin='1'):
+        folder = self.network(shape)
+        graph = folder / 'unet' / f'batch-{batch}-{norm_form}.onnx'
+        if not graph.exists():
+            call([sys.executable, HERE / 'write_onnx.py', folder, str(batch), norm_form, graph.name])
+        return Program(ONNX_RUNTIME, f'group norm as {norm_form} norm, idle threads {"spin" if spin == "1" else "sleep"}',
+                       (sys.executable, HERE / 'run_onnx.py', folder, graph, '--batch', str(batch), '--threads',
+                        str(self.n_threads), '--spin', spin))
+
+    def pytorch(self, shape, batch=1, *options, n_threads=None, layout='channels_last', wait='PASSIVE', env=()):
+        n_threads = n_threads or self.n_threads
+        return Program(PYTORCH, f'{n_threads} thread{"s" if n_threads > 1 else ""}, {layout}, OMP_WAIT_POLICY={wait}',
+                       (sys.executable, HERE / 'run_torch.py', self.network(shape), '--batch', str(batch), '--threads',
+                        str(n_threads), '--layout', layout, *options),
+                       (('OMP_WAIT_POLICY', wait), ('LD_LIBRARY_PATH', BLAS_FOLDERS), *env))
+
+
+def onnx_runtime_settings():
+    return [{'norm_form': norm_form, 'spin': spin}
+            for norm_form, spin in itertools.product(('layer', 'instance', 'group'), ('1', '0'))]
+
+
+def pytorch_settings(n_threads):
+    """One thread has nobody to wait for."""
+    threads_and_waits = [(n_threads, 'PASSIVE'), (n_threads, 'ACTIVE')] + ([(1, 'PASSIVE')] if n_threads > 1 else [])
+    return [{'n_threads': n, 'wait': wait, 'layout': layout}
+            for (n, wait), layout in itertools.product(threads_and_waits, ('channels_last', 'contiguous'))]
+
+
+@dataclasses.dataclass
+class Measured:
+    """Of one program over all rounds."""
+    program: Program
+    median_ms: float
+    min_ms: float
+    peak_bytes: int
+    results: list
+
+
+def take_turns(programs, n_runs, n_rounds):
+    """Measures the programs in turn, A B C A B C: what disturbs the machine for a while disturbs all of them."""
+    results = [[] for _ in programs]
+    for _ in range(n_rounds):
+        for program, list_ in zip(programs, results):
+            list_.append(program.run(n_runs))
+    return [Measured(program, statistics.median(result['median_ms'] for result in list_),
+                     min(result['min_ms'] for result in list_), max(result['peak_bytes'] for result in list_), list_)
+            for program, list_ in zip(programs, results)]

@@ -1,0 +1,94 @@
+"""The rows of the comparison, and RESULTS.md."""
+import dataclasses
+
+BY_HAND = '<!-- What follows is written by hand; ./dev bench keeps it. -->'
+
+
+@dataclasses.dataclass
+class Row:
+    """One line of the table. The value is a ratio or a number with a unit; goal and least are limits of it."""
+    work: str
+    ours: str
+    against: str
+    value: float
+    unit: str = 'x'
+    goal: float | None = None
+    least: float | None = None
+    at_most: bool = False
+
+    def keeps(self, limit):
+        return self.value <= limit if self.at_most else self.value >= limit
+
+    def verdict(self):
+        if self.goal is not None and self.keeps(self.goal):
+            return 'goal reached'
+        if self.least is not None:
+            return 'least reached' if self.keeps(self.least) else '**missed**'
+        return '' if self.goal is None else '**missed**'
+
+    def cells(self):
+        return [self.work, self.ours, self.against, self.show(self.value), self.show(self.goal), self.show(self.least),
+                self.verdict()]
+
+    def show(self, value):
+        if value is None:
+            return ''
+        digits = 2 if self.unit == 'x' else 1
+        number = f'{value:.{digits}f}' if value is self.value else f'{value:g}'
+        bound = 'at most ' if self.at_most and value is not self.value else ''
+        return bound + number + self.unit
+
+
+@dataclasses.dataclass
+class Missing:
+    """A row that could not be measured, and why."""
+    work: str
+    why: str
+
+    def cells(self):
+        return [self.work, f'not available: {self.why}', '', '', '', '', '']
+
+
+def show_ms(measured):
+    return f'{show_number(measured.median_ms)} ms (best {show_number(measured.min_ms)})'
+
+
+def show_number(value):
+    return f'{value:.0f}' if value >= 1000 else f'{value:.1f}'
+
+
+def show_bytes(n_bytes):
+    return f'{n_bytes / 1e6:.0f} MB'
+
+
+def speed(work, ours, peer, goal=None, least=None):
+    return Row(work, show_ms(ours), f'{peer.program.name or "ours"} {show_ms(peer)}', peer.median_ms / ours.median_ms,
+               goal=goal, least=least)
+
+
+def memory(work, ours, peer, goal=None):
+    return Row(f'{work}, peak memory', show_bytes(ours.peak_bytes), f'{peer.program.name} {show_bytes(peer.peak_bytes)}',
+               ours.peak_bytes / peer.peak_bytes, goal=goal, at_most=True)
+
+
+HEAD = ['work', 'ours', 'against', 'ratio or value', 'goal', 'least', '']
+
+
+def markdown(rows):
+    lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
+    return '\n'.join(lines + ['| ' + ' | '.join(row.cells()) + ' |' for row in rows])
+
+
+def plain(rows):
+    """The same for a terminal, in columns."""
+    cells = [HEAD] + [row.cells() for row in rows]
+    # a sentence instead of numbers must not widen the columns
+    widths = [max(len(line[i]) for line in cells if not line[1].startswith('not available')) for i in range(len(HEAD))]
+    return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
+
+
+def write_results(path, text):
+    """Replaces what was measured and keeps what was written by hand below it."""
+    old = path.read_text() if path.exists() else ''
+    by_hand = old.partition(BY_HAND)[2]
+    path.write_text(f'{text}\n{BY_HAND}\n{by_hand.lstrip(chr(10))}')
