@@ -76,6 +76,29 @@ typedef struct
   int accumulate;
 } DdpmConvTarget;
 
+/* Self-attention of one head over one picture's pixels: o = v softmax (scale q^T k)^T. Matrices are
+ * [head_dim][n_pixels], rows ld floats apart, readable DDPM_KERNEL_SLACK beyond their end. */
+typedef struct
+{
+  const float *query, *key, *value;
+  float *output;
+  size_t ld, n_pixels;
+  unsigned head_dim;
+  float scale;
+  /* [n_pixels]: each query's softmax is factor * exp (scale q^T k - max). Forward writes, backward reads. */
+  float *max, *factor;
+  /* backward */
+  const float *grad_output;
+  float *grad_query, *grad_key, *grad_value; /* overwritten */
+} DdpmAttention;
+
+#define DDPM_ATTENTION_BLOCK 64 /* queries */
+
+/* Scratch, in floats; backward n_pixels more. */
+#define DDPM_ATTENTION_FORWARD_FLOATS (131 * DDPM_ATTENTION_BLOCK)
+#define DDPM_ATTENTION_BACKWARD_FLOATS \
+  ((3 * DDPM_ATTENTION_BLOCK + 1) * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
+
 typedef struct
 {
   const char *name;
@@ -128,11 +151,11 @@ typedef struct
   /* out = a * x, added to what is there if accumulate. */
   void (*scale_add) (const float *x, size_t n, float a, int accumulate, float *out);
   float (*sum) (const float *x, size_t n);
-  /* Each of n_rows rows of n scores becomes its softmax. */
-  void (*softmax) (float *scores, unsigned n_rows, unsigned n);
-  /* Rows of softmax outputs p and their gradient g: g becomes the gradient of the scores, p (g - sum p g),
-   * times scale. */
-  void (*softmax_backward) (const float *p, float *g, unsigned n_rows, unsigned n, float scale);
+
+  /* attention.c: queries query_begin … query_end-1, DDPM_ATTENTION_BLOCK at most; all of them. */
+  void (*attention_forward) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
+                             float *scratch);
+  void (*attention_backward) (const DdpmAttention *attention, float *scratch);
 } DdpmKernels;
 
 /* All levels compiled in that this processor can run, best first; n_levels of them. Their names are generic

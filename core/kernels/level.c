@@ -22,6 +22,6 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .act_backward = KERNEL (act_backward),
   .scale_add = KERNEL (scale_add),
   .sum = KERNEL (sum),
-  .softmax = KERNEL (softmax),
-  .softmax_backward = KERNEL (softmax_backward),
+  .attention_forward = KERNEL (attention_forward),
+  .attention_backward = KERNEL (attention_backward),
 };

@@ -28,7 +28,7 @@ DECLARE_KERNEL (act_forward);
 DECLARE_KERNEL (act_backward);
 DECLARE_KERNEL (scale_add);
 DECLARE_KERNEL (sum);
-DECLARE_KERNEL (softmax);
-DECLARE_KERNEL (softmax_backward);
+DECLARE_KERNEL (attention_forward);
+DECLARE_KERNEL (attention_backward);
 
 extern const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels);

@@ -1,4 +1,4 @@
-/* Rows of numbers: activations, sums, softmax. Compiled once per CPU level. */
+/* Rows of numbers: activations, sums. Compiled once per CPU level. */
 #include "core/kernels/act.h"
 #include "core/kernels/level.h"
 
@@ -50,68 +50,4 @@ KERNEL (sum) (const float *x, size_t n)
   for (; i < n; i++)
     rest += x[i];
   return vec_sum (sums) + rest;
-}
-
-/* The largest of n >= 1 numbers. */
-static float
-find_max (const float *x, unsigned n)
-{
-  float max = x[0];
-  unsigned i = 0;
-
-  if (n >= VECTOR)
-    {
-      vec maxima = vec_load (x);
-
-      for (i = VECTOR; i + VECTOR <= n; i += VECTOR)
-        {
-          const vec v = vec_load (x + i);
-
-          maxima = vec_select (v > maxima, v, maxima);
-        }
-      max = vec_max (maxima);
-    }
-  for (; i < n; i++)
-    max = x[i] > max ? x[i] : max;
-  return max;
-}
-
-void
-KERNEL (softmax) (float *scores, unsigned n_rows, unsigned n)
-{
-  for (unsigned row = 0; row < n_rows; row++, scores += n)
-    {
-      const float max = find_max (scores, n);
-      float factor;
-
-      for (unsigned i = 0; i < n; i += VECTOR)
-        {
-          const unsigned lanes = MIN (VECTOR, n - i);
-
-          vec_store_n (scores + i, vec_exp (vec_load_n (scores + i, lanes) - max), lanes);
-        }
-      factor = 1.0f / KERNEL (sum) (scores, n);
-      for (unsigned i = 0; i < n; i++)
-        scores[i] *= factor;
-    }
-}
-
-void
-KERNEL (softmax_backward) (const float *p, float *g, unsigned n_rows, unsigned n, float scale)
-{
-  for (unsigned row = 0; row < n_rows; row++, p += n, g += n)
-    {
-      vec products = { 0 };
-      float total;
-
-      for (unsigned i = 0; i < n; i += VECTOR)
-        {
-          const unsigned lanes = MIN (VECTOR, n - i);
-
-          products += vec_load_n (p + i, lanes) * vec_load_n (g + i, lanes);
-        }
-      total = vec_sum (products);
-      for (unsigned i = 0; i < n; i++)
-        g[i] = scale * p[i] * (g[i] - total);
-    }
 }

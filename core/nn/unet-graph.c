@@ -228,7 +228,7 @@ add_attention (Builder *b, const char *prefix, gint input, guint groups, double 
   const guint head_dim = asked == 0 ? in.channels : asked, heads = in.channels / head_dim;
   g_autofree char *norm = g_strconcat (prefix, ".group_norm", NULL);
   g_autofree char *out = g_strconcat (prefix, ".to_out.0", NULL);
-  gint h = input, projected[3], mixed;
+  gint h = input, projected[3], mixed, stats;
   UnetLayer *layer;
 
   begin_segment (unet);
@@ -241,12 +241,14 @@ add_attention (Builder *b, const char *prefix, gint input, guint groups, double 
       projected[i] = add_conv (unet, name, h, heads * head_dim, 1, 1, 0, TRUE)->output;
     }
   mixed = add_tensor (unet, heads * head_dim, in.level);
+  stats = add_tensor (unet, 2 * heads, in.level);
   layer = add_layer (unet, UNET_ATTENTION, projected[0], mixed);
   layer->query = projected[0];
   layer->key = projected[1];
   layer->value = projected[2];
   layer->heads = heads;
   layer->head_dim = head_dim;
+  layer->stats = stats;
 
   layer = add_conv (unet, out, mixed, in.channels, 1, 1, 0, TRUE);
   layer->residual = input;

@@ -58,8 +58,10 @@ typedef struct
   gint scale_shift; /* tensor [2 * channels], scale first, or DDPM_NO_TENSOR */
   DdpmActivation act;
   gboolean dropout;
-  gint stats; /* tensor of what the backward pass needs: scale and shift [channels], mean and rstd [groups] */
-  gint mask;  /* tensor of the dropout mask, one byte a value, or DDPM_NO_TENSOR */
+  /* What the backward pass needs. norm: scale and shift [channels], mean and rstd [groups]; attention: of
+   * each head, as many planes for the largest scores, then for the factors (kernels.h) */
+  gint stats;
+  gint mask; /* tensor of the dropout mask, one byte a value, or DDPM_NO_TENSOR */
 
   /* attention */
   gint query, key, value; /* tensors [heads * head_dim] */

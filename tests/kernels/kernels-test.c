@@ -1,61 +1,6 @@
 /* Every CPU level that this processor has, against plain C: odd sizes, tails, extremes, and guard zones
  * around every output. Tolerances are scaled by the magnitude of what was added up. */
-#include <glib.h>
-#include <math.h>
-#include <string.h>
-
-#include "core/base/rng.h"
-#include "core/kernels/kernels.h"
-
-#define GUARD 64
-#define CANARY 12345.678f
-
-typedef struct
-{
-  float *all; /* GUARD floats, n floats, GUARD floats */
-  float *data;
-  gsize n;
-} Guarded;
-
-static Guarded
-guarded_new (gsize n)
-{
-  Guarded g = { .all = g_new (float, n + 2 * GUARD), .n = n };
-
-  g.data = g.all + GUARD;
-  for (gsize i = 0; i < n + 2 * GUARD; i++)
-    g.all[i] = CANARY;
-  return g;
-}
-
-/* slack: floats beyond the end that the kernel may write. */
-static void
-guarded_free (Guarded *g, gsize slack)
-{
-  for (gsize i = 0; i < GUARD; i++)
-    {
-      g_assert_cmpfloat (g->all[i], ==, CANARY);
-      if (i >= slack)
-        g_assert_cmpfloat (g->data[g->n + i], ==, CANARY);
-    }
-  g_free (g->all);
-}
-
-static float *
-new_random (guint32 stream, gsize n)
-{
-  float *values = g_new0 (float, n + DDPM_KERNEL_SLACK);
-
-  ddpm_rng_normal ((DdpmRngKey) { .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
-  return values;
-}
-
-static void
-assert_near (double actual, double expected, double magnitude)
-{
-  if (fabs (actual - expected) > 4e-6 * (1 + magnitude))
-    g_error ("%.9g is not %.9g (magnitude %.3g)", actual, expected, magnitude);
-}
+#include "tests/kernels/kernels-common.h"
 
 /* --- plain C ------------------------------------------------------------------------------- */
 
@@ -131,17 +76,17 @@ conv_init (Conv *conv, const DdpmKernels *kernels, const Shape *shape)
   const gsize plane = (gsize) plane_height * plane_width, n_pixels = (gsize) shape->height * shape->width;
   const gsize phase = plane * shape->n_images;
 
-  *conv = (Conv) { .shape = *shape,
-                   .out_height = (shape->height + padded - shape->kernel) / shape->stride + 1,
-                   .out_width = (shape->width + padded - shape->kernel) / shape->stride + 1,
-                   .planes = { plane_height, plane_width, shape->pad, shape->stride } };
-  conv->grid = (DdpmConvGrid) { .n_images = shape->n_images,
-                                .rows = conv->out_height,
-                                .cols = conv->out_width,
-                                .plane_width = plane_width,
-                                .image_stride = plane,
-                                .channel_stride = phase * shape->stride * shape->stride + DDPM_KERNEL_SLACK,
-                                .n_taps = shape->kernel * shape->kernel };
+  *conv = (Conv){ .shape = *shape,
+                  .out_height = (shape->height + padded - shape->kernel) / shape->stride + 1,
+                  .out_width = (shape->width + padded - shape->kernel) / shape->stride + 1,
+                  .planes = { plane_height, plane_width, shape->pad, shape->stride } };
+  conv->grid = (DdpmConvGrid){ .n_images = shape->n_images,
+                               .rows = conv->out_height,
+                               .cols = conv->out_width,
+                               .plane_width = plane_width,
+                               .image_stride = plane,
+                               .channel_stride = phase * shape->stride * shape->stride + DDPM_KERNEL_SLACK,
+                               .n_taps = shape->kernel * shape->kernel };
   for (guint tap = 0; tap < conv->grid.n_taps; tap++)
     {
       const guint ky = tap / shape->kernel, kx = tap % shape->kernel;
@@ -518,48 +463,6 @@ test_scale_add_and_sum (gconstpointer data)
 }
 
 static void
-test_softmax (gconstpointer data)
-{
-  const DdpmKernels *kernels = data;
-  const guint n_rows = 3;
-
-  for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
-    {
-      const gsize n = lengths[i];
-      g_autofree float *scores = new_random (1, n_rows * n), *upstream = new_random (2, n_rows * n);
-      Guarded p = guarded_new (n_rows * n), g = guarded_new (n_rows * n);
-
-      for (gsize j = 0; j < n; j++)
-        scores[j] += 500; /* would overflow without taking the largest off */
-      memcpy (p.data, scores, p.n * sizeof (float));
-      memcpy (g.data, upstream, g.n * sizeof (float));
-      kernels->softmax (p.data, n_rows, n);
-      kernels->softmax_backward (p.data, g.data, n_rows, n, 0.5f);
-      for (guint row = 0; row < n_rows; row++)
-        {
-          const float *s = scores + row * n, *u = upstream + row * n;
-          double max = -INFINITY, total = 0, mean_grad = 0;
-
-          for (gsize j = 0; j < n; j++)
-            max = fmax (max, s[j]);
-          for (gsize j = 0; j < n; j++)
-            total += exp (s[j] - max);
-          for (gsize j = 0; j < n; j++)
-            mean_grad += exp (s[j] - max) / total * u[j];
-          for (gsize j = 0; j < n; j++)
-            {
-              const double probability = exp (s[j] - max) / total;
-
-              assert_near (p.data[row * n + j], probability, 0.1);
-              assert_near (g.data[row * n + j], 0.5 * probability * (u[j] - mean_grad), 0.1);
-            }
-        }
-      guarded_free (&p, 0);
-      guarded_free (&g, 0);
-    }
-}
-
-static void
 test_gemm (void)
 {
   const guint m = 5, n = 7, k = 6;
@@ -585,11 +488,7 @@ test_gemm (void)
     }
 }
 
-static const struct
-{
-  const char *name;
-  GTestDataFunc func;
-} level_tests[] = {
+static const LevelTest level_tests[] = {
   { "conv", test_conv },
   { "conv-step", test_conv_step },
   { "norm-stats", test_norm_stats },
@@ -597,23 +496,13 @@ static const struct
   { "act", test_act },
   { "extremes", test_extremes },
   { "scale-add-and-sum", test_scale_add_and_sum },
-  { "softmax", test_softmax },
 };
 
 int
 main (int argc, char **argv)
 {
-  unsigned n_levels;
-  const DdpmKernels *const *levels = ddpm_kernels_list (&n_levels);
-
   g_test_init (&argc, &argv, NULL);
-  for (guint level = 0; level < n_levels; level++)
-    for (gsize i = 0; i < G_N_ELEMENTS (level_tests); i++)
-      {
-        g_autofree char *path = g_strdup_printf ("/kernels/%s/%s", levels[level]->name, level_tests[i].name);
-
-        g_test_add_data_func (path, levels[level], level_tests[i].func);
-      }
+  add_level_tests (level_tests, G_N_ELEMENTS (level_tests));
   g_test_add_func ("/kernels/gemm", test_gemm);
   return g_test_run ();
 }

@@ -1,0 +1,248 @@
+/* Self-attention of one head over one picture's pixels, o = v softmax (scale q^T k)^T, all of them
+ * [head_dim][n_pixels]. Compiled once per CPU level.
+ *
+ * Blocks of queries meet blocks of keys one after the other, and only one block of scores exists at a time
+ * (Dao et al. 2022, arXiv:2205.14135). Scores lie with the queries along the lanes of the vectors, so that
+ * what softmax needs of each query, its largest score and the sum of its exponentials, are sums from row to
+ * row. */
+#include <math.h>
+
+#include "core/kernels/level.h"
+#include "core/kernels/matrix.h"
+#include "core/kernels/transpose.h"
+
+#define BLOCK DDPM_ATTENTION_BLOCK
+
+/* Scores of the forward pass: this many keys. */
+#define FORWARD_KEYS 128
+
+_Static_assert(BLOCK % VECTOR == 0, "blocks are whole vectors");
+_Static_assert(DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
+_Static_assert(DDPM_ATTENTION_BACKWARD_FLOATS >= (3 * BLOCK + 1) * BLOCK, "scratch of the backward pass");
+
+static size_t
+round_up (size_t n)
+{
+  return (n + VECTOR - 1) / VECTOR * VECTOR;
+}
+
+/* For a vector of queries: n_keys scores, BLOCK apart, become exponentials of their distance to the largest
+ * so far. max, sum and keep are of these queries: what was summed up before counts `keep` times from now on.
+ */
+static void
+soften_scores (float *scores, size_t n_keys, float scale, float *max, float *sum, float *keep)
+{
+  const vec old_max = vec_load (max);
+  vec largest = vec_load (scores), new_max, sums = { 0 };
+
+  for (size_t k = 1; k < n_keys; k++)
+    {
+      const vec s = vec_load (scores + k * BLOCK);
+
+      largest = vec_select (s > largest, s, largest);
+    }
+  new_max = largest * scale;
+  new_max = vec_select (old_max > new_max, old_max, new_max);
+  for (size_t k = 0; k < n_keys; k++)
+    {
+      const vec p = vec_exp (vec_load (scores + k * BLOCK) * scale - new_max);
+
+      vec_store (scores + k * BLOCK, p);
+      sums += p;
+    }
+  vec_store (keep, vec_exp (old_max - new_max));
+  vec_store (sum, vec_load (sum) * vec_load (keep) + sums);
+  vec_store (max, new_max);
+}
+
+void
+KERNEL (attention_forward) (const DdpmAttention *a, size_t query_begin, size_t query_end, float *scratch)
+{
+  const size_t n = query_end - query_begin, lanes = round_up (n);
+  float *scores = scratch, *max = scores + FORWARD_KEYS * BLOCK, *sum = max + BLOCK, *keep = sum + BLOCK;
+  float *output = a->output + query_begin;
+
+  for (size_t i = 0; i < lanes; i++)
+    {
+      max[i] = -INFINITY;
+      sum[i] = 0.0f;
+    }
+  for (size_t key = 0; key < a->n_pixels; key += FORWARD_KEYS)
+    {
+      const size_t n_keys = MIN (FORWARD_KEYS, a->n_pixels - key);
+      const MatrixProduct to_scores = { .a = a->key + key,
+                                        .a_row = 1,
+                                        .a_col = a->ld,
+                                        .b = a->query + query_begin,
+                                        .ldb = a->ld,
+                                        .c = scores,
+                                        .ldc = BLOCK,
+                                        .n_rows = n_keys,
+                                        .n_cols = lanes,
+                                        .n_sum = a->head_dim };
+      const MatrixProduct to_output = { .a = a->value + key,
+                                        .a_row = a->ld,
+                                        .a_col = 1,
+                                        .b = scores,
+                                        .ldb = BLOCK,
+                                        .c = output,
+                                        .ldc = a->ld,
+                                        .keep = key > 0 ? keep : NULL,
+                                        .n_rows = a->head_dim,
+                                        .n_cols = n,
+                                        .n_sum = n_keys };
+
+      matrix_multiply (&to_scores);
+      for (size_t i = 0; i < lanes; i += VECTOR)
+        soften_scores (scores + i, n_keys, a->scale, max + i, sum + i, keep + i);
+      matrix_multiply (&to_output);
+    }
+
+  for (size_t i = 0; i < lanes; i += VECTOR)
+    {
+      const vec factor = 1.0f / vec_load (sum + i);
+      const unsigned left = MIN (VECTOR, n - i);
+
+      vec_store_n (a->max + query_begin + i, vec_load (max + i), left);
+      vec_store_n (a->factor + query_begin + i, factor, left);
+      for (unsigned d = 0; d < a->head_dim; d++)
+        {
+          float *to = output + d * a->ld + i;
+
+          if (left == VECTOR)
+            vec_store (to, vec_load (to) * factor);
+          else
+            vec_store_n (to, vec_load_n (to, left) * factor, left);
+        }
+    }
+}
+
+/* --- backward ------------------------------------------------------------------------------ */
+
+/* One block of queries with one block of keys. */
+typedef struct
+{
+  const DdpmAttention *a;
+  size_t query, n_queries, key, n_keys;
+  /* [queries][keys], rows BLOCK floats */
+  float *p;      /* the softmax's result, P */
+  float *grad;   /* the scores' gradient, dS */
+  float *turned; /* the same as [keys][queries] */
+  const float *ones;
+} Pair;
+
+/* c[queries][keys] = x^T y, with x and y [head_dim][pixels] */
+static void
+multiply_pixels (const Pair *pair, const float *x, const float *y, float *c)
+{
+  const MatrixProduct product = { .a = x + pair->query,
+                                  .a_row = 1,
+                                  .a_col = pair->a->ld,
+                                  .b = y + pair->key,
+                                  .ldb = pair->a->ld,
+                                  .c = c,
+                                  .ldc = BLOCK,
+                                  .n_rows = pair->n_queries,
+                                  .n_cols = round_up (pair->n_keys),
+                                  .n_sum = pair->a->head_dim };
+
+  matrix_multiply (&product);
+}
+
+/* c[head_dim][n_to] += x[head_dim][n_from] scores[n_from][n_to]; the first block begins the sum. */
+static void
+multiply_scores (const Pair *pair, const float *x, size_t n_from, const float *scores, float *c, size_t n_to,
+                 int is_first)
+{
+  const MatrixProduct product = { .a = x,
+                                  .a_row = pair->a->ld,
+                                  .a_col = 1,
+                                  .b = scores,
+                                  .ldb = BLOCK,
+                                  .c = c,
+                                  .ldc = pair->a->ld,
+                                  .keep = is_first ? NULL : pair->ones,
+                                  .n_rows = pair->a->head_dim,
+                                  .n_cols = n_to,
+                                  .n_sum = n_from };
+
+  matrix_multiply (&product);
+}
+
+/* From q^T k and do^T v to P and dS = scale P (do^T v - sum do o). */
+static void
+find_score_grads (const Pair *pair, const float *mean_grads)
+{
+  const DdpmAttention *a = pair->a;
+
+  for (size_t i = 0; i < pair->n_queries; i++)
+    {
+      const float max = a->max[pair->query + i], factor = a->factor[pair->query + i];
+      const float mean_grad = mean_grads[pair->query + i];
+
+      for (size_t k = i * BLOCK; k < i * BLOCK + pair->n_keys; k += VECTOR)
+        {
+          const vec p = vec_exp (vec_load (pair->p + k) * a->scale - max) * factor;
+
+          vec_store (pair->p + k, p);
+          vec_store (pair->grad + k, p * (vec_load (pair->grad + k) - mean_grad) * a->scale);
+        }
+    }
+  for (size_t i = 0; i < pair->n_queries; i += VECTOR)
+    for (size_t k = 0; k < pair->n_keys; k += VECTOR)
+      {
+        vec square[VECTOR];
+
+        for (int lane = 0; lane < VECTOR; lane++)
+          square[lane] = vec_load (pair->grad + (i + lane) * BLOCK + k);
+        vec_transpose (square);
+        for (int lane = 0; lane < VECTOR; lane++)
+          vec_store (pair->turned + (k + lane) * BLOCK + i, square[lane]);
+      }
+}
+
+/* dv = do P, dk = q dS, dq = k dS^T */
+static void
+add_pair (const Pair *pair, const float *mean_grads)
+{
+  const DdpmAttention *a = pair->a;
+  const size_t query = pair->query, key = pair->key;
+
+  multiply_pixels (pair, a->query, a->key, pair->p);
+  multiply_pixels (pair, a->grad_output, a->value, pair->grad);
+  find_score_grads (pair, mean_grads);
+  multiply_scores (pair, a->grad_output + query, pair->n_queries, pair->p, a->grad_value + key, pair->n_keys,
+                   query == 0);
+  multiply_scores (pair, a->query + query, pair->n_queries, pair->grad, a->grad_key + key, pair->n_keys,
+                   query == 0);
+  multiply_scores (pair, a->key + key, pair->n_keys, pair->turned, a->grad_query + query, pair->n_queries,
+                   key == 0);
+}
+
+void
+KERNEL (attention_backward) (const DdpmAttention *a, float *scratch)
+{
+  float *ones = scratch + 3 * BLOCK * BLOCK, *mean_grads = ones + BLOCK;
+  Pair pair = {
+    .a = a, .p = scratch, .grad = scratch + BLOCK * BLOCK, .turned = scratch + 2 * BLOCK * BLOCK, .ones = ones
+  };
+
+  for (unsigned i = 0; i < BLOCK; i++)
+    ones[i] = 1.0f;
+  /* The mean of dP under P, sum P dP, is the sum over d of do o. */
+  for (size_t i = 0; i < a->n_pixels; i += VECTOR)
+    {
+      vec sum = { 0 };
+
+      for (unsigned d = 0; d < a->head_dim; d++)
+        sum += vec_load (a->grad_output + d * a->ld + i) * vec_load (a->output + d * a->ld + i);
+      vec_store (mean_grads + i, sum);
+    }
+  for (pair.key = 0; pair.key < a->n_pixels; pair.key += BLOCK)
+    for (pair.query = 0; pair.query < a->n_pixels; pair.query += BLOCK)
+      {
+        pair.n_keys = MIN (BLOCK, a->n_pixels - pair.key);
+        pair.n_queries = MIN (BLOCK, a->n_pixels - pair.query);
+        add_pair (&pair, mean_grads);
+      }
+}

@@ -1,0 +1,135 @@
+/* Matrix products on plain rows. For files compiled once per CPU level. */
+#pragma once
+
+#include "core/kernels/vector.h"
+
+/* What stays in registers: MATRIX_ROWS rows of MATRIX_VECTORS vectors of the result. */
+#define MATRIX_ROWS 6
+#if VECTOR == 16 || defined(__aarch64__)
+#define MATRIX_VECTORS 4
+#else
+#define MATRIX_VECTORS 2
+#endif
+
+/* c[i][j] = sum over k of a (i, k) b[k][j], with a (i, k) = a[i * a_row + k * a_col], for n_rows rows i,
+ * n_cols columns j and n_sum numbers k. What was in c[i][j] before is added, times keep[j], if keep is not
+ * NULL.
+ *
+ * Rows of b are read in whole vectors, up to VECTOR - 1 floats beyond n_cols. */
+typedef struct
+{
+  const float *a;
+  size_t a_row, a_col;
+  const float *b;
+  size_t ldb;
+  float *c;
+  size_t ldc;
+  const float *keep;
+  size_t n_rows, n_cols, n_sum;
+} MatrixProduct;
+
+/* Where columns end within a block's vectors. The block comes by way of memory: a call while it is in
+ * registers would have the compiler keep it out of them altogether. */
+static void
+store_narrow (const MatrixProduct *m, size_t row, size_t col, int rows, int vectors, const vec *block)
+{
+  const float *from = (const float *) block;
+
+  for (int i = 0; i < rows; i++, from += vectors * VECTOR)
+    {
+      float *c = m->c + (row + i) * m->ldc;
+
+      for (size_t j = col; j < m->n_cols; j++)
+        c[j] = m->keep == NULL ? from[j - col] : c[j] * m->keep[j] + from[j - col];
+    }
+}
+
+/* rows * vectors of the result from (row, col) on. */
+FORCE_INLINE void
+multiply_block (const MatrixProduct *m, size_t row, size_t col, int rows, int vectors)
+{
+  const size_t a_row = m->a_row, a_col = m->a_col, ldb = m->ldb;
+  const float *restrict a = m->a + row * a_row;
+  const float *restrict b = m->b + col;
+  const float *keep = m->keep;
+  vec sums[MATRIX_ROWS][MATRIX_VECTORS] = { { { 0 } } };
+  float *c;
+
+  for (size_t k = m->n_sum; k > 0; k--, a += a_col, b += ldb)
+    {
+      vec wide[MATRIX_VECTORS];
+
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++)
+        wide[v] = vec_load (b + v * VECTOR);
+#pragma GCC unroll 6
+      for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+          sums[i][v] += a[i * a_row] * wide[v];
+    }
+  if (col + vectors * VECTOR > m->n_cols)
+    {
+      vec block[MATRIX_ROWS * MATRIX_VECTORS];
+
+#pragma GCC unroll 6
+      for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+          block[i * vectors + v] = sums[i][v];
+      store_narrow (m, row, col, rows, vectors, block);
+      return;
+    }
+  c = m->c + row * m->ldc + col;
+#pragma GCC unroll 6
+  for (int i = 0; i < rows; i++, c += m->ldc)
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+      {
+        vec sum = sums[i][v];
+
+        if (keep != NULL)
+          sum += vec_load (c + v * VECTOR) * vec_load (keep + col + v * VECTOR);
+        vec_store (c + v * VECTOR, sum);
+      }
+}
+
+FORCE_INLINE void
+multiply_columns (const MatrixProduct *m, size_t col, int vectors)
+{
+  size_t row = 0;
+
+  for (; row + MATRIX_ROWS <= m->n_rows; row += MATRIX_ROWS)
+    multiply_block (m, row, col, MATRIX_ROWS, vectors);
+  if (row + 4 <= m->n_rows)
+    {
+      multiply_block (m, row, col, 4, vectors);
+      row += 4;
+    }
+  if (row + 2 <= m->n_rows)
+    {
+      multiply_block (m, row, col, 2, vectors);
+      row += 2;
+    }
+  if (row < m->n_rows)
+    multiply_block (m, row, col, 1, vectors);
+}
+
+static inline void
+matrix_multiply (const MatrixProduct *m)
+{
+  size_t n_vectors = (m->n_cols + VECTOR - 1) / VECTOR, col = 0;
+
+  for (; n_vectors >= MATRIX_VECTORS; n_vectors -= MATRIX_VECTORS, col += MATRIX_VECTORS * VECTOR)
+    multiply_columns (m, col, MATRIX_VECTORS);
+#if MATRIX_VECTORS == 4
+  if (n_vectors >= 2)
+    {
+      multiply_columns (m, col, 2);
+      n_vectors -= 2;
+      col += 2 * VECTOR;
+    }
+#endif
+  if (n_vectors > 0)
+    multiply_columns (m, col, 1);
+}

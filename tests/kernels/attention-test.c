@@ -1,0 +1,243 @@
+/* Attention at every CPU level against plain C in double, forward and backward. */
+#include "tests/kernels/kernels-common.h"
+
+typedef struct
+{
+  guint head_dim, n_pixels;
+  float magnitude; /* of queries and keys */
+} Shape;
+
+static const Shape shapes[] = {
+  { 1, 1, 1 },   { 3, 2, 1 },   { 8, 15, 1 },  { 7, 16, 1 },     { 5, 17, 1 },  { 32, 63, 1 },
+  { 33, 64, 1 }, { 16, 65, 1 }, { 4, 100, 1 }, { 9, 127, 1 },    { 2, 128, 1 }, { 6, 129, 1 },
+  { 8, 257, 1 }, { 64, 16, 1 }, { 8, 144, 9 }, { 16, 200, 300 }, /* one key takes it all; exponentials would
+                                                                    overflow */
+};
+
+typedef struct
+{
+  Shape shape;
+  gsize ld;
+  double scale;
+  float *query, *key, *value, *grad_output;
+  double *p; /* [queries][keys]: the softmax */
+} Plain;
+
+static void
+plain_init (Plain *plain, const Shape *shape)
+{
+  const gsize n = shape->n_pixels, ld = n + 3;
+
+  *plain = (Plain){ .shape = *shape,
+                    .ld = ld,
+                    .scale = 1 / sqrt (shape->head_dim),
+                    .query = new_random (1, shape->head_dim * ld),
+                    .key = new_random (2, shape->head_dim * ld),
+                    .value = new_random (3, shape->head_dim * ld),
+                    .grad_output = new_random (4, shape->head_dim * ld),
+                    .p = g_new0 (double, n *n) };
+  for (gsize i = 0; i < shape->head_dim * ld; i++)
+    {
+      plain->query[i] *= shape->magnitude;
+      plain->key[i] *= shape->magnitude;
+      if (i % ld >= n) /* may be read, must not count */
+        plain->query[i] = plain->key[i] = plain->value[i] = plain->grad_output[i] = NAN;
+    }
+  for (gsize q = 0; q < n; q++)
+    {
+      double *row = plain->p + q * n, max = -INFINITY, sum = 0;
+
+      for (gsize k = 0; k < n; k++)
+        {
+          for (gsize d = 0; d < shape->head_dim; d++)
+            row[k] += plain->scale * plain->query[d * ld + q] * plain->key[d * ld + k];
+          max = fmax (max, row[k]);
+        }
+      for (gsize k = 0; k < n; k++)
+        sum += row[k] = exp (row[k] - max);
+      for (gsize k = 0; k < n; k++)
+        row[k] /= sum;
+    }
+}
+
+static void
+plain_clear (Plain *plain)
+{
+  g_free (plain->query);
+  g_free (plain->key);
+  g_free (plain->value);
+  g_free (plain->grad_output);
+  g_free (plain->p);
+}
+
+/* What float makes of a score is off by its last place, and its exponential by as much. */
+static double
+get_score_error (const Plain *plain)
+{
+  return 1 + plain->shape.magnitude * plain->shape.magnitude * sqrt (plain->shape.head_dim);
+}
+
+static void
+check_output (const Plain *plain, const float *output)
+{
+  const gsize n = plain->shape.n_pixels, ld = plain->ld;
+
+  for (gsize d = 0; d < plain->shape.head_dim; d++)
+    for (gsize q = 0; q < n; q++)
+      {
+        double expected = 0;
+
+        for (gsize k = 0; k < n; k++)
+          expected += plain->p[q * n + k] * plain->value[d * ld + k];
+        assert_near (output[d * ld + q], expected, get_score_error (plain));
+      }
+}
+
+/* dv = do P, dS = scale P (do^T v - sum P do^T v), dq = k dS^T, dk = q dS */
+static void
+check_grads (const Plain *plain, const float *grad_query, const float *grad_key, const float *grad_value)
+{
+  const gsize n = plain->shape.n_pixels, ld = plain->ld, head_dim = plain->shape.head_dim;
+  g_autofree double *score_grads = g_new0 (double, n *n);
+  const double magnitude = 5 * get_score_error (plain) * plain->shape.magnitude * sqrt (head_dim);
+
+  for (gsize q = 0; q < n; q++)
+    {
+      double *row = score_grads + q * n, mean = 0;
+
+      for (gsize k = 0; k < n; k++)
+        {
+          for (gsize d = 0; d < head_dim; d++)
+            row[k] += (double) plain->grad_output[d * ld + q] * plain->value[d * ld + k];
+          mean += plain->p[q * n + k] * row[k];
+        }
+      for (gsize k = 0; k < n; k++)
+        row[k] = plain->scale * plain->p[q * n + k] * (row[k] - mean);
+    }
+  for (gsize d = 0; d < head_dim; d++)
+    for (gsize i = 0; i < n; i++)
+      {
+        double dq = 0, dk = 0, dv = 0;
+
+        for (gsize j = 0; j < n; j++)
+          {
+            dq += score_grads[i * n + j] * plain->key[d * ld + j];
+            dk += score_grads[j * n + i] * plain->query[d * ld + j];
+            dv += plain->p[j * n + i] * plain->grad_output[d * ld + j];
+          }
+        assert_near (grad_query[d * ld + i], dq, magnitude);
+        assert_near (grad_key[d * ld + i], dk, magnitude);
+        assert_near (grad_value[d * ld + i], dv, magnitude);
+      }
+}
+
+/* Between a row's end and the next row's beginning another picture lies. */
+static void
+check_gaps (const Plain *plain, const Guarded *matrix)
+{
+  for (gsize i = 0; i < matrix->n; i++)
+    if (i % plain->ld >= plain->shape.n_pixels)
+      g_assert_cmpfloat (matrix->data[i], ==, CANARY);
+}
+
+static void
+check_shape (const DdpmKernels *kernels, const Shape *shape)
+{
+  Plain plain;
+  const gsize n = shape->n_pixels;
+
+  plain_init (&plain, shape);
+  {
+    const gsize n_floats = (shape->head_dim - 1) * plain.ld + n;
+    Guarded output = guarded_new (n_floats + DDPM_KERNEL_SLACK), max = guarded_new (n),
+            factor = guarded_new (n);
+    Guarded grads[3] = { guarded_new (n_floats), guarded_new (n_floats), guarded_new (n_floats) };
+    Guarded forward_scratch = guarded_new (DDPM_ATTENTION_FORWARD_FLOATS);
+    Guarded backward_scratch = guarded_new (DDPM_ATTENTION_BACKWARD_FLOATS + n);
+    const DdpmAttention attention = {
+      .query = plain.query,
+      .key = plain.key,
+      .value = plain.value,
+      .output = output.data,
+      .ld = plain.ld,
+      .n_pixels = n,
+      .head_dim = shape->head_dim,
+      .scale = (float) plain.scale,
+      .max = max.data,
+      .factor = factor.data,
+      .grad_output = plain.grad_output,
+      .grad_query = grads[0].data,
+      .grad_key = grads[1].data,
+      .grad_value = grads[2].data,
+    };
+
+    for (gsize query = 0; query < n; query += DDPM_ATTENTION_BLOCK)
+      kernels->attention_forward (&attention, query, MIN (query + DDPM_ATTENTION_BLOCK, n),
+                                  forward_scratch.data);
+    check_output (&plain, output.data);
+    check_gaps (&plain, &output);
+    kernels->attention_backward (&attention, backward_scratch.data);
+    check_grads (&plain, grads[0].data, grads[1].data, grads[2].data);
+    for (guint i = 0; i < G_N_ELEMENTS (grads); i++)
+      {
+        check_gaps (&plain, &grads[i]);
+        guarded_free (&grads[i], 0);
+      }
+    guarded_free (&output, 0);
+    guarded_free (&max, 0);
+    guarded_free (&factor, 0);
+    guarded_free (&forward_scratch, 0);
+    guarded_free (&backward_scratch, 0);
+  }
+  plain_clear (&plain);
+}
+
+static void
+test_attention (gconstpointer data)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    check_shape (data, &shapes[i]);
+}
+
+/* A network that is broken must show it, not hide it. */
+static void
+test_nan (gconstpointer data)
+{
+  const DdpmKernels *kernels = data;
+  const Shape shape = { 4, 20, 1 };
+  g_autofree float *scratch = g_new (float, DDPM_ATTENTION_FORWARD_FLOATS);
+  g_autofree float *output = g_new0 (float, 4 * 23 + DDPM_KERNEL_SLACK);
+  float max[20], factor[20];
+  Plain plain;
+  DdpmAttention attention;
+
+  plain_init (&plain, &shape);
+  plain.key[7] = NAN;
+  attention = (DdpmAttention){ .query = plain.query,
+                               .key = plain.key,
+                               .value = plain.value,
+                               .output = output,
+                               .ld = plain.ld,
+                               .n_pixels = shape.n_pixels,
+                               .head_dim = shape.head_dim,
+                               .scale = 0.5f,
+                               .max = max,
+                               .factor = factor };
+  kernels->attention_forward (&attention, 0, shape.n_pixels, scratch);
+  for (guint q = 0; q < shape.n_pixels; q++)
+    g_assert_true (isnan (output[q]));
+  plain_clear (&plain);
+}
+
+static const LevelTest level_tests[] = {
+  { "attention", test_attention },
+  { "attention-nan", test_nan },
+};
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  add_level_tests (level_tests, G_N_ELEMENTS (level_tests));
+  return g_test_run ();
+}
