@@ -8,6 +8,7 @@ void
 check_result_clear (CheckResult *result)
 {
   g_clear_pointer (&result->what, g_free);
+  g_clear_pointer (&result->digest, g_checksum_free);
 }
 
 double
@@ -42,13 +43,18 @@ check_add (CheckResult *result, const char *what, double error, double tolerance
   if (result->what != NULL && error / tolerance <= result->error / result->tolerance)
     return;
   g_free (result->what);
-  *result = (CheckResult) { .what = g_strdup (what), .error = error, .tolerance = tolerance };
+  result->what = g_strdup (what);
+  result->error = error;
+  result->tolerance = tolerance;
 }
 
 void
 check_compare (CheckResult *result, const char *what, const float *actual, const float *expected, gsize n,
                double tolerance)
 {
+  if (result->digest == NULL)
+    result->digest = g_checksum_new (G_CHECKSUM_SHA256);
+  g_checksum_update (result->digest, (const guchar *) actual, n * sizeof (float));
   check_add (result, what, check_max_difference (actual, expected, n), tolerance);
 }
 

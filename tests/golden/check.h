@@ -16,6 +16,7 @@ typedef struct
 {
   char *what; /* name of the array compared; NULL: nothing was */
   double error, tolerance;
+  GChecksum *digest; /* of all that was computed, to the bit; NULL: nothing yet */
 } CheckResult;
 
 void check_result_clear (CheckResult *result);

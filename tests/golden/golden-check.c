@@ -5,10 +5,14 @@
  * A FOLDER is a case (a network: config.json, weights, io.safetensors; or a pipeline: a model folder with
  * io.safetensors) or a set of cases: a folder of such folders, with schedulers.json or without. One line per
  * case: name, largest error, tolerance, and ok, FAIL or skipped with the reason. The status is 0 when none
- * fails, 1 when one does, 2 for wrong usage. */
+ * fails, 1 when one does, 2 for wrong usage.
+ *
+ * Each case runs on two teams, of N threads and of another number: both have to compute the same bytes. */
+#include "tests/at-level.h"
 #include "tests/golden/check.h"
 
 #include <locale.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "core/base/error.h"
@@ -16,7 +20,7 @@
 typedef struct
 {
   gboolean tap;
-  DdpmTeam *team;
+  DdpmTeam *team, *other_team;
   guint n_ok, n_failed, n_skipped;
 } Report;
 
@@ -92,17 +96,25 @@ is_unet (GFile *folder)
   return has_child (folder, "io.safetensors") && !is_pipeline (folder);
 }
 
+static gboolean
+check_case (GFile *folder, DdpmTeam *team, CheckResult *result, GError **error)
+{
+  if (is_pipeline (folder))
+    return check_pipeline (folder, team, result, error);
+  return check_unet (folder, team, result, error);
+}
+
 static void
 run_case (Report *report, GFile *folder)
 {
   g_autofree char *name = g_file_get_basename (folder);
-  g_auto (CheckResult) result = { 0 };
+  g_auto (CheckResult) result = { 0 }, other = { 0 };
   g_autoptr (GError) error = NULL;
 
-  if (is_pipeline (folder))
-    check_pipeline (folder, report->team, &result, &error);
-  else
-    check_unet (folder, report->team, &result, &error);
+  if (check_case (folder, report->team, &result, &error)
+      && check_case (folder, report->other_team, &other, &error) && result.digest != NULL
+      && !g_str_equal (g_checksum_get_string (result.digest), g_checksum_get_string (other.digest)))
+    check_add (&result, "bytes on another number of threads", INFINITY, 1);
   report_case (name, &result, error, report);
 }
 
@@ -207,10 +219,14 @@ main (int argc, char **argv)
       return 2;
     }
 
+  if (report.tap && skip_level ())
+    return 0;
   report.team = ddpm_team_new (n_threads);
+  report.other_team = ddpm_team_new (ddpm_team_get_n_threads (report.team) == 1 ? 2 : 1);
   for (int i = 1; i < argc; i++)
     run_folder (&report, argv[i]);
   ddpm_team_free (report.team);
+  ddpm_team_free (report.other_team);
 
   if (report.tap)
     printf ("1..%u\n", report.n_ok + report.n_failed + report.n_skipped);

@@ -9,6 +9,7 @@
 
 #include "core/base/rng.h"
 #include "core/nn/unet.h"
+#include "tests/at-level.h"
 
 #define BATCH 2
 #define STEP 4e-3
@@ -42,6 +43,17 @@ new_normal (guint32 stream, gsize n)
 }
 
 static void
+make_pass (Fixture *f)
+{
+  g_autoptr (GError) error = NULL;
+
+  f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
+  g_assert_no_error (error);
+  ddpm_unet_pass_set_weights (f->pass, f->weights);
+  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
+}
+
+static void
 fixture_init (Fixture *f, const DdpmUnetConfig *config, guint size)
 {
   g_autoptr (GError) error = NULL;
@@ -70,10 +82,7 @@ fixture_init (Fixture *f, const DdpmUnetConfig *config, guint size)
       f->labels[b] = 1 + b;
     }
   f->options = (DdpmPassOptions) { BATCH, size, size, DDPM_PASS_TRAINING };
-  f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
-  g_assert_no_error (error);
-  ddpm_unet_pass_set_weights (f->pass, f->weights);
-  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
+  make_pass (f);
 }
 
 static void
@@ -135,20 +144,16 @@ check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize 
 static void
 check_recompute (Fixture *f, const float *grads, const float *grad_x)
 {
-  g_autoptr (GError) error = NULL;
   g_autofree float *again = g_new0 (float, f->n_weights), *again_x = g_new0 (float, f->n_in);
   g_autofree float *output = g_memdup2 (f->output, f->n_out * sizeof (float));
   const gsize kept_bytes = ddpm_unet_pass_get_bytes (f->pass);
 
   f->options.recompute = TRUE;
   ddpm_unet_pass_free (f->pass);
-  f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
-  g_assert_no_error (error);
+  make_pass (f);
   g_assert_cmpuint (ddpm_unet_pass_get_bytes (f->pass), <, kept_bytes);
   g_assert_cmpuint (ddpm_unet_predict_pass_bytes (f->unet, ddpm_team_get_n_threads (f->team), &f->options),
                     ==, ddpm_unet_pass_get_bytes (f->pass));
-  ddpm_unet_pass_set_weights (f->pass, f->weights);
-  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
   for (guint i = 0; i < 2; i++)
     {
       memset (again, 0, f->n_weights * sizeof (float));
@@ -158,6 +163,24 @@ check_recompute (Fixture *f, const float *grads, const float *grad_x)
   g_assert_cmpmem (f->output, f->n_out * sizeof (float), output, f->n_out * sizeof (float));
   g_assert_cmpmem (again, f->n_weights * sizeof (float), grads, f->n_weights * sizeof (float));
   g_assert_cmpmem (again_x, f->n_in * sizeof (float), grad_x, f->n_in * sizeof (float));
+}
+
+/* Gradients do not depend on the number of threads, to the bit. */
+static void
+check_threads (Fixture *f, const float *expected)
+{
+  for (guint n_threads = 1; n_threads <= 3; n_threads++)
+    {
+      g_autofree float *grads = g_new0 (float, f->n_weights);
+
+      ddpm_unet_pass_free (f->pass);
+      ddpm_team_free (f->team);
+      f->team = ddpm_team_new (n_threads);
+      make_pass (f);
+      run_forward (f);
+      ddpm_unet_pass_backward (f->pass, f->upstream, grads, NULL);
+      g_assert_cmpmem (grads, f->n_weights * sizeof (float), expected, f->n_weights * sizeof (float));
+    }
 }
 
 static void
@@ -187,6 +210,7 @@ check_config (const DdpmUnetConfig *config, guint size)
     check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
                  grads + params[p].offset);
   run_forward (&f);
+  check_threads (&f, grads);
   check_recompute (&f, grads, grad_x);
   fixture_clear (&f);
 }
@@ -306,40 +330,11 @@ test_dropout (void)
   fixture_clear (&f);
 }
 
-/* Gradients do not depend on the number of threads, to the bit. */
-static void
-test_threads (void)
-{
-  const DdpmUnetConfig config = make_config ();
-  g_autofree float *expected = NULL;
-
-  for (guint n_threads = 1; n_threads <= 3; n_threads++)
-    {
-      g_autoptr (GError) error = NULL;
-      g_autofree float *grads = NULL;
-      Fixture f;
-
-      fixture_init (&f, &config, 8);
-      ddpm_unet_pass_free (f.pass);
-      ddpm_team_free (f.team);
-      f.team = ddpm_team_new (n_threads);
-      f.pass = ddpm_unet_pass_new (f.unet, f.team, &f.options, &error);
-      g_assert_no_error (error);
-      ddpm_unet_pass_set_weights (f.pass, f.weights);
-      grads = g_new0 (float, f.n_weights);
-      run_forward (&f);
-      ddpm_unet_pass_backward (f.pass, f.upstream, grads, NULL);
-      if (expected == NULL)
-        expected = g_steal_pointer (&grads);
-      else
-        g_assert_cmpmem (grads, f.n_weights * sizeof (float), expected, f.n_weights * sizeof (float));
-      fixture_clear (&f);
-    }
-}
-
 int
 main (int argc, char **argv)
 {
+  if (skip_level ())
+    return 0;
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/gradients/plain", test_plain);
   g_test_add_func ("/gradients/attention-blocks", test_attention_blocks);
@@ -348,6 +343,5 @@ main (int argc, char **argv)
   g_test_add_func ("/gradients/activations", test_activations);
   g_test_add_func ("/gradients/no-middle", test_no_middle);
   g_test_add_func ("/gradients/dropout", test_dropout);
-  g_test_add_func ("/gradients/threads", test_threads);
   return g_test_run ();
 }
