@@ -6,6 +6,8 @@
 #include "core/base/error.h"
 #include "core/model/tensor.h"
 
+#define PIECE_VALUES 65536 /* that a thread converts at once */
+
 /* Before diffusers 0.17 the linear layers of an attention had other names; shapes and values are the same. */
 static char *
 get_old_name (const char *name)
@@ -108,4 +110,53 @@ ddpm_unet_load_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const
       ddpm_tensor_to_float (tensor, weights + params[i].offset);
     }
   return TRUE;
+}
+
+/* --- into a pass --------------------------------------------------------------------------- */
+
+typedef struct
+{
+  const DdpmSafetensors *file;
+  DdpmTeam *team;
+  const DdpmTensor *tensor; /* the one that was fetched last */
+  float *values;            /* where it is converted to */
+} Packing;
+
+static void
+convert_piece (guint task, guint worker, gpointer data)
+{
+  const Packing *packing = data;
+  const gsize first = (gsize) task * PIECE_VALUES;
+
+  ddpm_tensor_part_to_float (packing->tensor, first, MIN (PIECE_VALUES, packing->tensor->n_values - first),
+                             packing->values + first);
+}
+
+/* All tensors have been checked before. What has been packed is not kept in memory: a model takes its own
+ * size, not twice that. */
+static const float *
+fetch_values (const DdpmParam *param, float *scratch, gpointer user_data)
+{
+  Packing *packing = user_data;
+  const float *values;
+
+  ddpm_safetensors_forget (packing->file);
+  packing->tensor = find_tensor (packing->file, param, "", NULL);
+  values = ddpm_tensor_get_floats (packing->tensor);
+  if (values != NULL)
+    return values;
+  packing->values = scratch;
+  ddpm_team_run (packing->team, (packing->tensor->n_values + PIECE_VALUES - 1) / PIECE_VALUES, convert_piece,
+                 packing);
+  return scratch;
+}
+
+gboolean
+ddpm_unet_pack_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
+                        DdpmUnetPass *pass, DdpmTeam *team, GError **error)
+{
+  Packing packing = { .file = file, .team = team };
+
+  return ddpm_unet_check_weights (unet, file, file_name, error)
+         && ddpm_unet_pass_pack_weights (pass, fetch_values, &packing, error);
 }

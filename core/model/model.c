@@ -233,18 +233,27 @@ measure_weights (DdpmModel *model, const DdpmSafetensors *file)
       }
 }
 
-static gboolean
-read_weights (DdpmModel *model, gboolean header_only, GError **error)
+/* The weights file, checked against the network. *name is for messages, caller frees. */
+static DdpmSafetensors *
+open_weights (const DdpmModel *model, char **name, GError **error)
 {
   g_autoptr (GFile) file = find_weights (model->folder, error);
   g_autoptr (DdpmSafetensors) opened = NULL;
-  g_autofree char *name = NULL;
-  gsize n = ddpm_unet_get_n_weights (model->unet);
 
   if (file == NULL || (opened = ddpm_safetensors_open (file, error)) == NULL)
-    return FALSE;
-  name = g_file_get_parse_name (file);
-  if (!ddpm_unet_check_weights (model->unet, opened, name, error))
+    return NULL;
+  *name = g_file_get_parse_name (file);
+  return ddpm_unet_check_weights (model->unet, opened, *name, error) ? g_steal_pointer (&opened) : NULL;
+}
+
+static gboolean
+read_weights (DdpmModel *model, gboolean header_only, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autoptr (DdpmSafetensors) opened = open_weights (model, &name, error);
+  gsize n = ddpm_unet_get_n_weights (model->unet);
+
+  if (opened == NULL)
     return FALSE;
   model->weights_bytes = ddpm_safetensors_get_size_bytes (opened);
   measure_weights (model, opened);
@@ -259,6 +268,21 @@ read_weights (DdpmModel *model, gboolean header_only, GError **error)
       return FALSE;
     }
   return ddpm_unet_load_weights (model->unet, opened, name, model->weights, error);
+}
+
+gboolean
+ddpm_model_pack_weights (const DdpmModel *model, DdpmUnetPass *pass, DdpmTeam *team, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autoptr (DdpmSafetensors) opened = NULL;
+
+  if (model->weights != NULL)
+    {
+      ddpm_unet_pass_set_weights (pass, model->weights);
+      return TRUE;
+    }
+  opened = open_weights (model, &name, error);
+  return opened != NULL && ddpm_unet_pack_weights (model->unet, opened, name, pass, team, error);
 }
 
 static DdpmModel *
@@ -294,17 +318,11 @@ ddpm_model_open_header (GFile *folder, GError **error)
 }
 
 void
-ddpm_model_drop_weights (DdpmModel *model)
-{
-  g_clear_pointer (&model->weights, g_free);
-}
-
-void
 ddpm_model_free (DdpmModel *model)
 {
   if (model == NULL)
     return;
-  ddpm_model_drop_weights (model);
+  g_free (model->weights);
   g_clear_pointer (&model->unet, ddpm_unet_free);
   ddpm_scheduler_config_clear (&model->scheduler);
   ddpm_model_notes_clear (&model->notes);

@@ -18,7 +18,7 @@ typedef struct
   char *name; /* the folder's last part */
   GFile *folder;
   DdpmUnet *unet;
-  float *weights; /* slab, ddpm_unet_get_n_weights (unet) floats */
+  float *weights; /* slab, ddpm_unet_get_n_weights (unet) floats; NULL: still in the file */
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
   DdpmDtype dtype;     /* of the largest tensor on disk */
@@ -41,17 +41,22 @@ char **ddpm_model_list (GFile *extra_folder);
 DdpmModel *ddpm_model_open (GFile *folder, GError **error);
 void ddpm_model_free (DdpmModel *model);
 
-/* The same without reading the weights (weights is NULL): for lists and `ddpm info`; the safetensors header
- * is checked. */
+/* The same without reading the weights, whose header is checked: for lists, and for passes, which take the
+ * weights from the file without a slab between. */
 DdpmModel *ddpm_model_open_header (GFile *folder, GError **error);
 
-/* Frees the weights slab once passes have packed it. */
-void ddpm_model_drop_weights (DdpmModel *model);
+/* Packs the model's weights, from its slab or from its file, into an inference pass of its network.
+ * Errors: those of ddpm_model_open. */
+gboolean ddpm_model_pack_weights (const DdpmModel *model, DdpmUnetPass *pass, DdpmTeam *team, GError **error);
 
-/* Fills weights[n_weights of unet] from an open file; used by ddpm_model_open and by golden tests.
+/* Fills weights[n_weights of unet] from an open file; used by ddpm_model_open and golden tests.
  * Errors: DDPM_ERROR_FILE naming the first missing or wrong-shaped tensor. */
 gboolean ddpm_unet_load_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
                                  float *weights, GError **error);
+
+/* Packs them into an inference pass of the network instead, with the team's help. Errors: the same. */
+gboolean ddpm_unet_pack_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,
+                                 DdpmUnetPass *pass, DdpmTeam *team, GError **error);
 
 /* The same without the values: whether each parameter has its tensor. */
 gboolean ddpm_unet_check_weights (const DdpmUnet *unet, const DdpmSafetensors *file, const char *file_name,

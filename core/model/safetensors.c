@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "core/base/error.h"
@@ -458,6 +459,12 @@ const char *
 ddpm_safetensors_get_metadata (const DdpmSafetensors *file, const char *key)
 {
   return g_hash_table_lookup (file->metadata, key);
+}
+
+void
+ddpm_safetensors_forget (const DdpmSafetensors *file)
+{
+  madvise (g_mapped_file_get_contents (file->map), g_mapped_file_get_length (file->map), MADV_DONTNEED);
 }
 
 gsize

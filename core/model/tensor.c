@@ -56,22 +56,16 @@ bits_from_float (float value)
   return bits;
 }
 
+/* Without branches, so that many are converted at once: the bits in a float's places are the value times
+ * 2^-112, also where they are subnormal; infinity and NaN, now 65536 and more, get a float's largest
+ * exponent. */
 float
 ddpm_half_to_float (guint16 half)
 {
-  guint32 sign = (guint32) (half & 0x8000) << 16;
-  guint32 exponent = half >> 10 & 0x1f;
-  guint32 fraction = half & 0x3ff;
+  const float magnitude = float_from_bits ((guint32) (half & 0x7fff) << 13) * 0x1p112f;
+  const guint32 bits = bits_from_float (magnitude);
 
-  if (exponent == 0x1f)
-    return float_from_bits (sign | 0x7f800000 | fraction << 13);
-  if (exponent == 0)
-    {
-      float value = fraction * 0x1p-24f;
-
-      return sign != 0 ? -value : value;
-    }
-  return float_from_bits (sign | (exponent + 112) << 23 | fraction << 13);
+  return float_from_bits ((guint32) (half & 0x8000) << 16 | bits | (magnitude >= 65536.0f ? 0x7f800000 : 0));
 }
 
 /* Rounds to the nearest, ties to even. */
@@ -141,10 +135,9 @@ double_from_bits (guint64 bits)
 }
 
 void
-ddpm_tensor_to_float (const DdpmTensor *tensor, float *out)
+ddpm_tensor_part_to_float (const DdpmTensor *tensor, gsize first, gsize n, float *out)
 {
-  const guint8 *data = tensor->data;
-  gsize n = tensor->n_values;
+  const guint8 *data = tensor->data + first * ddpm_dtype_get_size_bytes (tensor->dtype);
 
   switch (tensor->dtype)
     {
@@ -181,6 +174,21 @@ ddpm_tensor_to_float (const DdpmTensor *tensor, float *out)
         out[i] = data[i] != 0;
       break;
     }
+}
+
+void
+ddpm_tensor_to_float (const DdpmTensor *tensor, float *out)
+{
+  ddpm_tensor_part_to_float (tensor, 0, tensor->n_values, out);
+}
+
+const float *
+ddpm_tensor_get_floats (const DdpmTensor *tensor)
+{
+  if (tensor->dtype != DDPM_DTYPE_F32 || G_BYTE_ORDER != G_LITTLE_ENDIAN
+      || (guintptr) tensor->data % sizeof (float) != 0)
+    return NULL;
+  return (const float *) (gconstpointer) tensor->data;
 }
 
 void

@@ -88,3 +88,6 @@ struct _DdpmUnet
 
 /* Fills params, tensors and layers from unet->config, which has been validated. */
 void ddpm_unet_build (DdpmUnet *unet);
+
+/* Multiplications and additions of a layer in one forward pass over one picture. */
+double unet_layer_get_flop (const DdpmUnet *unet, const UnetLayer *layer, guint height, guint width);

@@ -84,7 +84,7 @@ ddpm_unet_pass_free (DdpmUnetPass *pass)
   ddpm_arena_clear (&pass->arena);
   g_free (pass->grad_written);
   g_free (pass->weight_offsets);
-  g_free (pass->small_weights);
+  g_free (pass->layer_ns);
   g_free (pass);
 }
 
@@ -203,6 +203,24 @@ static const LayerFunc backward_functions[UNET_N_KINDS] = {
   [UNET_RESAMPLE] = unet_resample_backward,
 };
 
+static void
+run_layer (DdpmUnetPass *pass, guint number, const LayerFunc *functions, gboolean in_backward)
+{
+  const UnetLayer *layer = unet_layer (pass->unet, number);
+  gint64 start_ns;
+
+  if (functions[layer->kind] == NULL)
+    return;
+  if (pass->layer_ns == NULL)
+    {
+      functions[layer->kind](pass, layer);
+      return;
+    }
+  start_ns = unet_profile_get_ns ();
+  functions[layer->kind](pass, layer);
+  unet_profile_add (pass, number, in_backward, start_ns);
+}
+
 /* [batch][channels][pixels] to a tensor's value; scale * x + shift on the way. */
 static void
 put_pictures (DdpmUnetPass *pass, const float *pictures, gint tensor, float scale, float shift, float *value)
@@ -229,45 +247,79 @@ get_pictures (DdpmUnetPass *pass, gint tensor, const float *value, float scale, 
         *pictures++ = scale * value[c * stride + b * n_pixels + i];
 }
 
-/* After packing, the parameters that were not packed are all that is left to keep. */
+/* The values of a parameter, wherever the layers find them while they pack. */
+static const float *
+fetch_param (DdpmUnetPass *pass, gint number, DdpmWeightsFunc func, gpointer user_data, float *scratch)
+{
+  pass->weights = func (unet_param (pass->unet, number), scratch, user_data);
+  pass->weight_offsets[number] = 0;
+  return pass->weights;
+}
+
 static void
-keep_small_weights (DdpmUnetPass *pass, const float *weights)
+pack_convolutions (DdpmUnetPass *pass, DdpmWeightsFunc func, gpointer user_data, float *scratch)
 {
   const DdpmUnet *unet = pass->unet;
-  g_autofree gboolean *packed = g_new0 (gboolean, unet->params->len);
-  gsize n_floats = 0;
 
   for (guint i = 0; i < unet->layers->len; i++)
     if (unet_layer (unet, i)->kind == UNET_CONV)
-      packed[unet_layer (unet, i)->weight] = TRUE;
-  for (guint i = 0; i < unet->params->len; i++)
+      {
+        fetch_param (pass, unet_layer (unet, i)->weight, func, user_data, scratch);
+        unet_conv_pack (pass, unet_layer (unet, i));
+      }
+}
+
+static void
+keep_small_weights (DdpmUnetPass *pass, DdpmWeightsFunc func, gpointer user_data, float *scratch)
+{
+  float *kept = (float *) pass->arena.base + pass->plan.small_weights;
+
+  for (guint i = 0; i < pass->unet->params->len; i++)
     {
-      pass->weight_offsets[i] = n_floats;
-      n_floats += packed[i] ? 0 : unet_param (unet, i)->n_values;
+      const gsize place = pass->plan.small_weights_of[i];
+
+      if (place != G_MAXSIZE)
+        memcpy (kept + place, fetch_param (pass, i, func, user_data, scratch),
+                unet_param (pass->unet, i)->n_values * sizeof (float));
+      pass->weight_offsets[i] = place;
     }
-  g_free (pass->small_weights);
-  pass->small_weights = g_new (float, n_floats);
-  for (guint i = 0; i < unet->params->len; i++)
-    if (!packed[i])
-      memcpy (pass->small_weights + pass->weight_offsets[i], weights + unet_param (unet, i)->offset,
-              unet_param (unet, i)->n_values * sizeof (float));
-  pass->weights = pass->small_weights;
+  pass->weights = kept;
+}
+
+gboolean
+ddpm_unet_pass_pack_weights (DdpmUnetPass *pass, DdpmWeightsFunc func, gpointer user_data, GError **error)
+{
+  g_auto (DdpmArena) scratch = { 0 };
+  gsize largest = 0;
+
+  g_return_val_if_fail (pass->mode == DDPM_PASS_INFERENCE, FALSE);
+  for (guint i = 0; i < pass->unet->params->len; i++)
+    largest = MAX (largest, unet_param (pass->unet, i)->n_values);
+  if (!ddpm_arena_init (&scratch, largest * sizeof (float), error))
+    return FALSE;
+  pack_convolutions (pass, func, user_data, scratch.base);
+  keep_small_weights (pass, func, user_data, scratch.base);
+  return TRUE;
+}
+
+static const float *
+find_in_slab (const DdpmParam *param, float *scratch, gpointer weights)
+{
+  return (const float *) weights + param->offset;
 }
 
 void
 ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights)
 {
-  const DdpmUnet *unet = pass->unet;
-
+  if (pass->mode == DDPM_PASS_INFERENCE)
+    {
+      pack_convolutions (pass, find_in_slab, (gpointer) weights, NULL);
+      keep_small_weights (pass, find_in_slab, (gpointer) weights, NULL);
+      return;
+    }
   pass->weights = weights;
-  for (guint i = 0; i < unet->params->len; i++)
-    pass->weight_offsets[i] = unet_param (unet, i)->offset;
-  if (pass->mode == DDPM_PASS_TRAINING)
-    return;
-  for (guint i = 0; i < unet->layers->len; i++)
-    if (unet_layer (unet, i)->kind == UNET_CONV)
-      unet_conv_pack (pass, unet_layer (unet, i));
-  keep_small_weights (pass, weights);
+  for (guint i = 0; i < pass->unet->params->len; i++)
+    pass->weight_offsets[i] = unet_param (pass->unet, i)->offset;
 }
 
 void
@@ -285,7 +337,7 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
   put_pictures (pass, x, unet->input, centre ? 2.0f : 1.0f, centre ? -1.0f : 0.0f,
                 unet_pass_value (pass, unet->input));
   for (guint i = 0; i < unet->layers->len; i++)
-    forward_functions[unet_layer (unet, i)->kind](pass, unet_layer (unet, i));
+    run_layer (pass, i, forward_functions, FALSE);
   get_pictures (pass, unet->output, unet_pass_value (pass, unet->output), 1.0f, output);
 }
 
@@ -302,13 +354,8 @@ ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *gr
   put_pictures (pass, grad_output, unet->output, 1.0f, 0.0f, unet_pass_grad (pass, unet->output));
   pass->values = pass->plan.places.values_again;
   for (guint i = 0; i < sweep->n_steps; i++)
-    {
-      const UnetLayer *layer = unet_layer (unet, sweep->steps[i].layer);
-      const LayerFunc *functions = sweep->steps[i].again ? forward_functions : backward_functions;
-
-      if (functions[layer->kind] != NULL)
-        functions[layer->kind](pass, layer);
-    }
+    run_layer (pass, sweep->steps[i].layer, sweep->steps[i].again ? forward_functions : backward_functions,
+               TRUE);
   if (grad_x != NULL)
     get_pictures (pass, unet->input, unet_pass_grad (pass, unet->input),
                   unet->config.center_input_sample ? 2.0f : 1.0f, grad_x);

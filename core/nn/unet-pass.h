@@ -8,13 +8,15 @@
 
 typedef struct
 {
-  UnetPlaces places;   /* of the tensors; below, floats from the arena's start */
-  gsize gathered;      /* scratch: a convolution's gathered input */
-  gsize gathered_grad; /* scratch: a convolution's gathered output gradient */
-  gsize packed;        /* inference: all convolutions' packed weights; training: one convolution's */
-  gsize *packed_of;    /* [n_layers]: of each layer, from `packed` */
-  gsize sums;          /* scratch: numbers per channel and picture */
-  gsize worker;        /* scratch of each thread's own, worker_stride floats */
+  UnetPlaces places;       /* of the tensors; below, floats from the arena's start */
+  gsize gathered;          /* scratch: a convolution's gathered input */
+  gsize gathered_grad;     /* scratch: a convolution's gathered output gradient */
+  gsize packed;            /* inference: all convolutions' packed weights; training: one convolution's */
+  gsize *packed_of;        /* [n_layers]: of each layer, from `packed` */
+  gsize small_weights;     /* inference: parameters that are not packed */
+  gsize *small_weights_of; /* [n_params]: of each parameter, from `small_weights`; packed: G_MAXSIZE */
+  gsize sums;              /* scratch: numbers per channel and picture */
+  gsize worker;            /* scratch of each thread's own, worker_stride floats */
   gsize worker_stride;
   gsize n_floats;
 } UnetPlan;
@@ -32,16 +34,16 @@ struct _DdpmUnetPass
   const gsize *values;    /* [n_tensors]: where values lie now; plan.places has both answers */
   gboolean *grad_written; /* [n_tensors]: a later contribution is added */
 
-  /* Training: the caller's slab. Inference: small_weights, a copy of all parameters that are not packed. */
+  /* Training: the caller's slab. Inference: the plan's small_weights. */
   const float *weights;
   gsize *weight_offsets; /* [n_params] in weights */
-  float *small_weights;
   float *grad_weights;
   const float *timesteps;
   const guint32 *labels;
   gboolean wants_grad_x;
   guint32 dropout_seed;
   guint64 dropout_step;
+  gint64 *layer_ns; /* [n_layers][2]: forward and backward, while there is a profile; else NULL */
 };
 
 /* --- unet-plan.c --- */
@@ -50,6 +52,12 @@ struct _DdpmUnetPass
 void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
                      const DdpmPassOptions *options);
 void unet_plan_clear (UnetPlan *plan);
+
+/* --- unet-profile.c --- */
+
+/* The layer has just run; it was begun at start_ns, by unet_profile_get_ns. */
+gint64 unet_profile_get_ns (void);
+void unet_profile_add (DdpmUnetPass *pass, guint layer, gboolean in_backward, gint64 start_ns);
 
 /* --- unet-pass.c: what the layers need to know --- */
 

@@ -54,6 +54,25 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
   take (plan, DDPM_KERNEL_SLACK);
 }
 
+/* Parameters that are not packed. */
+static void
+plan_small_weights (UnetPlan *plan, const DdpmUnet *unet)
+{
+  g_autofree gboolean *packed = g_new0 (gboolean, unet->params->len);
+  gsize n_floats = 0;
+
+  for (guint i = 0; i < unet->layers->len; i++)
+    if (unet_layer (unet, i)->kind == UNET_CONV)
+      packed[unet_layer (unet, i)->weight] = TRUE;
+  plan->small_weights_of = g_new (gsize, unet->params->len);
+  for (guint i = 0; i < unet->params->len; i++)
+    {
+      plan->small_weights_of[i] = packed[i] ? G_MAXSIZE : n_floats;
+      n_floats += packed[i] ? 0 : unet_param (unet, i)->n_values;
+    }
+  plan->small_weights = take (plan, n_floats);
+}
+
 void
 unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
                 const DdpmPassOptions *options)
@@ -63,6 +82,8 @@ unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels
   plan->n_floats = plan->places.n_floats;
   plan_scratch (plan, unet, kernels, n_threads, options->batch, options->height, options->width,
                 options->mode);
+  if (options->mode == DDPM_PASS_INFERENCE)
+    plan_small_weights (plan, unet);
 }
 
 void
@@ -70,4 +91,5 @@ unet_plan_clear (UnetPlan *plan)
 {
   unet_places_clear (&plan->places);
   g_clear_pointer (&plan->packed_of, g_free);
+  g_clear_pointer (&plan->small_weights_of, g_free);
 }

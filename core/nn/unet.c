@@ -129,19 +129,23 @@ count_pixels (const DdpmUnet *unet, gint tensor, guint height, guint width)
 }
 
 double
+unet_layer_get_flop (const DdpmUnet *unet, const UnetLayer *layer, guint height, guint width)
+{
+  const double n_pixels = count_pixels (unet, layer->output, height, width);
+
+  if (layer->kind == UNET_CONV || layer->kind == UNET_LINEAR)
+    return 2.0 * unet_param (unet, layer->weight)->n_values * n_pixels;
+  if (layer->kind == UNET_ATTENTION)
+    return 4.0 * n_pixels * n_pixels * layer->heads * layer->head_dim;
+  return 0;
+}
+
+double
 ddpm_unet_get_flop (const DdpmUnet *unet, guint height, guint width)
 {
   double flop = 0;
 
   for (guint i = 0; i < unet->layers->len; i++)
-    {
-      const UnetLayer *layer = unet_layer (unet, i);
-      const double n_pixels = count_pixels (unet, layer->output, height, width);
-
-      if (layer->kind == UNET_CONV || layer->kind == UNET_LINEAR)
-        flop += 2.0 * unet_param (unet, layer->weight)->n_values * n_pixels;
-      else if (layer->kind == UNET_ATTENTION)
-        flop += 4.0 * n_pixels * n_pixels * layer->heads * layer->head_dim;
-    }
+    flop += unet_layer_get_flop (unet, unet_layer (unet, i), height, width);
   return flop;
 }

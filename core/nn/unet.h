@@ -87,6 +87,14 @@ void ddpm_unet_pass_free (DdpmUnetPass *pass);
  * a training pass keeps the pointer and reads the slab at every forward and backward. */
 void ddpm_unet_pass_set_weights (DdpmUnetPass *pass, const float *weights);
 
+/* A parameter's values [n_values]: somewhere else, valid until the next call, or in scratch[n_values]. */
+typedef const float *(*DdpmWeightsFunc) (const DdpmParam *param, float *scratch, gpointer user_data);
+
+/* The same for an inference pass without a slab: func is called once for each parameter. Errors:
+ * DDPM_ERROR_MEMORY. */
+gboolean ddpm_unet_pass_pack_weights (DdpmUnetPass *pass, DdpmWeightsFunc func, gpointer user_data,
+                                      GError **error);
+
 /* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch] rows of the class
  * table, each below
  * num_class_embeds, NULL for networks without one, valid until the backward pass has run; output [batch, out,
@@ -103,6 +111,21 @@ void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, floa
 void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step);
 
 gsize ddpm_unet_pass_get_bytes (const DdpmUnetPass *pass);
+
+/* Where a pass spends its time, kind of layer by kind of layer. */
+typedef struct
+{
+  const char *kind; /* "convolution 3x3"; static */
+  guint n_layers;
+  double flop;                    /* of one forward pass over the whole batch, as ddpm_unet_get_flop counts */
+  double forward_ms, backward_ms; /* since the profile began; backward with what it recomputes */
+} DdpmLayerTimes;
+
+/* From now on the time of every layer is measured; once more: from zero. */
+void ddpm_unet_pass_begin_profile (DdpmUnetPass *pass);
+
+/* The kinds that the network has, the most expensive first, caller frees; NULL if no profile was begun. */
+DdpmLayerTimes *ddpm_unet_pass_get_profile (const DdpmUnetPass *pass, guint *n_kinds);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmUnet, ddpm_unet_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmUnetPass, ddpm_unet_pass_free)
