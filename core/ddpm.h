@@ -4,6 +4,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/error.h"
+#include "core/base/memory.h"
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "core/data/dataset.h"

@@ -60,7 +60,7 @@ do_work (Work *work, GCancellable *cancellable, GError **error)
 
   if (folder == NULL)
     return FALSE;
-  work->run->model = ddpm_model_open (folder, error);
+  work->run->model = ddpm_model_open_header (folder, error);
   if (work->run->model == NULL)
     return FALSE;
 

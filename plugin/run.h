@@ -13,7 +13,7 @@ typedef struct
 
 /* Opens the model and makes the pictures; returns when all are finished. GIMP is not asked for anything but
  * to move its progress bar, so a plug-in killed meanwhile leaves no trace in any image. inputs as in
- * DdpmSampleOptions, borrowed. Errors: those of ddpm_model_find, ddpm_model_open and of the job. */
+ * DdpmSampleOptions, borrowed. Errors: those of ddpm_model_find, ddpm_model_open_header and of the job. */
 DdpmRun *ddpm_run_new (DdpmSampleTask task, const DdpmArguments *arguments, DdpmImage *const inputs[2],
                        GError **error);
 void ddpm_run_free (DdpmRun *run);

@@ -100,10 +100,7 @@ run_init (Run *run, GError **error)
   run->team = ddpm_team_new (job->options.n_threads);
   options = (DdpmPassOptions) { job->batch, job->height, job->width, DDPM_PASS_INFERENCE };
   run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
-  if (run->pass == NULL)
-    return FALSE;
-  ddpm_unet_pass_set_weights (run->pass, job->model->weights);
-  return TRUE;
+  return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
 }
 
 static void

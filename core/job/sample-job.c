@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/base/memory.h"
 
 #define DEFAULT_STEPS 50
 #define MAX_AUTO_BATCH 16
@@ -223,12 +224,26 @@ set_batch (DdpmSampleJob *job)
   job->batch = (count + n_batches - 1) / n_batches;
 }
 
+static gboolean
+check_memory (DdpmSampleJob *job, GError **error)
+{
+  const guint64 needed = ddpm_sample_job_predict_bytes (job), available = ddpm_memory_get_available_bytes ();
+
+  if (needed <= available)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+               "This takes %.2f GB of memory, and %.2f GB are free; %s, or close other programs.",
+               needed / 1e9, available / 1e9,
+               job->batch > 1 ? "make fewer pictures at once (a smaller batch)" : "make smaller pictures");
+  return FALSE;
+}
+
 DdpmSampleJob *
 ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError **error)
 {
   g_autoptr (DdpmSampleJob) job = NULL;
 
-  g_return_val_if_fail (model != NULL && model->weights != NULL, NULL);
+  g_return_val_if_fail (model != NULL, NULL);
   g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
 
   if (!check_model (model, error) || !check_options (options, error))
@@ -249,7 +264,7 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   if (!set_size (job, error) || !set_steps (job, error))
     return NULL;
   set_batch (job);
-  return g_steal_pointer (&job);
+  return check_memory (job, error) ? g_steal_pointer (&job) : NULL;
 }
 
 gsize

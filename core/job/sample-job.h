@@ -43,11 +43,13 @@ typedef struct _DdpmSampleJob DdpmSampleJob;
 #define DDPM_TYPE_SAMPLE_JOB (ddpm_sample_job_get_type ())
 G_DECLARE_FINAL_TYPE (DdpmSampleJob, ddpm_sample_job, DDPM, SAMPLE_JOB, GObject)
 
-/* Checks every option. The model is borrowed and must outlive the job; it may serve several jobs, one after
- * the other. Errors: DDPM_ERROR_USAGE with a sentence that names the option. */
+/* Checks every option. The model, whose weights may still be in its file, is borrowed and must outlive the
+ * job; it may serve several jobs, one after the other. Errors: DDPM_ERROR_USAGE with a sentence that names
+ * the option, DDPM_ERROR_UNSUPPORTED, DDPM_ERROR_MEMORY if the job would not fit into what the machine has
+ * free. */
 DdpmSampleJob *ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError **error);
 
-/* Peak memory of the job beyond the open model. */
+/* Peak memory of the job: its pass with the packed weights, tensors and pictures. */
 gsize ddpm_sample_job_predict_bytes (DdpmSampleJob *job);
 
 /* Steps of all batches together: what progress.total will be. */

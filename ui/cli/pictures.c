@@ -121,7 +121,7 @@ ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint defa
   g_autoptr (GFile) folder = ddpm_model_find (operands[0], NULL, error);
   if (folder == NULL)
     return 1;
-  g_autoptr (DdpmModel) model = ddpm_model_open (folder, error);
+  g_autoptr (DdpmModel) model = ddpm_model_open_header (folder, error);
   if (model == NULL)
     return 1;
 
