@@ -68,11 +68,3 @@ ddpm_kernels_get (void)
 
   return wanted != NULL ? wanted : levels[find_best_level ()];
 }
-
-unsigned
-ddpm_conv_count_vectors (const DdpmConvGrid *grid, unsigned vector)
-{
-  if (grid->cols % vector == 0)
-    return grid->n_images * grid->rows * (grid->cols / vector);
-  return grid->n_images * (((grid->rows - 1) * grid->plane_width + grid->cols + vector - 1) / vector);
-}

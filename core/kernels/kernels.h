@@ -9,72 +9,9 @@
  * reads or writes up to DDPM_KERNEL_SLACK floats past the end of a row, its comment says so. */
 #pragma once
 
-#include <stddef.h>
-#include <stdint.h>
+#include "core/kernels/conv.h"
 
 #define DDPM_KERNEL_SLACK 16 /* floats; the widest vector there is */
-
-/* As DdpmActivation, which the layers above use. */
-typedef enum
-{
-  DDPM_KERNEL_ACT_NONE,
-  DDPM_KERNEL_ACT_SILU,
-  DDPM_KERNEL_ACT_MISH,
-  DDPM_KERNEL_ACT_GELU,
-  DDPM_KERNEL_ACT_RELU
-} DdpmKernelAct;
-
-/* What a convolution reads: the gathered input, planes with their padding around them.
- *
- * Position (image, row, col) of the result, with 0 <= row < rows and 0 <= col < cols, is the sum over
- * channels c and taps k of weight[c][k] * gathered[c * channel_stride + image * image_stride
- * + row * plane_width + col + tap_offset[k]]. So nine shifted readings of one padded copy take the
- * place of im2col's nine copies. */
-typedef struct
-{
-  unsigned n_images, rows, cols;
-  unsigned plane_width;
-  size_t image_stride, channel_stride; /* floats */
-  unsigned n_taps;
-  ptrdiff_t tap_offset[9];
-} DdpmConvGrid;
-
-/* Where one channel of a picture's pixels comes from and what happens to it on the way:
- * mask * mask_scale * act (scale[image] * x + shift[image]), which is a group norm, its activation and
- * dropout when scale and shift are the norm's. */
-typedef struct
-{
-  const float *x; /* [n_images][height][width], readable DDPM_KERNEL_SLACK beyond its end */
-  unsigned n_images, height, width;
-  const float *scale, *shift; /* [n_images], or NULL: x as it is, no activation */
-  DdpmKernelAct act;
-  const uint8_t *mask; /* like x, 0 or 1, or NULL */
-  float mask_scale;
-} DdpmConvSource;
-
-/* Where the padded planes of one channel go: [n_phases][n_images][plane_height][plane_width] floats,
- * writable DDPM_KERNEL_SLACK beyond. Pixel (y, x) goes to row y + pad, column x + pad; what no pixel fills is
- * zero. With stride 2 that position is split by parity into four phases of half the size. */
-typedef struct
-{
-  unsigned plane_height, plane_width;
-  unsigned pad, stride;
-} DdpmConvPlanes;
-
-/* Where results go: out = scale * (sum + bias + residual), added to what is there if accumulate. Position
- * (image, row, col) goes to out[channel * ld + image * image_size + (row * step + row_start) * width + col *
- * step + col_start]. */
-typedef struct
-{
-  float *out;
-  size_t ld, image_size;
-  unsigned width, step, row_start, col_start;
-  const float *bias;     /* [channels][n_images of the grid], or NULL */
-  const float *residual; /* like out (step 1 only), or NULL */
-  size_t residual_ld;
-  float scale;
-  int accumulate;
-} DdpmConvTarget;
 
 /* Self-attention of one head over one picture's pixels: o = v softmax (scale q^T k)^T. Matrices are
  * [head_dim][n_pixels], rows ld floats apart, readable DDPM_KERNEL_SLACK beyond their end. */
@@ -102,34 +39,47 @@ typedef struct
 typedef struct
 {
   const char *name;
-  int has_bf16;          /* whether convolutions can take bfloat16 factors */
-  unsigned vector;       /* floats in a vector */
-  unsigned conv_block;   /* output channels computed together: packed weights come in blocks of it */
-  unsigned conv_vectors; /* vectors of positions computed together */
+  int has_bf16;        /* whether convolutions can take bfloat16 factors */
+  unsigned vector;     /* floats in a vector */
+  unsigned tile_group; /* tiles of a convolution computed together */
 
-  /* conv.c */
-  void (*conv_gather) (const DdpmConvSource *source, const DdpmConvPlanes *planes, float *gathered);
-  /* packed[ceil (n_out / conv_block)][n_in][n_taps][conv_block] from weights whose element (out, in, tap) is
-   * weights[out * out_stride + in * in_stride + tap_index[tap]]; blocks block_begin … block_end-1. */
-  void (*conv_pack) (const float *weights, size_t out_stride, size_t in_stride, const unsigned *tap_index,
-                     unsigned n_taps, unsigned n_out, unsigned n_in, unsigned block_begin, unsigned block_end,
-                     float *packed);
-  /* Vectors (see ddpm_conv_count_vectors) vector_begin … vector_end-1 of output blocks block_begin …
-   * block_end-1. */
-  void (*conv_multiply) (const DdpmConvGrid *grid, const float *gathered, const float *packed, unsigned n_in,
-                         unsigned n_out, unsigned block_begin, unsigned block_end, unsigned vector_begin,
-                         unsigned vector_end, const DdpmConvTarget *target);
-  /* Columns are pairs of input channel and tap, n_columns = n_in * n_taps of them:
-   * grad_weights[out * n_columns + column] += sum over positions p of grad_out[out][p] * gathered at p of
-   * that column, for out_begin <= out < out_end, column_begin <= column < column_end. grad_out is
-   * [out][n_images * rows * cols], rows grad_ld apart. Fast where cols is a multiple of vector or large. */
-  void (*conv_weight_grad) (const DdpmConvGrid *grid, const float *gathered, const float *grad_out,
-                            size_t grad_ld, size_t n_columns, unsigned out_begin, unsigned out_end,
-                            size_t column_begin, size_t column_end, float *grad_weights);
-  /* columns[column_end - column_begin][n_images * rows * cols], column_stride apart: what each column sees at
-   * each position. */
-  void (*conv_unfold) (const DdpmConvGrid *grid, const float *gathered, size_t column_begin,
-                       size_t column_end, size_t column_stride, float *columns);
+  /* conv-input.c: channel block `block` of the tile rows row_begin … row_end-1, which lie in `tiles`. strip:
+   * ddpm_conv_strip_floats of scratch, aligned to a vector. */
+  void (*conv_input_tiles) (const DdpmConvShape *shape, const DdpmConvSource *source, unsigned block,
+                            unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles);
+  /* The same from the gradient of the output, for conv_multiply_grad. */
+  void (*conv_grad_tiles) (const DdpmConvShape *shape, const DdpmConvSource *grad, unsigned block,
+                           unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles);
+
+  /* conv-weights.c. packed[taps][in][out], `vector` of both, of the weights whose element (out, in, tap) is
+   * weights[out * out_stride + in * in_stride + tap], taps in reverse order if `turn`. */
+  void (*conv_pack) (const float *weights, size_t out_stride, size_t in_stride, int turn, unsigned n_taps,
+                     unsigned n_out, unsigned n_in, unsigned out_block, unsigned in_block, float *packed);
+  /* A packed block of 3x3 taps to [points][in][out], point_stride apart. */
+  void (*conv_transform_weights) (DdpmConvMethod method, const float *packed, float *points,
+                                  size_t point_stride);
+  /* The way back: adds to grad_weights[n_out][n_in][taps] what conv_multiply_grad left of a block in points
+   * (unfolded, [taps][in][out]). */
+  void (*conv_add_weight_grad) (DdpmConvMethod method, const float *points, size_t point_stride,
+                                unsigned n_taps, unsigned n_out, unsigned n_in, unsigned out_block,
+                                unsigned in_block, float *grad_weights);
+
+  /* conv-multiply.c. One point's product for the blocks of output channels out_begin … out_end-1 and groups
+   * of tiles group_begin … group_end-1; weights[out blocks][n_blocks of the input][in][out] of that point.
+   * n_in channels, each with n_taps blocks (ddpm_conv_count_taps). */
+  void (*conv_multiply) (const DdpmConvTiles *input, const float *weights, unsigned n_taps, unsigned n_in,
+                         unsigned point, unsigned out_begin, unsigned out_end, unsigned group_begin,
+                         unsigned group_end, const DdpmConvTiles *output);
+  /* One point's gradient[out blocks][n_blocks of the input][in][out] = sum over tiles of input times grads,
+   * added to what is there if accumulate, for input blocks in_begin … in_end-1 and output blocks out_begin …
+   * out_end-1. */
+  void (*conv_multiply_grad) (const DdpmConvTiles *input, const DdpmConvTiles *grads, unsigned n_groups,
+                              unsigned point, unsigned in_begin, unsigned in_end, unsigned out_begin,
+                              unsigned out_end, int accumulate, float *gradient);
+
+  /* conv-output.c: block `block` of the output channels, tile rows row_begin … row_end-1. */
+  void (*conv_output) (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned block,
+                       unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTarget *target);
 
   /* norm.c: one picture's group of n_channels rows of n floats, ld apart. */
   void (*norm_stats) (const float *x, size_t ld, unsigned n_channels, size_t n, float eps, float *mean,
@@ -168,10 +118,6 @@ const DdpmKernels *ddpm_kernels_find (const char *name);
 /* The best level this processor can run, or the one that $DDPM_CPU names if it can run that. Same answer
  * every time. */
 const DdpmKernels *ddpm_kernels_get (void);
-
-/* Vectors of positions in a grid: those of a row where its length is a multiple of `vector`, else those of a
- * picture's plane from its first position to its last, some lanes between rows then being idle. */
-unsigned ddpm_conv_count_vectors (const DdpmConvGrid *grid, unsigned vector);
 
 /* c[m][n] = alpha a b + beta c, row-major with the given leading dimensions; a is [m][k], or [k][m] if
  * transpose_a; b likewise. By OpenBLAS on the calling thread alone. */

@@ -6,21 +6,23 @@
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
-/* The block of a convolution's results that stays in registers: output channels by vectors of positions. */
-#if VECTOR == 16
-#define CONV_BLOCK 8
+/* Tiles of a convolution computed together: with three vectors of output channels they fill the registers. */
+#if VECTOR == 16 || defined(__aarch64__)
+#define TILE_GROUP 8
 #else
-#define CONV_BLOCK 4
+#define TILE_GROUP 4
 #endif
-#define CONV_VECTORS 3
 
 #define DECLARE_KERNEL(name) __typeof__ (*((DdpmKernels *) 0)->name) KERNEL (name)
 
-DECLARE_KERNEL (conv_gather);
+DECLARE_KERNEL (conv_input_tiles);
+DECLARE_KERNEL (conv_grad_tiles);
 DECLARE_KERNEL (conv_pack);
+DECLARE_KERNEL (conv_transform_weights);
+DECLARE_KERNEL (conv_add_weight_grad);
 DECLARE_KERNEL (conv_multiply);
-DECLARE_KERNEL (conv_weight_grad);
-DECLARE_KERNEL (conv_unfold);
+DECLARE_KERNEL (conv_multiply_grad);
+DECLARE_KERNEL (conv_output);
 DECLARE_KERNEL (norm_stats);
 DECLARE_KERNEL (norm_act_backward);
 DECLARE_KERNEL (norm_input_backward);

@@ -28,21 +28,21 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
               stride = unet_pass_stride (pass, layer->query);
   float *stats = unet_pass_value (pass, layer->stats);
 
-  return (AttentionWork){ .pass = pass,
-                          .layer = layer,
-                          .n_pixels = n_pixels,
-                          .stride = stride,
-                          .n_blocks = (n_pixels + DDPM_ATTENTION_BLOCK - 1) / DDPM_ATTENTION_BLOCK,
-                          .first = { .query = unet_pass_value (pass, layer->query),
-                                     .key = unet_pass_value (pass, layer->key),
-                                     .value = unet_pass_value (pass, layer->value),
-                                     .output = unet_pass_value (pass, layer->output),
-                                     .ld = stride,
-                                     .n_pixels = n_pixels,
-                                     .head_dim = layer->head_dim,
-                                     .scale = 1.0f / sqrtf (layer->head_dim),
-                                     .max = stats,
-                                     .factor = stats + layer->heads * stride } };
+  return (AttentionWork) { .pass = pass,
+                           .layer = layer,
+                           .n_pixels = n_pixels,
+                           .stride = stride,
+                           .n_blocks = (n_pixels + DDPM_ATTENTION_BLOCK - 1) / DDPM_ATTENTION_BLOCK,
+                           .first = { .query = unet_pass_value (pass, layer->query),
+                                      .key = unet_pass_value (pass, layer->key),
+                                      .value = unet_pass_value (pass, layer->value),
+                                      .output = unet_pass_value (pass, layer->output),
+                                      .ld = stride,
+                                      .n_pixels = n_pixels,
+                                      .head_dim = layer->head_dim,
+                                      .scale = 1.0f / sqrtf (layer->head_dim),
+                                      .max = stats,
+                                      .factor = stats + layer->heads * stride } };
 }
 
 /* The same of a head and picture: number = head * batch + picture. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
-#include "core/nn/conv-geometry.h"
+#include "core/nn/conv-plan.h"
 
 /* --- life ---------------------------------------------------------------------------------- */
 

@@ -9,9 +9,10 @@
 typedef struct
 {
   UnetPlaces places;       /* of the tensors; below, floats from the arena's start */
-  gsize gathered;          /* scratch: a convolution's gathered input */
-  gsize gathered_grad;     /* scratch: a convolution's gathered output gradient */
-  gsize packed;            /* inference: all convolutions' packed weights; training: one convolution's */
+  gsize tiles_in;          /* scratch: a convolution's input in transformed tiles */
+  gsize tiles_out;         /* scratch: its output, or the gradient of it, in transformed tiles */
+  gsize points;            /* scratch: its weights, or the gradient of them, transformed */
+  gsize packed;            /* inference: all convolutions' packed weights */
   gsize *packed_of;        /* [n_layers]: of each layer, from `packed` */
   gsize small_weights;     /* inference: parameters that are not packed */
   gsize *small_weights_of; /* [n_params]: of each parameter, from `small_weights`; packed: G_MAXSIZE */

@@ -5,7 +5,7 @@
 #include "core/nn/unet-places.h"
 
 #include "core/kernels/kernels.h"
-#include "core/nn/conv-geometry.h"
+#include "core/nn/conv-plan.h"
 
 #define ALIGN_FLOATS 16
 

@@ -1,5 +1,5 @@
 /* Memory of a pass: the tensors (unet-places.c), and what layers need while they run. */
-#include "core/nn/conv-geometry.h"
+#include "core/nn/conv-plan.h"
 #include "core/nn/unet-pass.h"
 
 #define ALIGN_FLOATS 16
@@ -13,11 +13,23 @@ take (UnetPlan *plan, gsize n_floats)
   return offset;
 }
 
+/* Grows the plan's sizes by what a convolution needs while it runs in one direction. */
+static void
+measure_conv (UnetPlan *sizes, const UnetConvPlan *conv)
+{
+  sizes->tiles_in = MAX (sizes->tiles_in, conv->tiles_in);
+  sizes->tiles_out = MAX (sizes->tiles_out, conv->tiles_out);
+  sizes->points = MAX (sizes->points, conv->points);
+  sizes->worker_stride = MAX (sizes->worker_stride, conv->worker);
+}
+
 static void
 plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
               guint height, guint width, DdpmPassMode mode)
 {
-  gsize gathered = 0, gathered_grad = 0, packed = 0, sums = 0, worker = 0;
+  const UnetConvDirection last_direction =
+    mode == DDPM_PASS_TRAINING ? UNET_CONV_WEIGHT_GRAD : UNET_CONV_FORWARD;
+  UnetPlan sizes = { 0 };
 
   for (guint i = 0; i < unet->layers->len; i++)
     {
@@ -25,31 +37,33 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
 
       if (layer->kind == UNET_CONV)
         {
-          const UnetConvScratch scratch =
-            unet_conv_measure (unet, layer, kernels, batch, height, width, mode);
+          for (UnetConvDirection direction = UNET_CONV_FORWARD; direction <= last_direction; direction++)
+            {
+              const UnetConvPlan conv =
+                unet_conv_plan (unet, layer, kernels, direction, batch, height, width);
 
-          gathered = MAX (gathered, scratch.gathered);
-          gathered_grad = MAX (gathered_grad, scratch.gathered_grad);
-          worker = MAX (worker, scratch.unfolded);
-          sums = MAX (sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
-          plan->packed_of[i] = mode == DDPM_PASS_TRAINING ? 0 : packed;
-          packed = mode == DDPM_PASS_TRAINING ? MAX (packed, scratch.packed) : packed + scratch.packed;
+              measure_conv (&sizes, &conv);
+            }
+          sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
+          plan->packed_of[i] = sizes.packed;
+          sizes.packed += mode == DDPM_PASS_INFERENCE ? unet_conv_count_packed (unet, layer, kernels) : 0;
         }
       else if (layer->kind == UNET_NORM)
-        sums = MAX (sums, (gsize) unet_tensor (unet, layer->input)->channels * batch * 2);
+        sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->input)->channels * batch * 2);
       else if (layer->kind == UNET_ATTENTION)
         {
           const gint level = unet_tensor (unet, layer->query)->level;
+          const gsize n_pixels = (gsize) (height >> level) * (width >> level);
 
-          worker =
-            MAX (worker, unet_attention_scratch_floats ((gsize) (height >> level) * (width >> level), mode));
+          sizes.worker_stride = MAX (sizes.worker_stride, unet_attention_scratch_floats (n_pixels, mode));
         }
     }
-  plan->gathered = take (plan, gathered);
-  plan->gathered_grad = take (plan, gathered_grad);
-  plan->packed = take (plan, packed);
-  plan->sums = take (plan, sums);
-  plan->worker_stride = (worker + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+  plan->tiles_in = take (plan, sizes.tiles_in);
+  plan->tiles_out = take (plan, sizes.tiles_out);
+  plan->points = take (plan, sizes.points);
+  plan->packed = take (plan, sizes.packed);
+  plan->sums = take (plan, sizes.sums);
+  plan->worker_stride = unet_pad_channel (sizes.worker_stride);
   plan->worker = take (plan, plan->worker_stride * n_threads);
   take (plan, DDPM_KERNEL_SLACK);
 }

@@ -28,14 +28,14 @@ plain_init (Plain *plain, const Shape *shape)
 {
   const gsize n = shape->n_pixels, ld = n + 3;
 
-  *plain = (Plain){ .shape = *shape,
-                    .ld = ld,
-                    .scale = 1 / sqrt (shape->head_dim),
-                    .query = new_random (1, shape->head_dim * ld),
-                    .key = new_random (2, shape->head_dim * ld),
-                    .value = new_random (3, shape->head_dim * ld),
-                    .grad_output = new_random (4, shape->head_dim * ld),
-                    .p = g_new0 (double, n *n) };
+  *plain = (Plain) { .shape = *shape,
+                     .ld = ld,
+                     .scale = 1 / sqrt (shape->head_dim),
+                     .query = new_random (1, shape->head_dim * ld),
+                     .key = new_random (2, shape->head_dim * ld),
+                     .value = new_random (3, shape->head_dim * ld),
+                     .grad_output = new_random (4, shape->head_dim * ld),
+                     .p = g_new0 (double, n *n) };
   for (gsize i = 0; i < shape->head_dim * ld; i++)
     {
       plain->query[i] *= shape->magnitude;
@@ -213,16 +213,16 @@ test_nan (gconstpointer data)
 
   plain_init (&plain, &shape);
   plain.key[7] = NAN;
-  attention = (DdpmAttention){ .query = plain.query,
-                               .key = plain.key,
-                               .value = plain.value,
-                               .output = output,
-                               .ld = plain.ld,
-                               .n_pixels = shape.n_pixels,
-                               .head_dim = shape.head_dim,
-                               .scale = 0.5f,
-                               .max = max,
-                               .factor = factor };
+  attention = (DdpmAttention) { .query = plain.query,
+                                .key = plain.key,
+                                .value = plain.value,
+                                .output = output,
+                                .ld = plain.ld,
+                                .n_pixels = shape.n_pixels,
+                                .head_dim = shape.head_dim,
+                                .scale = 0.5f,
+                                .max = max,
+                                .factor = factor };
   kernels->attention_forward (&attention, 0, shape.n_pixels, scratch);
   for (guint q = 0; q < shape.n_pixels; q++)
     g_assert_true (isnan (output[q]));

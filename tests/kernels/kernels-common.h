@@ -1,4 +1,5 @@
-/* What the kernels' tests share: guarded outputs, random inputs, a comparison, a test for each CPU level. */
+/* What the kernels' tests share: guarded outputs, random inputs, a comparison whose tolerance is scaled by
+ * the magnitude of what was added up, plain C for the activations, a test for each CPU level. */
 #pragma once
 
 #include <glib.h>
@@ -47,7 +48,7 @@ new_random (guint32 stream, gsize n)
 {
   float *values = g_new0 (float, n + DDPM_KERNEL_SLACK);
 
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
   return values;
 }
 
@@ -57,6 +58,37 @@ assert_near (double actual, double expected, double magnitude)
   if (fabs (actual - expected) > 4e-6 * (1 + magnitude))
     g_error ("%.9g is not %.9g (magnitude %.3g)", actual, expected, magnitude);
 }
+
+/* --- plain C for the activations ------------------------------------------------------------ */
+
+static inline double
+plain_act (double u, DdpmKernelAct act)
+{
+  switch (act)
+    {
+    case DDPM_KERNEL_ACT_SILU:
+      return u / (1 + exp (-u));
+    case DDPM_KERNEL_ACT_MISH:
+      return u * tanh (log1p (exp (u)));
+    case DDPM_KERNEL_ACT_GELU:
+      return u / 2 * (1 + erf (u / sqrt (2)));
+    case DDPM_KERNEL_ACT_RELU:
+      return u > 0 ? u : 0;
+    case DDPM_KERNEL_ACT_NONE:
+    default:
+      return u;
+    }
+}
+
+static inline double
+plain_derivative (double u, DdpmKernelAct act)
+{
+  const double h = 1e-5;
+
+  return (plain_act (u + h, act) - plain_act (u - h, act)) / (2 * h);
+}
+
+/* --- tests --------------------------------------------------------------------------------- */
 
 typedef struct
 {

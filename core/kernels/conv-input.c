@@ -1,0 +1,263 @@
+/* From pictures to tiles in transformed form: pad, normalise and turn round on the way, then transform.
+ * Compiled once per CPU level. */
+#include "core/kernels/act.h"
+#include "core/kernels/level.h"
+#include "core/kernels/transpose.h"
+#include "core/kernels/winograd.h"
+
+/* --- strips: rows of one picture with their padding, a vector of channels for each pixel ------- */
+
+typedef struct
+{
+  vec *pixels; /* [rows][cols] */
+  unsigned rows, cols;
+  int top, left; /* where the strip begins, in the dilated picture */
+} Strip;
+
+/* What strips are cut from. */
+typedef struct
+{
+  const DdpmConvSource *source;
+  unsigned n_images, height, width, dilation;
+  int circular;
+} Picture;
+
+FORCE_INLINE vec
+load_channel (const DdpmConvSource *source, unsigned channel, unsigned image, unsigned n_images, size_t pixel)
+{
+  vec x = vec_load (source->x + channel * source->ld + pixel);
+
+  if (source->scale != NULL)
+    x = vec_act (x * source->scale[channel * n_images + image] + source->shift[channel * n_images + image],
+                 source->act);
+  if (source->mask != NULL)
+    {
+      const uint8_t *mask = source->mask + channel * source->ld + pixel;
+
+      for (int i = 0; i < VECTOR; i++)
+        x[i] *= (float) mask[i] * source->mask_scale;
+    }
+  return x;
+}
+
+/* Picture rows row_begin … row_end-1 to the strip's rows from strip_row on. */
+static void
+fill_rows (const Picture *picture, unsigned image, unsigned row_begin, unsigned row_end, const Strip *strip,
+           unsigned strip_row)
+{
+  const DdpmConvSource *source = picture->source;
+  const size_t first = ((size_t) image * picture->height + row_begin) * picture->width;
+  const size_t n = (size_t) (row_end - row_begin) * picture->width;
+  vec *row = strip->pixels + (size_t) strip_row * strip->cols - strip->left;
+  unsigned col = 0;
+
+  for (size_t i = 0; i < n; i += VECTOR)
+    {
+      vec pixels[VECTOR];
+
+      for (unsigned c = 0; c < VECTOR; c++)
+        pixels[c] = c < source->n_channels ? load_channel (source, c, image, picture->n_images, first + i)
+                                           : (vec) { 0 };
+      vec_transpose (pixels);
+      for (unsigned lane = 0; lane < MIN (VECTOR, n - i); lane++)
+        {
+          row[col * picture->dilation] = pixels[lane];
+          if (++col == picture->width)
+            {
+              col = 0;
+              row += (size_t) strip->cols * picture->dilation;
+            }
+        }
+    }
+}
+
+/* The other end of each row, left and right. */
+static void
+wrap_columns (const Picture *picture, const Strip *strip)
+{
+  const int width = picture->width * picture->dilation;
+
+  for (unsigned y = 0; y < strip->rows; y++)
+    {
+      vec *row = strip->pixels + (size_t) y * strip->cols - strip->left;
+
+      for (int x = strip->left; x < 0; x++)
+        row[x] = row[x + width];
+      for (int x = width; x < strip->left + (int) strip->cols; x++)
+        row[x] = row[x - width];
+    }
+}
+
+static void
+fill_strip (const Picture *picture, unsigned image, const Strip *strip)
+{
+  const int height = picture->height, dilation = picture->dilation;
+  const int bottom = strip->top + (int) strip->rows;
+
+  memset (strip->pixels, 0, (size_t) strip->rows * strip->cols * sizeof (vec));
+  if (picture->circular)
+    {
+      for (int y = strip->top; y < bottom; y++)
+        {
+          const int row = (y + height * dilation) % (height * dilation);
+
+          if (row % dilation == 0)
+            fill_rows (picture, image, row / dilation, row / dilation + 1, strip, y - strip->top);
+        }
+      wrap_columns (picture, strip);
+      return;
+    }
+  const int first = strip->top <= 0 ? 0 : (strip->top + dilation - 1) / dilation;
+  const int end = MIN ((bottom + dilation - 1) / dilation, height);
+
+  if (first < end)
+    fill_rows (picture, image, first, end, strip, first * dilation - strip->top);
+}
+
+/* --- tiles --------------------------------------------------------------------------------- */
+
+/* Where a tile's vector of a block lies, in point 0. */
+FORCE_INLINE float *
+find_tile (const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+{
+  return tiles->values
+         + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
+             * VECTOR;
+}
+
+FORCE_INLINE void
+store_points (const vec *points, unsigned n_points, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+{
+  float *to = find_tile (tiles, tile, block);
+
+#pragma GCC unroll 36
+  for (unsigned point = 0; point < n_points; point++, to += tiles->point_stride)
+    vec_store (to, points[point]);
+}
+
+/* The taps of one row of positions side by side. */
+static void
+unfold_row (const DdpmConvShape *shape, const Strip *strip, unsigned strip_row, unsigned tile,
+            unsigned n_tiles, unsigned block, const DdpmConvTiles *tiles)
+{
+  const unsigned kernel = shape->kernel;
+
+  for (unsigned i = 0; i < n_tiles; i++)
+    for (unsigned tap = 0; tap < kernel * kernel; tap++)
+      vec_store (
+        find_tile (tiles, tile + i, block * kernel * kernel + tap),
+        strip->pixels[(size_t) (strip_row + tap / kernel) * strip->cols + i * shape->stride + tap % kernel]);
+}
+
+FORCE_INLINE void
+transform_row (Transform transform, int n_in, int n_points, int step, const Strip *strip, unsigned strip_row,
+               unsigned tile, unsigned n_tiles, unsigned block, const DdpmConvTiles *tiles)
+{
+  const vec *in = strip->pixels + (size_t) strip_row * strip->cols;
+
+  for (unsigned i = 0; i < n_tiles; i++, in += step)
+    {
+      vec points[DDPM_CONV_MAX_POINTS];
+
+      transform_square (transform, n_in, n_points, in, strip->cols, points);
+      store_points (points, n_points * n_points, tiles, tile + i, block);
+    }
+}
+
+/* Calls of one strip at a time: a run of tile rows of one picture. */
+typedef struct
+{
+  const DdpmConvShape *shape;
+  const DdpmConvTiles *tiles;
+  unsigned block;
+  int is_grad;
+} Task;
+
+/* Tiles that fill up the last group. */
+static void
+clear_rest (const Task *task)
+{
+  const DdpmConvShape *shape = task->shape;
+  const DdpmConvTiles *tiles = task->tiles;
+  const unsigned n_tiles = (tiles->row_end - tiles->row_begin) * ddpm_conv_count_tile_cols (shape);
+  const unsigned n_taps = task->is_grad ? 1 : ddpm_conv_count_taps (shape);
+  const vec zeros[DDPM_CONV_MAX_POINTS] = { { 0 } };
+
+  for (unsigned tile = n_tiles; tile % TILE_GROUP != 0; tile++)
+    for (unsigned tap = 0; tap < n_taps; tap++)
+      store_points (zeros, ddpm_conv_count_points (shape->method), tiles, tile, task->block * n_taps + tap);
+}
+
+static void
+transform_strip (const Task *task, const Strip *strip, unsigned row_begin, unsigned n_rows)
+{
+  const DdpmConvShape *shape = task->shape;
+  const unsigned n_tiles = ddpm_conv_count_tile_cols (shape), size = ddpm_conv_tile_size (shape->method);
+
+  for (unsigned i = 0; i < n_rows; i++)
+    {
+      const unsigned tile = (row_begin + i - task->tiles->row_begin) * n_tiles;
+
+      if (shape->method == DDPM_CONV_UNFOLD && !task->is_grad)
+        unfold_row (shape, strip, i * shape->stride, tile, n_tiles, task->block, task->tiles);
+      else if (shape->method == DDPM_CONV_UNFOLD)
+        for (unsigned col = 0; col < n_tiles; col++)
+          vec_store (find_tile (task->tiles, tile + col, task->block),
+                     strip->pixels[(size_t) i * strip->cols + col]);
+      else if (shape->method == DDPM_CONV_WINOGRAD_2 && !task->is_grad)
+        transform_row (winograd_2_input, 4, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
+      else if (shape->method == DDPM_CONV_WINOGRAD_2)
+        transform_row (winograd_2_grad, 2, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
+      else if (!task->is_grad)
+        transform_row (winograd_4_input, 6, 6, 4, strip, i * size, tile, n_tiles, task->block, task->tiles);
+      else
+        transform_row (winograd_4_grad, 4, 6, 4, strip, i * size, tile, n_tiles, task->block, task->tiles);
+    }
+}
+
+/* step, halo: of a tile row, in picture rows. */
+static void
+run (const Task *task, const Picture *picture, unsigned step, unsigned halo, unsigned pad, unsigned row_begin,
+     unsigned row_end, float *scratch)
+{
+  const unsigned rows_per_image = ddpm_conv_count_tile_rows (task->shape) / task->shape->n_images;
+
+  for (unsigned row = row_begin; row < row_end;)
+    {
+      const unsigned image = row / rows_per_image, in_image = row % rows_per_image;
+      const unsigned n_rows = MIN (row_end - row, rows_per_image - in_image);
+      const Strip strip = { .pixels = (vec *) scratch,
+                            .rows = n_rows * step + halo,
+                            .cols = ddpm_conv_count_tile_cols (task->shape) * step + halo,
+                            .top = (int) (in_image * step) - (int) pad,
+                            .left = -(int) pad };
+
+      fill_strip (picture, image, &strip);
+      transform_strip (task, &strip, row, n_rows);
+      row += n_rows;
+    }
+  if (row_end == task->tiles->row_end)
+    clear_rest (task);
+}
+
+void
+KERNEL (conv_input_tiles) (const DdpmConvShape *shape, const DdpmConvSource *source, unsigned block,
+                           unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles)
+{
+  const Task task = { shape, tiles, block, 0 };
+  const Picture picture = { source,       shape->n_images, shape->height,
+                            shape->width, shape->dilation, shape->circular };
+
+  run (&task, &picture, ddpm_conv_tile_size (shape->method) * shape->stride, shape->kernel - 1, shape->pad,
+       row_begin, row_end, strip);
+}
+
+void
+KERNEL (conv_grad_tiles) (const DdpmConvShape *shape, const DdpmConvSource *grad, unsigned block,
+                          unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles)
+{
+  const Task task = { shape, tiles, block, 1 };
+  const Picture picture = { grad, shape->n_images, shape->out_height, shape->out_width, 1, 0 };
+
+  run (&task, &picture, ddpm_conv_tile_size (shape->method), 0, 0, row_begin, row_end, strip);
+}

@@ -1,0 +1,155 @@
+/* The matrix products of a convolution's points. Compiled once per CPU level.
+ *
+ * Outputs are vectors of channels: a group of tiles times a few vectors stays in registers while the input's
+ * channels go by, one number of each tile against one vector of weights each. */
+#include "core/kernels/level.h"
+
+/* Vectors of output channels computed together: with TILE_GROUP tiles they fill the registers. */
+#define OUT_VECTORS 3
+
+/* Input channels of block `block`: the last channel block may be narrower. */
+FORCE_INLINE unsigned
+count_channels (unsigned block, unsigned n_taps, unsigned n_in)
+{
+  return MIN (VECTOR, n_in - block / n_taps * VECTOR);
+}
+
+/* One group of tiles, n_vectors blocks of output channels. */
+FORCE_INLINE void
+multiply_group (const float *restrict in, unsigned n_blocks, unsigned n_taps, unsigned n_in,
+                const float *restrict weights, size_t out_block_stride, int n_vectors, float *restrict out)
+{
+  vec sums[TILE_GROUP][OUT_VECTORS] = { { { 0 } } };
+
+  for (unsigned block = 0; block < n_blocks; block++, in += TILE_GROUP * VECTOR, weights += VECTOR * VECTOR)
+    {
+      const unsigned n = count_channels (block, n_taps, n_in);
+      const float *w = weights;
+
+      for (unsigned c = 0; c < n; c++, w += VECTOR)
+        {
+          vec wide[OUT_VECTORS];
+
+#pragma GCC unroll 3
+          for (int v = 0; v < n_vectors; v++)
+            wide[v] = vec_load (w + v * out_block_stride);
+#pragma GCC unroll 8
+          for (int tile = 0; tile < TILE_GROUP; tile++)
+#pragma GCC unroll 3
+            for (int v = 0; v < n_vectors; v++)
+              sums[tile][v] += in[tile * VECTOR + c] * wide[v];
+        }
+    }
+#pragma GCC unroll 3
+  for (int v = 0; v < n_vectors; v++)
+#pragma GCC unroll 8
+    for (int tile = 0; tile < TILE_GROUP; tile++)
+      vec_store (out + (v * TILE_GROUP + tile) * VECTOR, sums[tile][v]);
+}
+
+void
+KERNEL (conv_multiply) (const DdpmConvTiles *input, const float *weights, unsigned n_taps, unsigned n_in,
+                        unsigned point, unsigned out_begin, unsigned out_end, unsigned group_begin,
+                        unsigned group_end, const DdpmConvTiles *output)
+{
+  const size_t out_block_stride = (size_t) input->n_blocks * VECTOR * VECTOR;
+  const size_t in_group = (size_t) input->n_blocks * TILE_GROUP * VECTOR;
+  const size_t out_group = (size_t) output->n_blocks * TILE_GROUP * VECTOR;
+  const float *in = input->values + point * input->point_stride;
+  float *out = output->values + point * output->point_stride;
+
+  for (unsigned block = out_begin; block < out_end;)
+    {
+      const unsigned left = out_end - block;
+      const unsigned n_vectors =
+        left == 4 ? 2 : MIN (OUT_VECTORS, left); /* 4 is 2 and 2 rather than 3 and 1 */
+      const float *w = weights + block * out_block_stride;
+
+      for (unsigned group = group_begin; group < group_end; group++)
+        {
+          const float *from = in + group * in_group;
+          float *to = out + group * out_group + (size_t) block * TILE_GROUP * VECTOR;
+
+          if (n_vectors == 3)
+            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 3, to);
+          else if (n_vectors == 2)
+            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 2, to);
+          else
+            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 1, to);
+        }
+      block += n_vectors;
+    }
+}
+
+/* --- weight gradient ----------------------------------------------------------------------- */
+
+/* Input channels of the gradient computed together. */
+#define GRAD_CHANNELS MIN (TILE_GROUP, VECTOR)
+
+/* GRAD_CHANNELS rows of a block's gradient: in and grads are of the first group. */
+FORCE_INLINE void
+multiply_grad_rows (const float *restrict in, size_t in_group, const float *restrict grads, size_t grad_group,
+                    unsigned n_groups, int n_vectors, float *restrict out, size_t out_block_stride,
+                    int accumulate)
+{
+  vec sums[GRAD_CHANNELS][OUT_VECTORS] = { { { 0 } } };
+
+  for (unsigned group = 0; group < n_groups; group++, in += in_group, grads += grad_group)
+    for (int tile = 0; tile < TILE_GROUP; tile++)
+      {
+        vec wide[OUT_VECTORS];
+
+#pragma GCC unroll 3
+        for (int v = 0; v < n_vectors; v++)
+          wide[v] = vec_load (grads + (v * TILE_GROUP + tile) * VECTOR);
+#pragma GCC unroll 8
+        for (int c = 0; c < GRAD_CHANNELS; c++)
+#pragma GCC unroll 3
+          for (int v = 0; v < n_vectors; v++)
+            sums[c][v] += in[tile * VECTOR + c] * wide[v];
+      }
+#pragma GCC unroll 8
+  for (int c = 0; c < GRAD_CHANNELS; c++)
+#pragma GCC unroll 3
+    for (int v = 0; v < n_vectors; v++)
+      {
+        float *to = out + v * out_block_stride + c * VECTOR;
+
+        vec_store (to, accumulate ? vec_load (to) + sums[c][v] : sums[c][v]);
+      }
+}
+
+void
+KERNEL (conv_multiply_grad) (const DdpmConvTiles *input, const DdpmConvTiles *grads, unsigned n_groups,
+                             unsigned point, unsigned in_begin, unsigned in_end, unsigned out_begin,
+                             unsigned out_end, int accumulate, float *points)
+{
+  const size_t in_group = (size_t) input->n_blocks * TILE_GROUP * VECTOR;
+  const size_t grad_group = (size_t) grads->n_blocks * TILE_GROUP * VECTOR;
+  const size_t out_block_stride = (size_t) input->n_blocks * VECTOR * VECTOR;
+
+  for (unsigned block = out_begin; block < out_end;)
+    {
+      const unsigned left = out_end - block, n_vectors = left == 4 ? 2 : MIN (OUT_VECTORS, left);
+      const float *grad = grads->values + point * grads->point_stride + (size_t) block * TILE_GROUP * VECTOR;
+
+      for (unsigned in_block = in_begin; in_block < in_end; in_block++)
+        for (unsigned c = 0; c < VECTOR; c += GRAD_CHANNELS)
+          {
+            const float *in =
+              input->values + point * input->point_stride + (size_t) in_block * TILE_GROUP * VECTOR + c;
+            float *out = points + block * out_block_stride + ((size_t) in_block * VECTOR + c) * VECTOR;
+
+            if (n_vectors == 3)
+              multiply_grad_rows (in, in_group, grad, grad_group, n_groups, 3, out, out_block_stride,
+                                  accumulate);
+            else if (n_vectors == 2)
+              multiply_grad_rows (in, in_group, grad, grad_group, n_groups, 2, out, out_block_stride,
+                                  accumulate);
+            else
+              multiply_grad_rows (in, in_group, grad, grad_group, n_groups, 1, out, out_block_stride,
+                                  accumulate);
+          }
+      block += n_vectors;
+    }
+}

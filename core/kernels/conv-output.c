@@ -1,0 +1,133 @@
+/* From products back to pictures: transform, turn round, add bias and residual. Compiled once per CPU level.
+ */
+#include "core/kernels/level.h"
+#include "core/kernels/transpose.h"
+#include "core/kernels/winograd.h"
+
+/* --- tiles to a strip: rows of one picture, a vector of channels for each pixel ------------------ */
+
+FORCE_INLINE void
+transform_row (Transform transform, int n_points, int size, const DdpmConvTiles *tiles, unsigned tile,
+               unsigned n_tiles, unsigned block, vec *strip, unsigned cols)
+{
+  for (unsigned i = 0; i < n_tiles; i++, tile++, strip += size)
+    {
+      const float *from =
+        tiles->values
+        + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
+            * VECTOR;
+      vec points[DDPM_CONV_MAX_POINTS], values[4 * 4];
+
+#pragma GCC unroll 36
+      for (int point = 0; point < n_points * n_points; point++, from += tiles->point_stride)
+        points[point] = vec_load (from);
+      transform_square (transform, n_points, size, points, n_points, values);
+#pragma GCC unroll 4
+      for (int y = 0; y < size; y++)
+#pragma GCC unroll 4
+        for (int x = 0; x < size; x++)
+          strip[(size_t) y * cols + x] = values[y * size + x];
+    }
+}
+
+FORCE_INLINE void
+copy_value (const vec *in, int in_step, vec *out, int out_step)
+{
+  out[0] = in[0];
+}
+
+static void
+fill_row (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned tile, unsigned n_tiles,
+          unsigned block, vec *strip, unsigned cols)
+{
+  switch (shape->method)
+    {
+    case DDPM_CONV_WINOGRAD_4:
+      transform_row (winograd_4_output, 6, 4, tiles, tile, n_tiles, block, strip, cols);
+      break;
+    case DDPM_CONV_WINOGRAD_2:
+      transform_row (winograd_2_output, 4, 2, tiles, tile, n_tiles, block, strip, cols);
+      break;
+    case DDPM_CONV_UNFOLD:
+    default:
+      transform_row (copy_value, 1, 1, tiles, tile, n_tiles, block, strip, cols);
+      break;
+    }
+}
+
+/* --- a strip to the output ----------------------------------------------------------------- */
+
+/* n positions from `place` on, of all channels. */
+FORCE_INLINE void
+store_positions (const DdpmConvTarget *target, unsigned image, unsigned n_images, size_t place, unsigned n,
+                 const vec *pixels)
+{
+  vec channels[VECTOR];
+
+  for (unsigned i = 0; i < VECTOR; i++)
+    channels[i] = pixels[i < n ? i : 0];
+  vec_transpose (channels);
+  for (unsigned c = 0; c < target->n_channels; c++)
+    {
+      float *to = target->out + c * target->ld + place;
+      const float *residual = target->residual != NULL ? target->residual + c * target->ld + place : NULL;
+      vec value = channels[c];
+
+      if (target->bias != NULL)
+        value += target->bias[c * n_images + image];
+      if (residual != NULL)
+        value += n == VECTOR ? vec_load (residual) : vec_load_n (residual, n);
+      value *= target->scale;
+      if (target->accumulate)
+        value += n == VECTOR ? vec_load (to) : vec_load_n (to, n);
+      if (n == VECTOR)
+        vec_store (to, value);
+      else
+        vec_store_n (to, value, n);
+    }
+}
+
+/* `rows` rows of a picture from `row` on. Rows that fill the strip are one run. */
+static void
+store_strip (const DdpmConvShape *shape, const DdpmConvTarget *target, unsigned image, unsigned row,
+             unsigned rows, const vec *strip, unsigned cols)
+{
+  const size_t first = ((size_t) image * shape->out_height + row) * shape->out_width;
+  const unsigned n_runs = cols == shape->out_width ? 1 : rows;
+  const unsigned n = rows * shape->out_width / n_runs;
+
+  for (unsigned run = 0; run < n_runs; run++)
+    {
+      const vec *pixels = strip + (size_t) run * cols;
+      const size_t place = first + (size_t) run * shape->out_width;
+      unsigned i = 0;
+
+      for (; i + VECTOR <= n; i += VECTOR)
+        store_positions (target, image, shape->n_images, place + i, VECTOR, pixels + i);
+      if (i < n)
+        store_positions (target, image, shape->n_images, place + i, n - i, pixels + i);
+    }
+}
+
+void
+KERNEL (conv_output) (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned block,
+                      unsigned row_begin, unsigned row_end, float *scratch, const DdpmConvTarget *target)
+{
+  const unsigned rows_per_image = ddpm_conv_count_tile_rows (shape) / shape->n_images;
+  const unsigned n_tiles = ddpm_conv_count_tile_cols (shape), size = ddpm_conv_tile_size (shape->method);
+  const unsigned cols = n_tiles * size;
+  vec *strip = (vec *) scratch;
+
+  for (unsigned row = row_begin; row < row_end;)
+    {
+      const unsigned image = row / rows_per_image, in_image = row % rows_per_image;
+      const unsigned n_rows = MIN (row_end - row, rows_per_image - in_image);
+
+      for (unsigned i = 0; i < n_rows; i++)
+        fill_row (shape, tiles, (row + i - tiles->row_begin) * n_tiles, n_tiles, block,
+                  strip + (size_t) i * size * cols, cols);
+      store_strip (shape, target, image, in_image * size,
+                   MIN (n_rows * size, shape->out_height - in_image * size), strip, cols);
+      row += n_rows;
+    }
+}

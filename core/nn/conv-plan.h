@@ -1,0 +1,38 @@
+/* A convolution as products: which method, how it is cut into chunks and tasks, and the scratch it takes. All
+ * of it follows from shapes and the CPU level. Private to core/nn. */
+#pragma once
+
+#include "core/kernels/kernels.h"
+#include "core/nn/unet-graph.h"
+
+/* The direction of a product. */
+typedef enum
+{
+  UNET_CONV_FORWARD,
+  UNET_CONV_DATA_GRAD,  /* from the output's gradient to the input's */
+  UNET_CONV_WEIGHT_GRAD /* from the input and the output's gradient to the weights' */
+} UnetConvDirection;
+
+/* What is read has n_in channels, what is written n_out. Chunks are runs of tile rows, small enough for the
+ * tiles to stay in the cache between the steps; strips are the parts of a chunk that a task transforms. */
+typedef struct
+{
+  DdpmConvShape shape;
+  guint n_in, n_out, in_blocks, out_blocks; /* channels, and vectors of them */
+  guint n_taps, n_points;
+  guint n_rows, n_chunks, rows_per_chunk, rows_per_strip; /* tile rows */
+  gsize in_stride, out_stride, weight_stride;             /* floats from point to point */
+  /* scratch, in floats */
+  gsize tiles_in, tiles_out, points;
+  gsize worker; /* of each thread */
+} UnetConvPlan;
+
+UnetConvPlan unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
+                             UnetConvDirection direction, guint batch, guint height, guint width);
+
+/* Floats of a layer's packed weights, [out blocks][in blocks][taps of the kernel][in][out]. */
+gsize unet_conv_count_packed (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels);
+
+/* Floats from channel to channel for n_pixels in all pictures: whole cache lines, an odd number of them, so
+ * that channels do not compete for the same places in the cache. */
+gsize unet_pad_channel (gsize n_pixels);

@@ -1,0 +1,278 @@
+/* A convolution in chunks of tile rows; for each chunk two runs of the team: one transforms the input (and,
+ * the first time, the weights) and the chunk before's products into output, the other multiplies. */
+#include "core/nn/conv-product.h"
+
+/* Blocks of output channels in a task of multiplication: as many as the kernels keep in registers. */
+#define MULTIPLY_OUT_BLOCKS 3
+
+/* Where points are few, groups of tiles are divided until there are that many tasks. */
+#define MULTIPLY_MIN_TASKS 32
+
+/* Blocks of input channels whose weights are transformed in a task. */
+#define WEIGHT_IN_BLOCKS 4
+
+/* --- chunks and strips --------------------------------------------------------------------- */
+
+static void
+get_chunk (const UnetConvPlan *plan, guint chunk, guint *begin, guint *end)
+{
+  *begin = chunk * plan->rows_per_chunk;
+  *end = MIN (*begin + plan->rows_per_chunk, plan->n_rows);
+}
+
+static DdpmConvTiles
+get_tiles (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk, gsize offset, gsize point_stride,
+           guint n_blocks)
+{
+  DdpmConvTiles tiles = { .values = (float *) pass->arena.base + offset,
+                          .point_stride = point_stride,
+                          .n_blocks = n_blocks };
+
+  get_chunk (plan, chunk, &tiles.row_begin, &tiles.row_end);
+  return tiles;
+}
+
+DdpmConvTiles
+unet_conv_get_tiles_in (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
+{
+  return get_tiles (pass, plan, chunk, pass->plan.tiles_in, plan->in_stride, plan->in_blocks * plan->n_taps);
+}
+
+DdpmConvTiles
+unet_conv_get_tiles_out (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
+{
+  return get_tiles (pass, plan, chunk, pass->plan.tiles_out, plan->out_stride, plan->out_blocks);
+}
+
+guint
+unet_conv_count_groups (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
+{
+  const guint group = pass->kernels->tile_group;
+  guint begin, end;
+
+  get_chunk (plan, chunk, &begin, &end);
+  return ((end - begin) * ddpm_conv_count_tile_cols (&plan->shape) + group - 1) / group;
+}
+
+guint
+unet_conv_count_strips (const UnetConvPlan *plan, guint chunk)
+{
+  guint begin, end;
+
+  get_chunk (plan, chunk, &begin, &end);
+  return (end - begin + plan->rows_per_strip - 1) / plan->rows_per_strip;
+}
+
+void
+unet_conv_get_strip (const UnetConvPlan *plan, guint chunk, guint strip, guint *begin, guint *end)
+{
+  guint chunk_end;
+
+  get_chunk (plan, chunk, begin, &chunk_end);
+  *begin += strip * plan->rows_per_strip;
+  *end = MIN (*begin + plan->rows_per_strip, chunk_end);
+}
+
+/* --- sources and targets ------------------------------------------------------------------- */
+
+DdpmConvSource
+unet_conv_get_input (const DdpmUnetPass *pass, const UnetLayer *layer)
+{
+  const gint norm_number = unet_tensor (pass->unet, layer->input)->norm;
+  const UnetLayer *norm = norm_number >= 0 ? unet_layer (pass->unet, norm_number) : NULL;
+  const gint from = norm != NULL ? norm->input : layer->input;
+  DdpmConvSource source = { .x = unet_pass_value (pass, from), .ld = unet_pass_stride (pass, from) };
+
+  if (norm != NULL)
+    {
+      const UnetNormStats stats = unet_pass_norm_stats (pass, norm);
+
+      source.scale = stats.scale;
+      source.shift = stats.shift;
+      source.act = (DdpmKernelAct) norm->act;
+      source.mask = unet_pass_norm_mask (pass, norm);
+      source.mask_scale = (float) (1.0 / (1.0 - pass->unet->config.dropout));
+    }
+  return source;
+}
+
+DdpmConvSource
+unet_conv_get_output_grad (const DdpmUnetPass *pass, const UnetLayer *layer)
+{
+  return (DdpmConvSource) { .x = unet_pass_grad (pass, layer->output),
+                            .ld = unet_pass_stride (pass, layer->output) };
+}
+
+DdpmConvSource
+unet_conv_get_block (const DdpmConvSource *first, guint block, guint vector, guint n_channels, guint n_images)
+{
+  const gsize channel = (gsize) block * vector;
+  DdpmConvSource source = *first;
+
+  source.x += channel * source.ld;
+  source.n_channels = MIN (vector, n_channels - channel);
+  if (source.scale != NULL)
+    {
+      source.scale += channel * n_images;
+      source.shift += channel * n_images;
+    }
+  if (source.mask != NULL)
+    source.mask += channel * source.ld;
+  return source;
+}
+
+static DdpmConvTarget
+get_target_block (const UnetConvProduct *product, guint block, guint vector)
+{
+  const gsize channel = (gsize) block * vector;
+  DdpmConvTarget target = product->target;
+
+  target.out += channel * target.ld;
+  target.n_channels = MIN (vector, product->plan.n_out - channel);
+  if (target.bias != NULL)
+    target.bias += channel * product->plan.shape.n_images;
+  if (target.residual != NULL)
+    target.residual += channel * target.ld;
+  return target;
+}
+
+/* --- tasks --------------------------------------------------------------------------------- */
+
+typedef struct
+{
+  const DdpmUnetPass *pass;
+  const UnetConvProduct *product;
+  guint chunk;
+  guint n_weight_tasks, n_input_tasks; /* the rest is output of the chunk before */
+  const float *points;                 /* transformed weights */
+  guint n_ranges;                      /* multiply: of groups of tiles */
+} Run;
+
+static float *
+get_worker_scratch (const DdpmUnetPass *pass, guint worker)
+{
+  return (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
+}
+
+/* Unfolded weights are used as they are packed. */
+static gboolean
+has_ready_weights (const UnetConvProduct *product)
+{
+  return product->packed != NULL && product->plan.shape.method == DDPM_CONV_UNFOLD;
+}
+
+static void
+transform_weights (const Run *run, guint out_block, guint in_block, float *scratch)
+{
+  const UnetConvProduct *product = run->product;
+  const UnetConvPlan *plan = &product->plan;
+  const DdpmKernels *kernels = run->pass->kernels;
+  const gsize square = (gsize) kernels->vector * kernels->vector;
+  const guint n_taps = plan->shape.kernel * plan->shape.kernel;
+  const gsize block = (gsize) out_block * plan->in_blocks + in_block;
+  float *points = (float *) run->points + block * plan->n_taps * square;
+  float *packed = plan->shape.method == DDPM_CONV_UNFOLD ? points : scratch;
+
+  if (product->packed == NULL)
+    kernels->conv_pack (product->weights, product->out_stride, product->in_stride, product->turn, n_taps,
+                        plan->n_out, plan->n_in, out_block, in_block, packed);
+  if (plan->shape.method != DDPM_CONV_UNFOLD)
+    kernels->conv_transform_weights (
+      plan->shape.method, product->packed != NULL ? product->packed + block * n_taps * square : packed,
+      points, plan->weight_stride);
+}
+
+static void
+run_transform_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  const DdpmKernels *kernels = run->pass->kernels;
+  float *scratch = get_worker_scratch (run->pass, worker);
+  guint begin, end;
+
+  if (task < run->n_weight_tasks)
+    {
+      const guint per_block = (plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS;
+      const guint first = task % per_block * WEIGHT_IN_BLOCKS;
+
+      for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
+        transform_weights (run, task / per_block, in, scratch);
+      return;
+    }
+  task -= run->n_weight_tasks;
+  if (task < run->n_input_tasks)
+    {
+      const guint block = task % plan->in_blocks;
+      const DdpmConvSource source =
+        unet_conv_get_block (&run->product->source, block, kernels->vector, plan->n_in, plan->shape.n_images);
+      const DdpmConvTiles tiles = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
+
+      unet_conv_get_strip (plan, run->chunk, task / plan->in_blocks, &begin, &end);
+      kernels->conv_input_tiles (&plan->shape, &source, block, begin, end, scratch, &tiles);
+      return;
+    }
+  task -= run->n_input_tasks;
+
+  const guint block = task % plan->out_blocks;
+  const DdpmConvTarget target = get_target_block (run->product, block, kernels->vector);
+  const DdpmConvTiles tiles = unet_conv_get_tiles_out (run->pass, plan, run->chunk - 1);
+
+  unet_conv_get_strip (plan, run->chunk - 1, task / plan->out_blocks, &begin, &end);
+  kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
+}
+
+static void
+run_multiply_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
+  const guint n_groups = unet_conv_count_groups (run->pass, plan, run->chunk);
+  const guint per_range = (n_groups + run->n_ranges - 1) / run->n_ranges;
+  const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
+  const guint range = task % run->n_ranges, point = task / run->n_ranges / n_out_tasks;
+  const guint block = task / run->n_ranges % n_out_tasks * MULTIPLY_OUT_BLOCKS;
+
+  run->pass->kernels->conv_multiply (&in, run->points + point * plan->weight_stride, plan->n_taps, plan->n_in,
+                                     point, block, MIN (block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
+                                     MIN (range * per_range, n_groups),
+                                     MIN ((range + 1) * per_range, n_groups), &out);
+}
+
+static void
+run_multiply (Run *run)
+{
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
+  const guint n_tasks = n_out_tasks * plan->n_points;
+
+  run->n_ranges = CLAMP ((MULTIPLY_MIN_TASKS + n_tasks - 1) / n_tasks, 1,
+                         unet_conv_count_groups (run->pass, plan, run->chunk));
+  ddpm_team_run (run->pass->team, n_tasks * run->n_ranges, run_multiply_task, run);
+}
+
+void
+unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
+{
+  const UnetConvPlan *plan = &product->plan;
+  const guint n_weight_tasks =
+    plan->out_blocks * ((plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS);
+  Run run = { .pass = pass, .product = product };
+
+  run.points = has_ready_weights (product) ? product->packed : (float *) pass->arena.base + pass->plan.points;
+  for (run.chunk = 0; run.chunk <= plan->n_chunks; run.chunk++)
+    {
+      const gboolean first = run.chunk == 0, last = run.chunk == plan->n_chunks;
+      const guint n_output_tasks =
+        first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
+
+      run.n_weight_tasks = first && !has_ready_weights (product) ? n_weight_tasks : 0;
+      run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
+      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + n_output_tasks, run_transform_task,
+                     &run);
+      if (!last)
+        run_multiply (&run);
+    }
+}
