@@ -46,7 +46,7 @@ vec_act (vec u, DdpmKernelAct act)
     case DDPM_KERNEL_ACT_SILU:
       return u / (1.0f + vec_exp (-u));
     case DDPM_KERNEL_ACT_RELU:
-      return vec_select (u < zero, zero, u);
+      return vec_max (zero, u);
     case DDPM_KERNEL_ACT_MISH:
       for (int i = 0; i < VECTOR; i++)
         u[i] = mish (u[i]);
@@ -86,6 +86,23 @@ vec_act_derivative (vec u, DdpmKernelAct act)
     default:
       return zero + 1.0f;
     }
+}
+
+typedef uint8_t byte_vec __attribute__ ((vector_size (VECTOR)));
+typedef uint16_t half_vec __attribute__ ((vector_size (2 * VECTOR)));
+
+/* The first n of a dropout mask as numbers; the other lanes are 0. Step by step, because gcc takes a vector
+ * apart that becomes four times as wide at once. */
+FORCE_INLINE vec
+vec_load_mask (const uint8_t *mask, unsigned n)
+{
+  byte_vec bytes = { 0 };
+
+  memcpy (&bytes, mask, n);
+
+  const half_vec halves = __builtin_convertvector(bytes, half_vec);
+
+  return __builtin_convertvector(__builtin_convertvector(halves, ivec), vec);
 }
 
 /* y[n] = act (scale x + shift), in whole vectors: up to VECTOR - 1 floats beyond n are read and written. */

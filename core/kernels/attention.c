@@ -36,13 +36,8 @@ soften_scores (float *scores, size_t n_keys, float scale, float *max, float *sum
   vec largest = vec_load (scores), new_max, sums = { 0 };
 
   for (size_t k = 1; k < n_keys; k++)
-    {
-      const vec s = vec_load (scores + k * BLOCK);
-
-      largest = vec_select (s > largest, s, largest);
-    }
-  new_max = largest * scale;
-  new_max = vec_select (old_max > new_max, old_max, new_max);
+    largest = vec_max (largest, vec_load (scores + k * BLOCK));
+  new_max = vec_max (old_max, largest * scale);
   for (size_t k = 0; k < n_keys; k++)
     {
       const vec p = vec_exp (vec_load (scores + k * BLOCK) * scale - new_max);

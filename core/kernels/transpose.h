@@ -6,14 +6,6 @@
 /* Exchanges, in log2 (VECTOR) steps, what two rows `h` apart hold on the other's side of the diagonal. */
 #define LOW_LANE(i, h) (((i) & (h)) != 0 ? VECTOR + (i) - (h) : (i))
 #define HIGH_LANE(i, h) (((i) & (h)) != 0 ? VECTOR + (i) : (i) + (h))
-#define LANES_4(f, i, h) f (i, h), f (i + 1, h), f (i + 2, h), f (i + 3, h)
-#if VECTOR == 16
-#define ALL_LANES(f, h) LANES_4 (f, 0, h), LANES_4 (f, 4, h), LANES_4 (f, 8, h), LANES_4 (f, 12, h)
-#elif VECTOR == 8
-#define ALL_LANES(f, h) LANES_4 (f, 0, h), LANES_4 (f, 4, h)
-#else
-#define ALL_LANES(f, h) LANES_4 (f, 0, h)
-#endif
 #define TRANSPOSE_STEP(rows, h)                                                                  \
   _Pragma ("GCC unroll 16") for (int i = 0; i < VECTOR; i++) if ((i & (h)) == 0)                 \
   {                                                                                              \

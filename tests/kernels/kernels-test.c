@@ -33,6 +33,40 @@ test_norm_stats (gconstpointer data)
     }
 }
 
+/* One value far out must neither drown the others nor be lost; equal values have no variance at all. */
+static void
+test_norm_stats_extremes (gconstpointer data)
+{
+  const DdpmKernels *kernels = data;
+  const gsize n = 4099;
+  g_autofree float *x = new_random (1, n);
+  float mean, rstd;
+
+  for (gsize place = 0; place < n; place += 1366)
+    {
+      const float before = x[place];
+      double sum = 0, squares = 0;
+
+      x[place] = 3e4f;
+      for (gsize i = 0; i < n; i++)
+        sum += x[i];
+      for (gsize i = 0; i < n; i++)
+        squares += pow (x[i] - sum / n, 2);
+      kernels->norm_stats (x, n, 1, n, 1e-5f, &mean, &rstd);
+      assert_near (mean, sum / n, 10);
+      g_assert_cmpfloat_with_epsilon (rstd * sqrt (squares / n + 1e-5), 1, 1e-5);
+      x[place] = before;
+    }
+  for (gsize i = 0; i < n; i++)
+    x[i] = 1234.5f;
+  kernels->norm_stats (x, n, 1, n, 1e-6f, &mean, &rstd);
+  g_assert_cmpfloat (mean, ==, 1234.5f);
+  g_assert_cmpfloat_with_epsilon (rstd, 1e3, 1e-1);
+  x[77] = NAN;
+  kernels->norm_stats (x, n, 1, n, 1e-6f, &mean, &rstd);
+  g_assert_true (isnan (rstd));
+}
+
 static void
 test_norm_backward (gconstpointer data)
 {
@@ -108,17 +142,36 @@ static void
 test_extremes (gconstpointer data)
 {
   const DdpmKernels *kernels = data;
-  const float x[] = { 0.0f, 1e-38f, 87.0f, -87.0f, 89.0f, -89.0f, 1e4f, -1e4f, 1e30f, -1e30f, NAN };
+  const float x[] = { 0.0f, 1e-38f, 87.0f, -87.0f, 89.0f, -89.0f, 1e4f, -1e4f, 1e30f, -1e30f };
   float y[G_N_ELEMENTS (x)];
 
   kernels->act_forward (x, G_N_ELEMENTS (x), 1, 0, DDPM_KERNEL_ACT_SILU, y);
-  for (gsize i = 0; i + 1 < G_N_ELEMENTS (x); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (x); i++)
     {
       g_assert_true (isfinite (y[i]));
       if (fabs (x[i]) < 1e5)
         assert_near (y[i], plain_act (x[i], DDPM_KERNEL_ACT_SILU), 1);
     }
-  g_assert_true (isnan (y[G_N_ELEMENTS (x) - 1])); /* a broken network must show */
+}
+
+/* A broken network must show, whatever the bits of its NaN and whichever lane it is in. */
+static void
+test_nan (gconstpointer data)
+{
+  const DdpmKernels *kernels = data;
+  static const guint32 bits[] = { 0x7fc00000, 0xffc00000, 0x7fc00001, 0x7fffffff, 0xffc12345 };
+
+  for (DdpmKernelAct act = DDPM_KERNEL_ACT_NONE; act <= DDPM_KERNEL_ACT_RELU; act++)
+    for (gsize i = 0; i < G_N_ELEMENTS (bits); i++)
+      for (guint lane = 0; lane < 19; lane++)
+        {
+          float x[19] = { 0 }, y[19];
+
+          memcpy (x + lane, bits + i, sizeof *bits);
+          kernels->act_forward (x, G_N_ELEMENTS (x), 1, 0, act, y);
+          for (guint other = 0; other < G_N_ELEMENTS (x); other++)
+            g_assert_cmpint (isnan (y[other]) != 0, ==, other == lane);
+        }
 }
 
 static void
@@ -172,8 +225,13 @@ test_gemm (void)
 }
 
 static const LevelTest level_tests[] = {
-  { "norm-stats", test_norm_stats }, { "norm-backward", test_norm_backward },         { "act", test_act },
-  { "extremes", test_extremes },     { "scale-add-and-sum", test_scale_add_and_sum },
+  { "norm-stats", test_norm_stats },
+  { "norm-stats-extremes", test_norm_stats_extremes },
+  { "norm-backward", test_norm_backward },
+  { "act", test_act },
+  { "extremes", test_extremes },
+  { "nan", test_nan },
+  { "scale-add-and-sum", test_scale_add_and_sum },
 };
 
 int
