@@ -247,27 +247,25 @@ open_weights (const DdpmModel *model, char **name, GError **error)
 }
 
 static gboolean
-read_weights (DdpmModel *model, gboolean header_only, GError **error)
+check_weights (DdpmModel *model, GError **error)
 {
   g_autofree char *name = NULL;
   g_autoptr (DdpmSafetensors) opened = open_weights (model, &name, error);
-  gsize n = ddpm_unet_get_n_weights (model->unet);
 
   if (opened == NULL)
     return FALSE;
   model->weights_bytes = ddpm_safetensors_get_size_bytes (opened);
   measure_weights (model, opened);
-  if (header_only)
-    return TRUE;
+  return TRUE;
+}
 
-  model->weights = g_try_new (float, n);
-  if (model->weights == NULL)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY, "%s needs %.0f MB of memory, which cannot be had",
-                   name, n * sizeof (float) / 1e6);
-      return FALSE;
-    }
-  return ddpm_unet_load_weights (model->unet, opened, name, model->weights, error);
+gboolean
+ddpm_model_read_weights (const DdpmModel *model, float *weights, GError **error)
+{
+  g_autofree char *name = NULL;
+  g_autoptr (DdpmSafetensors) opened = open_weights (model, &name, error);
+
+  return opened != NULL && ddpm_unet_load_weights (model->unet, opened, name, weights, error);
 }
 
 gboolean
@@ -285,8 +283,8 @@ ddpm_model_pack_weights (const DdpmModel *model, DdpmUnetPass *pass, DdpmTeam *t
   return opened != NULL && ddpm_unet_pack_weights (model->unet, opened, name, pass, team, error);
 }
 
-static DdpmModel *
-open_folder (GFile *folder, gboolean header_only, GError **error)
+DdpmModel *
+ddpm_model_open_header (GFile *folder, GError **error)
 {
   g_autoptr (DdpmModel) model = NULL;
   g_autofree char *base_name = NULL;
@@ -300,7 +298,7 @@ open_folder (GFile *folder, gboolean header_only, GError **error)
   model->name = g_filename_display_name (base_name);
   if (read_index (folder, &has_index, error) && read_network (model, error)
       && read_scheduler (model, has_index, error) && read_notes (model, error)
-      && read_weights (model, header_only, error))
+      && check_weights (model, error))
     return g_steal_pointer (&model);
   return NULL;
 }
@@ -308,13 +306,21 @@ open_folder (GFile *folder, gboolean header_only, GError **error)
 DdpmModel *
 ddpm_model_open (GFile *folder, GError **error)
 {
-  return open_folder (folder, FALSE, error);
-}
+  g_autoptr (DdpmModel) model = ddpm_model_open_header (folder, error);
+  gsize n;
 
-DdpmModel *
-ddpm_model_open_header (GFile *folder, GError **error)
-{
-  return open_folder (folder, TRUE, error);
+  if (model == NULL)
+    return NULL;
+  n = ddpm_unet_get_n_weights (model->unet);
+  model->weights = g_try_new (float, n);
+  if (model->weights == NULL)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+                   "the weights of %s need %.0f MB of memory, which cannot be had", model->name,
+                   n * sizeof (float) / 1e6);
+      return NULL;
+    }
+  return ddpm_model_read_weights (model, model->weights, error) ? g_steal_pointer (&model) : NULL;
 }
 
 void

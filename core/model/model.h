@@ -45,6 +45,9 @@ void ddpm_model_free (DdpmModel *model);
  * weights from the file without a slab between. */
 DdpmModel *ddpm_model_open_header (GFile *folder, GError **error);
 
+/* The weights of a model that was opened without them, into a slab. Errors: DDPM_ERROR_FILE. */
+gboolean ddpm_model_read_weights (const DdpmModel *model, float *weights, GError **error);
+
 /* Packs the model's weights, from its slab or from its file, into an inference pass of its network.
  * Errors: those of ddpm_model_open. */
 gboolean ddpm_model_pack_weights (const DdpmModel *model, DdpmUnetPass *pass, DdpmTeam *team, GError **error);

@@ -1,5 +1,5 @@
 #!/bin/sh
-# ddpm info and bench, and model folders that are damaged or not models at all.
+# ddpm info, and model folders that are damaged or not models at all.
 . "${0%/*}/tap.sh"
 
 "$make_pictures" model good 4 8 8 8 16
@@ -20,25 +20,6 @@ for key in parameters flop_per_picture sample_memory_bytes weights_bytes
 do
   check "JSON: $key" test "$("$look" json info.json "\$.$key")" -gt 0
 done
-
-works 'bench' bench --config good --repeat 2
-says 'bench tells milliseconds' 'median [0-9.]* ms'
-works 'bench --json' bench --config good --repeat 2 --batch 3 --threads 1 --json
-cp "$out" forward.json
-works 'bench --train --json' bench --config good --repeat 2 --batch 3 --threads 2 --train --json
-cp "$out" train.json
-for key in median_ms gflops peak_memory_bytes parameters flop
-do
-  value=$("$look" json forward.json "\$.$key")
-  check "bench JSON: $key" test "${value%%.*}" -ge 0
-done
-same 'bench JSON: batch' "$("$look" json forward.json '$.batch')" 3
-same 'bench JSON: threads' "$("$look" json forward.json '$.threads')" 1
-same 'a training step costs three forward passes' "$("$look" json train.json '$.flop')" \
-  $((3 * $("$look" json forward.json '$.flop')))
-same 'bench JSON: parameters are those of info' "$("$look" json forward.json '$.parameters')" \
-  "$("$look" json info.json '$.parameters')"
-fails 'bench with an unknown network' 1 'cifar10-32' bench --config nothing
 
 # damaged FOLDER: a fresh copy to damage
 damaged ()

@@ -1,0 +1,200 @@
+/* What was measured, for people or, as JSON, for programs. */
+#include <stdio.h>
+
+#include "ui/cli/bench.h"
+#include "ui/cli/progress.h"
+
+typedef struct
+{
+  double median_ms, min_ms, max_ms, mean_ms;
+  double flop; /* of a run */
+  double gflop_s;
+  guint64 peak_bytes;
+} Figures;
+
+static Figures
+get_figures (const DdpmBench *bench, const GArray *times_ms)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (bench->unet);
+  const double *times = (const double *) (gconstpointer) times_ms->data;
+  const guint n = times_ms->len;
+  Figures figures = { .min_ms = times[0], .max_ms = times[n - 1] };
+
+  figures.median_ms = (times[(n - 1) / 2] + times[n / 2]) / 2;
+  for (guint i = 0; i < n; i++)
+    figures.mean_ms += times[i] / n;
+  figures.flop = ddpm_unet_get_flop (bench->unet, config->sample_height, config->sample_width)
+                 * bench->options->batch * (bench->options->train ? 3 : 1);
+  figures.gflop_s = figures.flop / (MAX (figures.median_ms, 1e-3) * 1e6);
+  figures.peak_bytes = ddpm_memory_get_peak_bytes ();
+  return figures;
+}
+
+static const char *
+name_precision (const DdpmBench *bench)
+{
+  return bench->options->precision == DDPM_PRECISION_BF16 ? "bf16" : "f32";
+}
+
+/* The profile, in milliseconds of one run; *rest_ms: what lies outside the layers. Caller frees. */
+static DdpmLayerTimes *
+get_profile (const DdpmBench *bench, const Figures *figures, guint n_runs, guint *n_kinds, double *rest_ms)
+{
+  DdpmLayerTimes *kinds = ddpm_unet_pass_get_profile (bench->pass, n_kinds);
+
+  *rest_ms = figures->mean_ms;
+  for (guint i = 0; i < *n_kinds; i++)
+    {
+      kinds[i].forward_ms /= n_runs;
+      kinds[i].backward_ms /= n_runs;
+      *rest_ms -= kinds[i].forward_ms + kinds[i].backward_ms;
+    }
+  return kinds;
+}
+
+static double
+get_kind_gflop_s (const DdpmBench *bench, const DdpmLayerTimes *kind)
+{
+  return kind->flop * (bench->options->train ? 3 : 1)
+         / (MAX (kind->forward_ms + kind->backward_ms, 1e-6) * 1e6);
+}
+
+static void
+print_profile (const DdpmBench *bench, const Figures *figures, guint n_runs)
+{
+  guint n_kinds;
+  double rest_ms;
+  g_autofree DdpmLayerTimes *kinds = get_profile (bench, figures, n_runs, &n_kinds, &rest_ms);
+
+  printf ("\n%-26s %6s %12s", "", "layers", "forward ms");
+  if (bench->options->train)
+    printf (" %12s", "backward ms");
+  printf (" %7s %9s\n", "share", "GFLOP/s");
+  for (guint i = 0; i < n_kinds; i++)
+    {
+      const DdpmLayerTimes *kind = &kinds[i];
+
+      printf ("%-26s %6u %12.3f", kind->kind, kind->n_layers, kind->forward_ms);
+      if (bench->options->train)
+        printf (" %12.3f", kind->backward_ms);
+      printf (" %5.1f %%", 100 * (kind->forward_ms + kind->backward_ms) / figures->mean_ms);
+      if (kind->flop > 0)
+        printf (" %9.1f", get_kind_gflop_s (bench, kind));
+      printf ("\n");
+    }
+  printf ("%-26s %6s %12.3f", bench->options->train ? "optimiser and the rest" : "the rest", "", rest_ms);
+  if (bench->options->train)
+    printf (" %12s", "");
+  printf (" %5.1f %%\n", 100 * rest_ms / figures->mean_ms);
+}
+
+void
+ddpm_bench_print_text (const DdpmBench *bench, const GArray *times_ms)
+{
+  const DdpmBenchOptions *options = bench->options;
+  const Figures figures = get_figures (bench, times_ms);
+  const guint n_threads = ddpm_team_get_n_threads (bench->team);
+  g_autofree char *peak = ddpm_format_bytes (figures.peak_bytes);
+  g_autofree char *predicted = ddpm_format_bytes (bench->predicted_bytes);
+
+  printf (
+    "%s, %s%s, batch %u, %u thread%s, %s on %s: median %.2f ms (%.2f to %.2f, %u run%s), %.1f GFLOP/s\n",
+    options->network, options->train ? "training step" : "forward pass",
+    options->recompute ? " with recomputation" : "", options->batch, n_threads, n_threads == 1 ? "" : "s",
+    name_precision (bench), ddpm_kernels_get ()->name, figures.median_ms, figures.min_ms, figures.max_ms,
+    times_ms->len, times_ms->len == 1 ? "" : "s", figures.gflop_s);
+  printf ("peak memory %s, predicted %s", peak, predicted);
+  if (bench->model != NULL)
+    printf ("; %.0f ms from opening the model to the first step", bench->start_ms);
+  printf ("\n");
+  if (options->profile)
+    print_profile (bench, &figures, times_ms->len);
+}
+
+static void
+add_text (JsonBuilder *builder, const char *key, const char *value)
+{
+  g_autofree char *text = g_filename_display_name (value);
+
+  json_builder_set_member_name (builder, key);
+  json_builder_add_string_value (builder, text);
+}
+
+static void
+add_real (JsonBuilder *builder, const char *key, double value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_double_value (builder, value);
+}
+
+static void
+add_count (JsonBuilder *builder, const char *key, guint64 value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_int_value (builder, (gint64) value);
+}
+
+static void
+add_truth (JsonBuilder *builder, const char *key, gboolean value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_boolean_value (builder, value);
+}
+
+static void
+add_profile (JsonBuilder *builder, const DdpmBench *bench, const Figures *figures, guint n_runs)
+{
+  guint n_kinds;
+  double rest_ms;
+  g_autofree DdpmLayerTimes *kinds = get_profile (bench, figures, n_runs, &n_kinds, &rest_ms);
+
+  json_builder_set_member_name (builder, "profile");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < n_kinds; i++)
+    {
+      json_builder_begin_object (builder);
+      add_text (builder, "kind", kinds[i].kind);
+      add_count (builder, "layers", kinds[i].n_layers);
+      add_real (builder, "forward_ms", kinds[i].forward_ms);
+      add_real (builder, "backward_ms", kinds[i].backward_ms);
+      add_real (builder, "share", (kinds[i].forward_ms + kinds[i].backward_ms) / figures->mean_ms);
+      add_real (builder, "gflop_s", get_kind_gflop_s (bench, &kinds[i]));
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  add_real (builder, "outside_layers_ms", rest_ms);
+}
+
+void
+ddpm_bench_print_json (const DdpmBench *bench, const GArray *times_ms)
+{
+  const DdpmBenchOptions *options = bench->options;
+  const Figures figures = get_figures (bench, times_ms);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  add_text (builder, "config", options->network);
+  add_count (builder, "batch", options->batch);
+  add_count (builder, "threads", ddpm_team_get_n_threads (bench->team));
+  add_text (builder, "precision", name_precision (bench));
+  add_truth (builder, "train", options->train);
+  add_truth (builder, "recompute", options->recompute);
+  add_text (builder, "cpu", ddpm_kernels_get ()->name);
+  add_count (builder, "runs", times_ms->len);
+  add_real (builder, "median_ms", figures.median_ms);
+  add_real (builder, "min_ms", figures.min_ms);
+  add_real (builder, "max_ms", figures.max_ms);
+  add_real (builder, "gflop_s", figures.gflop_s);
+  add_count (builder, "flop", (guint64) figures.flop);
+  add_count (builder, "parameters", bench->n_weights);
+  add_count (builder, "peak_bytes", figures.peak_bytes);
+  add_count (builder, "predicted_bytes", bench->predicted_bytes);
+  if (bench->model != NULL)
+    add_real (builder, "start_ms", bench->start_ms);
+  if (options->profile)
+    add_profile (builder, bench, &figures, times_ms->len);
+  json_builder_end_object (builder);
+  g_autoptr (JsonNode) root = json_builder_get_root (builder);
+  g_autofree char *text = json_to_string (root, TRUE);
+  printf ("%s\n", text);
+}
