@@ -6,10 +6,11 @@
 #include <stdlib.h>
 
 #define MAX_THREADS 256
+#define CACHE_LINE_BYTES 64
 
 /* How often a waiting thread looks before it goes to sleep: some ten microseconds. A network's layers follow
- * each other faster than a sleeping thread wakes up; spinning for longer would cost a factor of two where
- * cores are shared with other programs. */
+ * each other faster than a sleeping thread wakes up; spinning for longer would take the core from the very
+ * thread that is waited for where cores are shared with other programs. */
 #define LOOKS_BEFORE_SLEEP 1000
 
 struct _DdpmTeam
@@ -17,21 +18,23 @@ struct _DdpmTeam
   guint n_threads;
   guint n_started; /* workers besides the caller */
   pthread_t *workers;
+  GCancellable *cancellable;
 
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex; /* for those who sleep */
   pthread_cond_t work_ready;
   pthread_cond_t work_done;
-  guint n_sleeping;         /* workers in work_ready; guarded by mutex */
-  gboolean caller_sleeping; /* in work_done; guarded by mutex */
 
-  _Atomic guint64 generation; /* number of the run; a worker takes part in each once */
-  _Atomic guint n_busy;       /* workers that have not ended this run */
+  /* The run's number in the upper half, its tasks not yet taken in the lower: a task is taken by one compare
+   * and exchange, and nobody takes a task of a run that is over. */
+  _Alignas (CACHE_LINE_BYTES) _Atomic guint64 work;
+  _Atomic guint n_tasks;
+  _Atomic (DdpmTaskFunc) func;
+  _Atomic (gpointer) data;
+
+  _Alignas (CACHE_LINE_BYTES) _Atomic guint n_done; /* tasks that the workers have finished in this run */
+  _Atomic guint n_sleeping;                         /* workers in work_ready */
+  _Atomic gboolean caller_sleeping;                 /* in work_done */
   _Atomic gboolean quit;
-
-  DdpmTaskFunc func;
-  gpointer data;
-  guint n_tasks;
-  _Atomic guint next_task;
 };
 
 typedef struct
@@ -40,17 +43,30 @@ typedef struct
   guint worker;
 } WorkerStart;
 
-static void
+/* Runs tasks until none is left to take, or takes all of them and runs none when the work is cancelled; how
+ * many it took. */
+static guint
 take_tasks (DdpmTeam *team, guint worker)
 {
-  for (;;)
-    {
-      const guint task = atomic_fetch_add_explicit (&team->next_task, 1, memory_order_relaxed);
+  guint64 work = atomic_load (&team->work);
+  guint n_taken = 0;
 
-      if (task >= team->n_tasks)
-        return;
-      team->func (task, worker, team->data);
+  while ((guint32) work > 0)
+    {
+      const gboolean cancelled = g_cancellable_is_cancelled (team->cancellable);
+      const guint n_left = (guint32) work, n_wanted = cancelled ? n_left : 1;
+      const DdpmTaskFunc func = atomic_load_explicit (&team->func, memory_order_relaxed);
+      const gpointer data = atomic_load_explicit (&team->data, memory_order_relaxed);
+      const guint n_tasks = atomic_load_explicit (&team->n_tasks, memory_order_relaxed);
+
+      if (!atomic_compare_exchange_weak (&team->work, &work, work - n_wanted))
+        continue;
+      if (!cancelled)
+        func (n_tasks - n_left, worker, data);
+      n_taken += n_wanted;
+      work = atomic_load (&team->work);
     }
+  return n_taken;
 }
 
 /* Tells the processor that this is a waiting loop. */
@@ -65,61 +81,65 @@ relax (void)
 }
 
 static gboolean
-is_work_ready (DdpmTeam *team, guint64 seen)
+is_work_ready (DdpmTeam *team)
 {
-  return atomic_load (&team->generation) != seen || atomic_load (&team->quit);
+  return (guint32) atomic_load (&team->work) > 0 || atomic_load (&team->quit);
 }
 
+/* Whoever sleeps says so before it looks for the last time, and who has work says so before it looks for
+ * sleepers: one of them sees the other. */
 static void
-wait_for_work (DdpmTeam *team, guint64 seen)
+wait_for_work (DdpmTeam *team)
 {
   for (guint look = 0; look < LOOKS_BEFORE_SLEEP; look++)
     {
-      if (is_work_ready (team, seen))
+      if (is_work_ready (team))
         return;
       relax ();
     }
   pthread_mutex_lock (&team->mutex);
-  team->n_sleeping++;
-  while (!is_work_ready (team, seen))
+  atomic_fetch_add (&team->n_sleeping, 1);
+  while (!is_work_ready (team))
     pthread_cond_wait (&team->work_ready, &team->mutex);
-  team->n_sleeping--;
+  atomic_fetch_sub (&team->n_sleeping, 1);
   pthread_mutex_unlock (&team->mutex);
 }
 
-static void
-wait_for_workers (DdpmTeam *team)
-{
-  for (guint look = 0; look < LOOKS_BEFORE_SLEEP; look++)
-    {
-      if (atomic_load (&team->n_busy) == 0)
-        return;
-      relax ();
-    }
-  pthread_mutex_lock (&team->mutex);
-  team->caller_sleeping = TRUE;
-  while (atomic_load (&team->n_busy) > 0)
-    pthread_cond_wait (&team->work_done, &team->mutex);
-  team->caller_sleeping = FALSE;
-  pthread_mutex_unlock (&team->mutex);
-}
-
-/* The mutex makes sure that a thread about to sleep either sees the change or gets the signal. */
 static void
 wake_workers (DdpmTeam *team)
 {
+  if (atomic_load (&team->n_sleeping) == 0)
+    return;
   pthread_mutex_lock (&team->mutex);
-  if (team->n_sleeping > 0)
-    pthread_cond_broadcast (&team->work_ready);
+  pthread_cond_broadcast (&team->work_ready);
+  pthread_mutex_unlock (&team->mutex);
+}
+
+/* n_awaited: tasks that workers have taken. */
+static void
+wait_for_workers (DdpmTeam *team, guint n_awaited)
+{
+  for (guint look = 0; look < LOOKS_BEFORE_SLEEP; look++)
+    {
+      if (atomic_load (&team->n_done) == n_awaited)
+        return;
+      relax ();
+    }
+  pthread_mutex_lock (&team->mutex);
+  atomic_store (&team->caller_sleeping, TRUE);
+  while (atomic_load (&team->n_done) != n_awaited)
+    pthread_cond_wait (&team->work_done, &team->mutex);
+  atomic_store (&team->caller_sleeping, FALSE);
   pthread_mutex_unlock (&team->mutex);
 }
 
 static void
 wake_caller (DdpmTeam *team)
 {
+  if (!atomic_load (&team->caller_sleeping))
+    return;
   pthread_mutex_lock (&team->mutex);
-  if (team->caller_sleeping)
-    pthread_cond_signal (&team->work_done);
+  pthread_cond_signal (&team->work_done);
   pthread_mutex_unlock (&team->mutex);
 }
 
@@ -129,15 +149,18 @@ run_worker (void *start_data)
   g_autofree WorkerStart *start = start_data;
   DdpmTeam *team = start->team;
 
-  for (guint64 seen = 0;; seen++)
+  while (!atomic_load (&team->quit))
     {
-      wait_for_work (team, seen);
-      if (atomic_load (&team->quit))
-        return NULL;
-      take_tasks (team, start->worker);
-      if (atomic_fetch_sub (&team->n_busy, 1) == 1)
-        wake_caller (team);
+      const guint n_taken = take_tasks (team, start->worker);
+
+      if (n_taken > 0)
+        {
+          atomic_fetch_add (&team->n_done, n_taken);
+          wake_caller (team);
+        }
+      wait_for_work (team);
     }
+  return NULL;
 }
 
 static guint
@@ -163,7 +186,7 @@ ddpm_team_choose_size (guint n_threads)
 DdpmTeam *
 ddpm_team_new (guint n_threads)
 {
-  DdpmTeam *team = g_new0 (DdpmTeam, 1);
+  DdpmTeam *team = g_aligned_alloc0 (1, sizeof (DdpmTeam), CACHE_LINE_BYTES);
   const guint wanted = ddpm_team_choose_size (n_threads);
 
   pthread_mutex_init (&team->mutex, NULL);
@@ -198,8 +221,9 @@ ddpm_team_free (DdpmTeam *team)
   pthread_cond_destroy (&team->work_done);
   pthread_cond_destroy (&team->work_ready);
   pthread_mutex_destroy (&team->mutex);
+  g_clear_object (&team->cancellable);
   g_free (team->workers);
-  g_free (team);
+  g_aligned_free (team);
 }
 
 guint
@@ -209,23 +233,31 @@ ddpm_team_get_n_threads (const DdpmTeam *team)
 }
 
 void
+ddpm_team_set_cancellable (DdpmTeam *team, GCancellable *cancellable)
+{
+  g_set_object (&team->cancellable, cancellable);
+}
+
+void
 ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data)
 {
+  const guint64 run = (atomic_load (&team->work) >> 32) + 1;
+  guint n_own;
+
   if (team->n_started == 0 || n_tasks <= 1)
     {
-      for (guint task = 0; task < n_tasks; task++)
+      for (guint task = 0; task < n_tasks && !g_cancellable_is_cancelled (team->cancellable); task++)
         func (task, 0, data);
       return;
     }
 
-  team->func = func;
-  team->data = data;
-  team->n_tasks = n_tasks;
-  atomic_store (&team->next_task, 0);
-  atomic_store (&team->n_busy, team->n_started);
-  atomic_fetch_add (&team->generation, 1);
+  atomic_store_explicit (&team->func, func, memory_order_relaxed);
+  atomic_store_explicit (&team->data, data, memory_order_relaxed);
+  atomic_store_explicit (&team->n_tasks, n_tasks, memory_order_relaxed);
+  atomic_store_explicit (&team->n_done, 0, memory_order_relaxed);
+  atomic_store (&team->work, run << 32 | n_tasks);
   wake_workers (team);
 
-  take_tasks (team, 0);
-  wait_for_workers (team);
+  n_own = take_tasks (team, 0);
+  wait_for_workers (team, n_tasks - n_own);
 }

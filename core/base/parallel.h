@@ -2,7 +2,7 @@
  * no two tasks write to the same place, so results do not depend on how many threads there are. */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 
 G_BEGIN_DECLS
 
@@ -20,6 +20,12 @@ void ddpm_team_free (DdpmTeam *team);
 guint ddpm_team_choose_size (guint n_threads);
 
 guint ddpm_team_get_n_threads (const DdpmTeam *team);
+
+/* From when it is cancelled, tasks that have not begun are skipped, in the run at hand and all later ones:
+ * what they should have computed is then incomplete and must not be used. NULL: nothing is skipped. The team
+ * takes a reference. Not while a run is at hand; and the caller must not reset the cancellable before it has
+ * looked at it. */
+void ddpm_team_set_cancellable (DdpmTeam *team, GCancellable *cancellable);
 
 /* Runs func for each task 0 … n_tasks-1 and returns when all are done. One caller at a time. */
 void ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data);

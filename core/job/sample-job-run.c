@@ -64,7 +64,7 @@ ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 }
 
 static gboolean
-run_init (Run *run, GError **error)
+run_init (Run *run, GCancellable *cancellable, GError **error)
 {
   DdpmSampleJob *job = run->job;
   const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
@@ -98,6 +98,7 @@ run_init (Run *run, GError **error)
     return TRUE;
 
   run->team = ddpm_team_new (job->options.n_threads);
+  ddpm_team_set_cancellable (run->team, cancellable);
   options = (DdpmPassOptions) { job->batch, job->height, job->width, DDPM_PASS_INFERENCE };
   run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
   return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
@@ -190,9 +191,10 @@ report_progress (Run *run, guint n_pictures)
   run->func (&progress, run->user_data);
 }
 
-/* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`. */
-static void
-run_step (Run *run, guint step, guint first, guint n_pictures)
+/* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`.
+ * FALSE: cancelled, nothing has changed. */
+static gboolean
+run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
 {
   DdpmSampleJob *job = run->job;
   guint n_timesteps;
@@ -202,6 +204,9 @@ run_step (Run *run, guint step, guint first, guint n_pictures)
   for (guint i = 0; i < job->batch; i++)
     run->timesteps[i] = (float) t;
   ddpm_unet_pass_forward (run->pass, run->x, run->timesteps, run->labels, run->output);
+  /* the team skips what is left of a cancelled pass: its output must not be used */
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
 
   for (guint i = 0; i < n_pictures; i++)
     {
@@ -213,6 +218,7 @@ run_step (Run *run, guint step, guint first, guint n_pictures)
                          run->estimate + at, run->n_values);
     }
   run->n_done++;
+  return TRUE;
 }
 
 /* x becomes the estimate of x_0. FALSE: cancelled. */
@@ -223,9 +229,8 @@ denoise_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellabl
 
   for (guint k = 0; k < job->n_steps; k++)
     {
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+      if (!run_step (run, job->first_step + k, first, n_pictures, cancellable, error))
         return FALSE;
-      run_step (run, job->first_step + k, first, n_pictures);
       report_progress (run, n_pictures);
       if (k + 1 < job->n_steps && g_atomic_int_get (&job->stop))
         {
@@ -298,7 +303,7 @@ ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_da
       return TRUE;
     }
 
-  if (!run_init (&run, error))
+  if (!run_init (&run, cancellable, error))
     return FALSE;
   run.start_us = g_get_monotonic_time ();
   for (guint first = 0; first < count; first += job->batch)

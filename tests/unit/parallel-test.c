@@ -1,5 +1,7 @@
-/* The thread team runs every task once, on any number of threads, again and again. */
+/* The thread team runs every task once, on any number of threads, again and again, until it is cancelled. */
 #include "core/base/parallel.h"
+
+#include <stdatomic.h>
 
 #define N_TASKS 1000
 
@@ -42,6 +44,80 @@ test_every_task_once (void)
     }
 }
 
+/* Each run changes what the last one left: a task that comes late or twice shows. */
+static void
+step_value (guint task, guint worker, gpointer data)
+{
+  guint *values = data;
+
+  values[task] = values[task] * 3 + task;
+}
+
+static void
+test_runs_in_order (void)
+{
+  for (guint n_threads = 2; n_threads <= 4; n_threads++)
+    {
+      g_autoptr (DdpmTeam) team = ddpm_team_new (n_threads);
+      guint values[7] = { 0 }, expected[7] = { 0 };
+
+      for (guint round = 0; round < 20000; round++)
+        {
+          const guint n_tasks = 2 + round % 6;
+
+          ddpm_team_run (team, n_tasks, step_value, values);
+          for (guint task = 0; task < n_tasks; task++)
+            expected[task] = expected[task] * 3 + task;
+        }
+      g_assert_cmpmem (values, sizeof values, expected, sizeof expected);
+    }
+}
+
+typedef struct
+{
+  GCancellable *cancellable;
+  atomic_uint n_begun;
+} Cancelling;
+
+/* Task 3 cancels; the later ones end after that. */
+static void
+cancel_in_task (guint task, guint worker, gpointer data)
+{
+  Cancelling *cancelling = data;
+
+  atomic_fetch_add (&cancelling->n_begun, 1);
+  if (task == 3)
+    g_cancellable_cancel (cancelling->cancellable);
+  while (task > 3 && !g_cancellable_is_cancelled (cancelling->cancellable))
+    g_usleep (100);
+}
+
+static void
+test_cancel (void)
+{
+  for (guint n_threads = 1; n_threads <= 3; n_threads++)
+    {
+      g_autoptr (DdpmTeam) team = ddpm_team_new (n_threads);
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      Cancelling cancelling = { .cancellable = cancellable };
+      Work work = { .n_threads = n_threads };
+
+      ddpm_team_set_cancellable (team, cancellable);
+      ddpm_team_run (team, 3, count_task, &work);
+      g_assert_cmpuint (work.counts[2], ==, 1);
+      ddpm_team_run (team, G_MAXINT32, cancel_in_task, &cancelling);
+      g_assert_cmpuint (cancelling.n_begun, >=, 4);
+      g_assert_cmpuint (cancelling.n_begun, <=, 3 + n_threads);
+
+      ddpm_team_run (team, 3, count_task, &work);
+      ddpm_team_run (team, 1, count_task, &work);
+      g_assert_cmpuint (work.counts[0], ==, 1);
+      ddpm_team_set_cancellable (team, NULL);
+      ddpm_team_run (team, 3, count_task, &work);
+      g_assert_cmpuint (work.counts[0], ==, 2);
+    }
+}
+
 static void
 test_number_of_threads (void)
 {
@@ -62,6 +138,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/parallel/every-task-once", test_every_task_once);
+  g_test_add_func ("/parallel/runs-in-order", test_runs_in_order);
+  g_test_add_func ("/parallel/cancel", test_cancel);
   g_test_add_func ("/parallel/number-of-threads", test_number_of_threads);
   return g_test_run ();
 }

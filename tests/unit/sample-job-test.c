@@ -199,6 +199,80 @@ test_cancel (void)
   ddpm_image_free (watch.preview);
 }
 
+typedef struct
+{
+  GPtrArray *previews; /* of an undisturbed run, or to be filled by it */
+  gboolean fill;
+} Previews;
+
+static void
+compare_preview (const DdpmProgress *progress, gpointer data)
+{
+  Previews *expected = data;
+
+  if (expected->fill)
+    g_ptr_array_add (expected->previews, ddpm_image_copy (progress->preview[0]));
+  else
+    assert_same_bytes (progress->preview[0], expected->previews->pdata[progress->step - 1]);
+}
+
+typedef struct
+{
+  GCancellable *cancellable;
+  gint64 delay_us;
+} Canceller;
+
+static gpointer
+cancel_later (gpointer data)
+{
+  const Canceller *canceller = data;
+
+  g_usleep (canceller->delay_us);
+  g_cancellable_cancel (canceller->cancellable);
+  return NULL;
+}
+
+/* Whenever it comes, also in the middle of a pass: what has been shown and handed over is as in an
+ * undisturbed run. */
+static void
+test_cancel_at_any_time (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) whole = NULL;
+  g_autoptr (GPtrArray) previews = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
+  Previews expected = { previews, TRUE };
+  gint64 start_us = g_get_monotonic_time (), duration_us;
+
+  options.count = 3;
+  options.batch = 1;
+  options.n_threads = 2;
+  whole = new_job (model, &options);
+  g_assert_true (ddpm_sample_job_run (whole, compare_preview, &expected, NULL, NULL));
+  duration_us = g_get_monotonic_time () - start_us;
+  expected.fill = FALSE;
+  for (guint i = 0; i < 60; i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (GError) error = NULL;
+      g_autoptr (DdpmSampleJob) job = new_job (model, &options);
+      Canceller canceller = { cancellable, duration_us * i / 60 };
+      GThread *thread = g_thread_new ("cancel", cancel_later, &canceller);
+      guint n_images;
+
+      if (ddpm_sample_job_run (job, compare_preview, &expected, cancellable, &error))
+        g_assert_no_error (error);
+      else
+        g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+      g_thread_join (thread);
+      ddpm_sample_job_get_images (job, &n_images);
+      g_assert_cmpuint (n_images, <=, 3);
+      g_assert_true (error != NULL || n_images == 3);
+      for (guint k = 0; k < n_images; k++)
+        assert_same_bytes (get_image (job, k), get_image (whole, k));
+    }
+}
+
 /* The estimate that was shown last is what comes out; the second batch is never begun. */
 static void
 test_stop_here (void)
@@ -425,6 +499,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job/label", test_label);
   g_test_add_func ("/sample-job/progress", test_progress);
   g_test_add_func ("/sample-job/cancel", test_cancel);
+  g_test_add_func ("/sample-job/cancel-at-any-time", test_cancel_at_any_time);
   g_test_add_func ("/sample-job/stop-here", test_stop_here);
   g_test_add_func ("/sample-job/async", test_async);
   g_test_add_func ("/sample-job/not-finite", test_not_finite);
