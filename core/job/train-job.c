@@ -90,6 +90,8 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .n_parameters = ddpm_unet_get_n_weights (setup->unet),
     .flop_per_picture = ddpm_unet_get_flop (setup->unet, setup->dataset->height, setup->dataset->width),
     .peak_bytes = setup->peak_bytes,
+    .recompute = setup->recompute,
+    .peak_kept_bytes = setup->peak_kept_bytes,
     .first_step = setup->first_step,
     .options = &setup->options,
   };

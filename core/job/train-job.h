@@ -22,7 +22,7 @@ typedef struct
   GFile *output;   /* model folder to write */
   GFile *from;     /* a model to start from, with its EMA weights and fresh moments; NULL: random weights */
   gboolean resume; /* go on from output/training, bit for bit. Of the options below only steps, n_threads,
-                    * save_every and sample_every may then differ from those the run began with. */
+                    * save_every, sample_every and recompute may then differ from those the run began with. */
   guint width, height; /* pixels; 0: open, by the pictures (from: the model's own) */
   guint n_channels;    /* entries of block_out_channels; 0: open, by the size */
   guint channels[DDPM_UNET_MAX_LEVELS];
@@ -43,7 +43,11 @@ typedef struct
   guint n_threads;                       /* 0: all */
   guint64 save_every;   /* steps between checkpoints; 0: by time, about every five minutes, the default */
   guint64 sample_every; /* steps between sample grids; 0: never; default 1000 */
-  DdpmDtype dtype;      /* of the diffusers weights: F32 or F16, the default */
+  /* Compute values inside ResNet and attention blocks again in the backward pass instead of keeping them:
+   * less memory, a third more work at most, the same model. FALSE: only where memory would not do otherwise.
+   */
+  gboolean recompute;
+  DdpmDtype dtype; /* of the diffusers weights: F32 or F16, the default */
 } DdpmTrainOptions;
 
 void ddpm_train_options_init (DdpmTrainOptions *options); /* everything open */
@@ -71,7 +75,9 @@ typedef struct
   const DdpmUnetConfig *config;
   gsize n_parameters;
   double flop_per_picture;         /* forward */
-  gsize peak_bytes;                /* slabs, passes and pictures */
+  gsize peak_bytes;                /* of memory: slabs, passes and pictures */
+  gboolean recompute;              /* as the option, or because memory would not do otherwise */
+  gsize peak_kept_bytes;           /* what it would be without that */
   guint64 first_step;              /* steps done before; > 0: resumed there */
   const DdpmTrainOptions *options; /* as decided */
 } DdpmTrainPlan;

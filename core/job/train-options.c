@@ -255,6 +255,7 @@ resume_choices (DdpmTrainOptions *options, const DdpmTrainOptions *stored, GErro
     return refuse_change ("--from", error);
 
   options->flip = stored->flip;
+  options->recompute = options->recompute || stored->recompute;
   options->dtype = stored->dtype;
   options->width = stored->width;
   options->height = stored->height;
@@ -319,6 +320,8 @@ ddpm_train_options_to_json (const DdpmTrainOptions *options, JsonBuilder *builde
     }
   json_builder_set_member_name (builder, "flip");
   json_builder_add_boolean_value (builder, options->flip);
+  json_builder_set_member_name (builder, "recompute");
+  json_builder_add_boolean_value (builder, options->recompute);
   json_builder_set_member_name (builder, "dtype");
   json_builder_add_string_value (builder, options->dtype == DDPM_DTYPE_F32 ? "F32" : "F16");
 }
@@ -388,6 +391,7 @@ ddpm_train_options_from_json (DdpmTrainOptions *options, JsonObject *object, con
   options->width = (guint) CLAMP (json_node_get_int (width), 0, G_MAXINT);
   options->height = (guint) CLAMP (json_node_get_int (height), 0, G_MAXINT);
   options->flip = json_node_get_boolean (flip);
+  options->recompute = json_object_get_boolean_member_with_default (object, "recompute", FALSE);
   options->dtype = g_str_equal (json_node_get_string (dtype), "F32") ? DDPM_DTYPE_F32 : DDPM_DTYPE_F16;
   return TRUE;
 }

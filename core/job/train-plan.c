@@ -4,16 +4,12 @@
 #include "core/job/train-plan.h"
 
 #include "core/base/error.h"
+#include "core/job/train-memory.h"
 #include "core/job/train-network.h"
 #include "core/job/train-options.h"
 #include "core/job/train-state.h"
 
 #define OPTIONS_VERSION 1
-
-/* Pictures in a sample grid, as rows and columns: more of the small ones, which cost less. */
-#define SMALL_PIXELS (32 * 32)
-#define SMALL_COLUMNS 6
-#define LARGE_COLUMNS 4
 
 typedef struct
 {
@@ -101,7 +97,7 @@ open_from (DdpmTrainSetup *setup, GError **error)
 {
   const DdpmUnetConfig *config = NULL;
 
-  setup->from = ddpm_model_open (setup->options.from, error);
+  setup->from = ddpm_model_open_header (setup->options.from, error);
   if (setup->from == NULL)
     return FALSE;
   config = ddpm_unet_get_config (setup->from->unet);
@@ -333,25 +329,6 @@ find_first_step (DdpmTrainSetup *setup, guint64 steps, GError **error)
   return TRUE;
 }
 
-static void
-predict_memory (DdpmTrainSetup *setup)
-{
-  const DdpmTrainOptions *options = &setup->options;
-  const DdpmDataset *dataset = setup->dataset;
-  const gsize n = ddpm_unet_get_n_weights (setup->unet);
-  const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
-  const DdpmPassOptions training = { options->batch, dataset->height, dataset->width, DDPM_PASS_TRAINING };
-  DdpmPassOptions sampling = { 0, dataset->height, dataset->width, DDPM_PASS_INFERENCE };
-
-  sampling.batch = setup->sample_columns =
-    dataset->height * dataset->width <= SMALL_PIXELS ? SMALL_COLUMNS : LARGE_COLUMNS;
-  setup->peak_bytes = 5 * n * sizeof (float) /* weights, gradients, average, two moments */
-                      + 4 * options->batch * picture * sizeof (float) + dataset->n_pictures * (picture + 4)
-                      + ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
-  if (options->sample_every > 0)
-    setup->peak_bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling);
-}
-
 /* The parts that hold for all three ways to begin. */
 static gboolean
 complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
@@ -387,8 +364,7 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
       error, DDPM_ERROR_FILE,
       "--from: %s is no longer the model that this training began with; start a new one in another folder",
       setup->from->name);
-  predict_memory (setup);
-  return TRUE;
+  return ddpm_train_decide_memory (setup, error);
 }
 
 DdpmTrainSetup *

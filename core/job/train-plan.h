@@ -14,10 +14,11 @@ typedef struct
   DdpmModelNotes notes;
   DdpmDataset *dataset;
   DdpmUnet *unet;
-  DdpmModel *from;      /* --from, opened, when its weights are where this run begins; else NULL */
-  guint64 first_step;   /* steps done before this run */
-  guint sample_columns; /* a sample grid is a square of this many */
-  gsize peak_bytes;
+  DdpmModel *from;    /* --from, opened without its weights, when they are where this run begins; else NULL */
+  guint64 first_step; /* steps done before this run */
+  guint sample_columns;              /* a sample grid is a square of this many */
+  gboolean recompute;                /* values inside blocks are computed again, not kept */
+  gsize peak_bytes, peak_kept_bytes; /* of memory: as decided; and if everything were kept */
 } DdpmTrainSetup;
 
 /* Decides everything; reads the pictures, and the model of --from or what was stored. Writes nothing.

@@ -202,10 +202,10 @@ begin_weights (Run *run, GError **error)
       run->saved_step = run->counters.step;
       return TRUE;
     }
-  if (setup->from != NULL)
-    memcpy (run->slabs.weights, setup->from->weights, size_bytes);
-  else
+  if (setup->from == NULL)
     ddpm_unet_init_weights (setup->unet, setup->options.seed, run->slabs.weights);
+  else if (!ddpm_model_read_weights (setup->from, run->slabs.weights, error))
+    return FALSE;
   memcpy (run->slabs.ema, run->slabs.weights, size_bytes);
   run->counters = (DdpmTrainCounters) { .fingerprint = setup->dataset->fingerprint, .smoothed = NAN };
   return TRUE;
@@ -217,7 +217,11 @@ begin (Run *run, GError **error)
   DdpmTrainSetup *setup = run->setup;
   const DdpmTrainOptions *options = &setup->options;
   const DdpmDataset *dataset = setup->dataset;
-  const DdpmPassOptions pass = { options->batch, dataset->height, dataset->width, DDPM_PASS_TRAINING };
+  const DdpmPassOptions pass = { .batch = options->batch,
+                                 .height = dataset->height,
+                                 .width = dataset->width,
+                                 .mode = DDPM_PASS_TRAINING,
+                                 .recompute = setup->recompute };
 
   run->state_file = ddpm_train_get_state_file (options->output);
   run->schedule = ddpm_schedule_new (&setup->scheduler, error);

@@ -16,7 +16,7 @@ do
     sh -c '! grep -E "^  (-[a-z], )?--[a-z0-9-]+(=[^ ]+)? *$" "$1"' sh "$out"
 done
 for option in size channels layers attention batch steps lr warmup ema dropout flip schedule pixels seed threads \
-  save-every sample-every float32 resume from output
+  save-every sample-every recompute float32 resume from output
 do
   run train --help
   says "train --help has --$option" "--$option"

@@ -15,7 +15,7 @@ typedef struct
 {
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
     *schedule, *pixels, *seed, *threads, *save_every, *sample_every;
-  gboolean flip, float32, resume;
+  gboolean flip, float32, recompute, resume;
 } TrainArgs;
 
 static void
@@ -67,11 +67,15 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "Steps from checkpoint to checkpoint, 0 for about five minutes (default: 0)", "N" },
     { "sample-every", 0, 0, G_OPTION_ARG_STRING, &args->sample_every,
       "Steps from one grid of samples to the next, 0 for none (default: 1000)", "N" },
+    { "recompute", 0, 0, G_OPTION_ARG_NONE, &args->recompute,
+      "Compute values again instead of keeping them: less memory, more time, the same model (default: "
+      "where memory would not do otherwise)",
+      NULL },
     { "float32", 0, 0, G_OPTION_ARG_NONE, &args->float32, "Write the weights as float32 (default: float16)",
       NULL },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &args->resume,
-      "Go on where the training of MODEL stopped; of the options, steps, threads, save-every and "
-      "sample-every may change",
+      "Go on where the training of MODEL stopped; of the options, steps, threads, save-every, "
+      "sample-every and recompute may change",
       NULL },
     { "from", 0, 0, G_OPTION_ARG_FILENAME, &args->from,
       "Begin with the weights of this model (default: random weights)", "MODEL" },
@@ -131,6 +135,7 @@ read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options,
   if (args->pixels != NULL)
     ddpm_pixels_from_name (args->pixels, &options->pixels);
   options->flip = args->flip;
+  options->recompute = args->recompute;
   options->resume = args->resume;
   if (args->float32)
     options->dtype = DDPM_DTYPE_F32;
@@ -154,13 +159,25 @@ print_skipped (const DdpmDataset *dataset)
     printf ("             and %u more\n", dataset->n_skipped - n_shown);
 }
 
+static void
+print_memory (const DdpmTrainPlan *plan)
+{
+  g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
+  g_autofree char *kept = ddpm_format_bytes ((double) plan->peak_kept_bytes);
+
+  printf ("memory       %s at most", memory);
+  if (plan->recompute)
+    printf (", since values are computed again instead of being kept, which would take %s%s", kept,
+            plan->options->recompute ? "" : ", more than is free");
+  printf ("\n");
+}
+
 /* What will happen, before it takes hours. */
 static void
 print_plan (const DdpmTrainPlan *plan)
 {
   const DdpmUnetConfig *config = plan->config;
   const DdpmTrainOptions *options = plan->options;
-  g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
   g_autofree char *forward = ddpm_format_flop (plan->flop_per_picture);
   g_autofree char *step = ddpm_format_flop (3 * plan->flop_per_picture * options->batch);
   g_autoptr (GString) widths = g_string_new (NULL);
@@ -178,7 +195,7 @@ print_plan (const DdpmTrainPlan *plan)
   printf ("network      channels %s; %u layers a level\n", widths->str, config->layers_per_block);
   printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
   printf ("cost         %s forward a picture, about %s a step\n", forward, step);
-  printf ("memory       %s at most\n", memory);
+  print_memory (plan);
   printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
   if (plan->first_step > 0)
     printf (", going on after step %" G_GUINT64_FORMAT, plan->first_step);

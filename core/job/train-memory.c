@@ -1,0 +1,63 @@
+#include "core/job/train-memory.h"
+
+#include "core/base/error.h"
+#include "core/base/memory.h"
+
+/* Pictures in a sample grid, as rows and columns: more of the small ones, which cost less. */
+#define SMALL_PIXELS (32 * 32)
+#define SMALL_COLUMNS 6
+#define LARGE_COLUMNS 4
+
+/* What the pictures take; they are in memory already. */
+static gsize
+get_dataset_bytes (const DdpmDataset *dataset)
+{
+  const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
+
+  return dataset->n_pictures * (picture + 4);
+}
+
+/* What the run takes from now on: weights, gradients, average and two moments, the tensors of a batch, the
+ * network's pass, and another one for samples. */
+static gsize
+predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
+{
+  const DdpmTrainOptions *options = &setup->options;
+  const DdpmDataset *dataset = setup->dataset;
+  const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
+  const DdpmPassOptions training = { .batch = options->batch,
+                                     .height = dataset->height,
+                                     .width = dataset->width,
+                                     .mode = DDPM_PASS_TRAINING,
+                                     .recompute = recompute };
+  const DdpmPassOptions sampling = { setup->sample_columns, dataset->height, dataset->width,
+                                     DDPM_PASS_INFERENCE };
+  gsize bytes = (5 * ddpm_unet_get_n_weights (setup->unet) + 4 * options->batch * picture) * sizeof (float);
+
+  bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
+  if (options->sample_every > 0)
+    bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling);
+  return bytes;
+}
+
+gboolean
+ddpm_train_decide_memory (DdpmTrainSetup *setup, GError **error)
+{
+  const DdpmDataset *dataset = setup->dataset;
+  const guint64 available = ddpm_memory_get_available_bytes ();
+  gsize bytes, kept_bytes;
+
+  setup->sample_columns = dataset->height * dataset->width <= SMALL_PIXELS ? SMALL_COLUMNS : LARGE_COLUMNS;
+  kept_bytes = predict_run_bytes (setup, FALSE);
+  setup->recompute = setup->options.recompute || kept_bytes > available;
+  bytes = setup->recompute ? predict_run_bytes (setup, TRUE) : kept_bytes;
+  setup->peak_bytes = get_dataset_bytes (dataset) + bytes;
+  setup->peak_kept_bytes = get_dataset_bytes (dataset) + kept_bytes;
+  if (bytes <= available)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+               "This training takes %.2f GB of memory, even where values are computed again instead of being "
+               "kept, and %.2f GB are free; use a smaller --batch or --size, or close other programs",
+               bytes / 1e9, available / 1e9);
+  return FALSE;
+}

@@ -1,0 +1,24 @@
+/* A limit on this process's memory, for tests of what happens when there is little. */
+#pragma once
+
+#include <glib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* From now on the process can take that many bytes more than it has taken; G_MAXUINT64: as many as there are.
+ */
+static inline void
+limit_memory (guint64 bytes)
+{
+  g_autofree char *text = NULL;
+  struct rlimit limit;
+
+  g_assert_cmpint (getrlimit (RLIMIT_AS, &limit), ==, 0);
+  limit.rlim_cur = limit.rlim_max;
+  if (bytes != G_MAXUINT64)
+    {
+      g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+      limit.rlim_cur = g_ascii_strtoull (text, NULL, 10) * getpagesize () + bytes;
+    }
+  g_assert_cmpint (setrlimit (RLIMIT_AS, &limit), ==, 0);
+}
