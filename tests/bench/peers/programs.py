@@ -3,11 +3,15 @@ import dataclasses
 import glob
 import itertools
 import json
+import math
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
+import time
+
+import numpy as np
 
 HERE = pathlib.Path(__file__).parent
 
@@ -27,23 +31,24 @@ class Program:
     argv: tuple
     env: tuple = ()
 
-    def run(self, n_runs):
-        """What the program says of n_runs runs after one that warms it up."""
+    def run(self, n_runs, *options, most_s=None):
+        """What the program says of n_runs runs after one that warms it up; most_s: the seconds it may take."""
         runs = '--repeat' if self.name == OURS else '--runs'
-        return json.loads(call([*self.argv, runs, str(n_runs)], self.env))
+        return json.loads(call([*self.argv, runs, str(n_runs), *options], self.env, most_s))
 
-    def write_output(self, path):
-        """The output for the fixed input, as raw float32."""
-        call([*self.argv, '--output', str(path)], self.env)
+    def read_output(self, path, n_runs):
+        """The output of the last run for the fixed input, by way of a file."""
+        self.run(n_runs, '--output', str(path))
+        return np.fromfile(path, dtype='<f4').astype(np.float64)
 
 
 class Failed(Exception):
     """A program ended with an error; the text is its own last sentence."""
 
 
-def call(argv, env=()):
+def call(argv, env=(), most_s=None):
     done = subprocess.run(argv, env={**os.environ, **dict(env)}, stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, check=False)
+                          text=True, check=False, timeout=most_s)
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line and not line.startswith('Schema error')]
         raise Failed(lines[-1] if lines else f'{argv[0]} ended with {done.returncode}')
@@ -98,6 +103,21 @@ def pytorch_settings(n_threads):
     threads_and_waits = [(n_threads, 'PASSIVE'), (n_threads, 'ACTIVE')] + ([(1, 'PASSIVE')] if n_threads > 1 else [])
     return [{'n_threads': n, 'wait': wait, 'layout': layout}
             for (n, wait), layout in itertools.product(threads_and_waits, ('channels_last', 'contiguous'))]
+
+
+def find_fastest(programs, n_runs):
+    """The place of the fastest one in the list. One that takes twice as long as the fastest so far is not waited for:
+    threads that spin can take ten times as long on cores that others use as well."""
+    fastest, best_ms, best_s = None, math.inf, None
+    for i, program in enumerate(programs):
+        begin = time.monotonic()
+        try:
+            ms = program.run(n_runs, most_s=best_s and 2 * best_s)['min_ms']
+        except subprocess.TimeoutExpired:
+            continue
+        if ms < best_ms:
+            fastest, best_ms, best_s = i, ms, time.monotonic() - begin
+    return fastest
 
 
 @dataclasses.dataclass

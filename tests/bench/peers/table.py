@@ -22,21 +22,15 @@ class Row:
     def verdict(self):
         if self.goal is not None and self.keeps(self.goal):
             return 'goal reached'
-        if self.least is not None:
-            return 'least reached' if self.keeps(self.least) else '**missed**'
-        return '' if self.goal is None else '**missed**'
+        if self.least is not None and self.keeps(self.least):
+            return 'least reached'
+        return '' if self.goal is None and self.least is None else '**missed**'
 
     def cells(self):
-        return [self.work, self.ours, self.against, self.show(self.value), self.show(self.goal), self.show(self.least),
-                self.verdict()]
-
-    def show(self, value):
-        if value is None:
-            return ''
-        digits = 2 if self.unit == 'x' else 1
-        number = f'{value:.{digits}f}' if value is self.value else f'{value:g}'
-        bound = 'at most ' if self.at_most and value is not self.value else ''
-        return bound + number + self.unit
+        value = f'{self.value:.2f}x' if self.unit == 'x' else f'{self.value:.3g}{self.unit}'
+        bound = 'at most ' if self.at_most else ''
+        goal, least = ('' if limit is None else f'{bound}{limit:g}{self.unit}' for limit in (self.goal, self.least))
+        return [self.work, self.ours, self.against, value, goal, least, self.verdict()]
 
 
 @dataclasses.dataclass
@@ -61,8 +55,9 @@ def show_bytes(n_bytes):
     return f'{n_bytes / 1e6:.0f} MB'
 
 
-def speed(work, ours, peer, goal=None, least=None):
-    return Row(work, show_ms(ours), f'{peer.program.name or "ours"} {show_ms(peer)}', peer.median_ms / ours.median_ms,
+def speed(work, ours, peer, goal=None, least=None, against=None):
+    """against: what the other one is called, if not by its program's name."""
+    return Row(work, show_ms(ours), f'{against or peer.program.name} {show_ms(peer)}', peer.median_ms / ours.median_ms,
                goal=goal, least=least)
 
 
