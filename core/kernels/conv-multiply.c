@@ -14,17 +14,19 @@ count_channels (unsigned block, unsigned n_taps, unsigned n_in)
   return MIN (VECTOR, n_in - block / n_taps * VECTOR);
 }
 
-/* One group of tiles, n_vectors blocks of output channels. */
+/* One group of tiles, n_vectors blocks of output channels; in, weights and out are of the part's first
+ * blocks. */
 FORCE_INLINE void
-multiply_group (const float *restrict in, unsigned n_blocks, unsigned n_taps, unsigned n_in,
-                const float *restrict weights, size_t out_block_stride, int n_vectors, float *restrict out)
+multiply_group (const DdpmConvPart *part, const float *restrict in, const float *restrict weights,
+                int n_vectors, float *restrict out)
 {
+  const size_t out_stride = part->out_stride;
   vec sums[TILE_GROUP][OUT_VECTORS] = { { { 0 } } };
 
-  for (unsigned block = 0; block < n_blocks; block++, in += TILE_GROUP * VECTOR, weights += VECTOR * VECTOR)
+  for (unsigned block = part->in_begin; block < part->in_end; block++, in += TILE_GROUP * VECTOR)
     {
-      const unsigned n = count_channels (block, n_taps, n_in);
-      const float *w = weights;
+      const unsigned n = count_channels (block, part->n_taps, part->n_in);
+      const float *w = weights + (size_t) (block - part->in_begin) * VECTOR * VECTOR;
 
       for (unsigned c = 0; c < n; c++, w += VECTOR)
         {
@@ -32,7 +34,7 @@ multiply_group (const float *restrict in, unsigned n_blocks, unsigned n_taps, un
 
 #pragma GCC unroll 3
           for (int v = 0; v < n_vectors; v++)
-            wide[v] = vec_load (w + v * out_block_stride);
+            wide[v] = vec_load (w + v * out_stride);
 #pragma GCC unroll 8
           for (int tile = 0; tile < TILE_GROUP; tile++)
 #pragma GCC unroll 3
@@ -43,39 +45,34 @@ multiply_group (const float *restrict in, unsigned n_blocks, unsigned n_taps, un
 #pragma GCC unroll 3
   for (int v = 0; v < n_vectors; v++)
 #pragma GCC unroll 8
-    for (int tile = 0; tile < TILE_GROUP; tile++)
-      vec_store (out + (v * TILE_GROUP + tile) * VECTOR, sums[tile][v]);
+    for (int tile = 0; tile < TILE_GROUP; tile++, out += VECTOR)
+      vec_store (out, part->accumulate ? vec_load (out) + sums[tile][v] : sums[tile][v]);
 }
 
 void
-KERNEL (conv_multiply) (const DdpmConvTiles *input, const float *weights, unsigned n_taps, unsigned n_in,
-                        unsigned point, unsigned out_begin, unsigned out_end, unsigned group_begin,
-                        unsigned group_end, const DdpmConvTiles *output)
+KERNEL (conv_multiply) (const DdpmConvTiles *input, const DdpmConvPart *part, const DdpmConvTiles *output)
 {
-  const size_t out_block_stride = (size_t) input->n_blocks * VECTOR * VECTOR;
-  const size_t in_group = (size_t) input->n_blocks * TILE_GROUP * VECTOR;
-  const size_t out_group = (size_t) output->n_blocks * TILE_GROUP * VECTOR;
-  const float *in = input->values + point * input->point_stride;
-  float *out = output->values + point * output->point_stride;
+  const float *in = input->values + part->point * input->point_stride;
+  float *out = output->values + part->point * output->point_stride;
 
-  for (unsigned block = out_begin; block < out_end;)
+  for (unsigned block = part->out_begin; block < part->out_end;)
     {
-      const unsigned left = out_end - block;
-      const unsigned n_vectors =
-        left == 4 ? 2 : MIN (OUT_VECTORS, left); /* 4 is 2 and 2 rather than 3 and 1 */
-      const float *w = weights + block * out_block_stride;
+      const unsigned left = part->out_end - block;
+      /* 4 is 2 and 2 rather than 3 and 1 */
+      const unsigned n_vectors = left == 4 ? 2 : MIN (OUT_VECTORS, left);
+      const float *weights = part->weights + (block - part->out_begin) * part->out_stride;
 
-      for (unsigned group = group_begin; group < group_end; group++)
+      for (unsigned group = part->group_begin; group < part->group_end; group++)
         {
-          const float *from = in + group * in_group;
-          float *to = out + group * out_group + (size_t) block * TILE_GROUP * VECTOR;
+          const float *from = in + ((size_t) group * input->n_blocks + part->in_begin) * TILE_GROUP * VECTOR;
+          float *to = out + ((size_t) group * output->n_blocks + block) * TILE_GROUP * VECTOR;
 
           if (n_vectors == 3)
-            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 3, to);
+            multiply_group (part, from, weights, 3, to);
           else if (n_vectors == 2)
-            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 2, to);
+            multiply_group (part, from, weights, 2, to);
           else
-            multiply_group (from, input->n_blocks, n_taps, n_in, w, out_block_stride, 1, to);
+            multiply_group (part, from, weights, 1, to);
         }
       block += n_vectors;
     }

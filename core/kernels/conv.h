@@ -77,6 +77,19 @@ typedef struct
   unsigned row_begin, row_end;
 } DdpmConvTiles;
 
+/* A part of one point's matrix product. */
+typedef struct
+{
+  unsigned point;
+  unsigned n_in, n_taps;           /* channels of the input, and blocks for each block of them */
+  unsigned in_begin, in_end;       /* blocks of the input */
+  unsigned out_begin, out_end;     /* blocks of the output */
+  unsigned group_begin, group_end; /* groups of tiles */
+  const float *weights;            /* [out blocks][in blocks][in][out], of block (out_begin, in_begin) */
+  size_t out_stride;               /* floats from one output block's weights to the next one's */
+  int accumulate;                  /* add to what is there */
+} DdpmConvPart;
+
 /* Where results go: out = scale * (sum + bias + residual), added to what is there if accumulate. */
 typedef struct
 {

@@ -64,12 +64,8 @@ typedef struct
                                 unsigned n_taps, unsigned n_out, unsigned n_in, unsigned out_block,
                                 unsigned in_block, float *grad_weights);
 
-  /* conv-multiply.c. One point's product for the blocks of output channels out_begin … out_end-1 and groups
-   * of tiles group_begin … group_end-1; weights[out blocks][n_blocks of the input][in][out] of that point.
-   * n_in channels, each with n_taps blocks (ddpm_conv_count_taps). */
-  void (*conv_multiply) (const DdpmConvTiles *input, const float *weights, unsigned n_taps, unsigned n_in,
-                         unsigned point, unsigned out_begin, unsigned out_end, unsigned group_begin,
-                         unsigned group_end, const DdpmConvTiles *output);
+  /* conv-multiply.c. */
+  void (*conv_multiply) (const DdpmConvTiles *input, const DdpmConvPart *part, const DdpmConvTiles *output);
   /* One point's gradient[out blocks][n_blocks of the input][in][out] = sum over tiles of input times grads,
    * added to what is there if accumulate, for input blocks in_begin … in_end-1 and output blocks out_begin …
    * out_end-1. */

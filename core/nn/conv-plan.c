@@ -66,10 +66,35 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels)
         break;
     }
   plan->rows_per_strip = (plan->rows_per_chunk + n_strips - 1) / n_strips;
-  /* a strip, or a packed block of weights */
   plan->worker =
-    MAX (ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image)),
-         (gsize) plan->shape.kernel * plan->shape.kernel * kernels->vector * kernels->vector);
+    ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image));
+}
+
+/* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
+ * would take longer than the multiplications: a part at a time stays in a core's own cache. */
+#define PARTS_MAX_TILES 32
+
+static void
+divide_weights (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection direction)
+{
+  const gsize square = (gsize) kernels->vector * kernels->vector;
+  const gsize packed = plan->shape.kernel * plan->shape.kernel * square;
+
+  plan->parts = direction != UNET_CONV_WEIGHT_GRAD && plan->shape.method != DDPM_CONV_UNFOLD
+                && plan->n_chunks == 1
+                && plan->n_rows * ddpm_conv_count_tile_cols (&plan->shape) <= PARTS_MAX_TILES;
+  if (plan->parts)
+    {
+      plan->weight_stride = unet_pad_channel (UNET_CONV_PART_OUT * UNET_CONV_PART_IN * square);
+      plan->worker = MAX (plan->worker, packed + plan->n_points * plan->weight_stride);
+    }
+  else
+    {
+      plan->weight_stride =
+        unet_pad_channel ((gsize) plan->out_blocks * plan->in_blocks * plan->n_taps * square);
+      plan->points = plan->weight_stride * plan->n_points;
+      plan->worker = MAX (plan->worker, packed);
+    }
 }
 
 static guint
@@ -122,14 +147,12 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
   plan.n_points = ddpm_conv_count_points (plan.shape.method);
   plan.n_rows = ddpm_conv_count_tile_rows (&plan.shape);
   divide_rows (&plan, kernels);
+  divide_weights (&plan, kernels, direction);
   plan.in_stride =
     ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.in_blocks * plan.n_taps);
   plan.out_stride = ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.out_blocks);
-  plan.weight_stride =
-    unet_pad_channel ((gsize) plan.out_blocks * plan.in_blocks * plan.n_taps * vector * vector);
   plan.tiles_in = plan.in_stride * plan.n_points;
   plan.tiles_out = plan.out_stride * plan.n_points;
-  plan.points = plan.weight_stride * plan.n_points;
   return plan;
 }
 

@@ -21,11 +21,18 @@ typedef struct
   guint n_in, n_out, in_blocks, out_blocks; /* channels, and vectors of them */
   guint n_taps, n_points;
   guint n_rows, n_chunks, rows_per_chunk, rows_per_strip; /* tile rows */
-  gsize in_stride, out_stride, weight_stride;             /* floats from point to point */
+  /* weights are transformed part by part while they are multiplied, rather than all before: see
+   * conv-product.c */
+  gboolean parts;
+  gsize in_stride, out_stride, weight_stride; /* floats from point to point */
   /* scratch, in floats */
   gsize tiles_in, tiles_out, points;
   gsize worker; /* of each thread */
 } UnetConvPlan;
+
+/* Blocks of output and of input channels in a part of the weights. */
+#define UNET_CONV_PART_OUT 2
+#define UNET_CONV_PART_IN 4
 
 UnetConvPlan unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
                              UnetConvDirection direction, guint batch, guint height, guint width);

@@ -161,25 +161,25 @@ has_ready_weights (const UnetConvProduct *product)
   return product->packed != NULL && product->plan.shape.method == DDPM_CONV_UNFOLD;
 }
 
+/* One block of weights to `points`, blocks of a point together; packed: scratch for it. */
 static void
-transform_weights (const Run *run, guint out_block, guint in_block, float *scratch)
+transform_weights (const Run *run, guint out_block, guint in_block, float *packed, float *points)
 {
   const UnetConvProduct *product = run->product;
   const UnetConvPlan *plan = &product->plan;
   const DdpmKernels *kernels = run->pass->kernels;
-  const gsize square = (gsize) kernels->vector * kernels->vector;
+  const gboolean unfolded = plan->shape.method == DDPM_CONV_UNFOLD;
   const guint n_taps = plan->shape.kernel * plan->shape.kernel;
   const gsize block = (gsize) out_block * plan->in_blocks + in_block;
-  float *points = (float *) run->points + block * plan->n_taps * square;
-  float *packed = plan->shape.method == DDPM_CONV_UNFOLD ? points : scratch;
+  const float *ready =
+    product->packed != NULL ? product->packed + block * n_taps * kernels->vector * kernels->vector : NULL;
 
-  if (product->packed == NULL)
+  if (ready == NULL)
     kernels->conv_pack (product->weights, product->out_stride, product->in_stride, product->turn, n_taps,
-                        plan->n_out, plan->n_in, out_block, in_block, packed);
-  if (plan->shape.method != DDPM_CONV_UNFOLD)
-    kernels->conv_transform_weights (
-      plan->shape.method, product->packed != NULL ? product->packed + block * n_taps * square : packed,
-      points, plan->weight_stride);
+                        plan->n_out, plan->n_in, out_block, in_block, unfolded ? points : packed);
+  if (!unfolded)
+    kernels->conv_transform_weights (plan->shape.method, ready != NULL ? ready : packed, points,
+                                     plan->weight_stride);
 }
 
 static void
@@ -197,7 +197,10 @@ run_transform_task (guint task, guint worker, gpointer data)
       const guint first = task % per_block * WEIGHT_IN_BLOCKS;
 
       for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
-        transform_weights (run, task / per_block, in, scratch);
+        transform_weights (run, task / per_block, in, scratch,
+                           (float *) run->points
+                             + ((gsize) task / per_block * plan->in_blocks + in) * plan->n_taps
+                                 * kernels->vector * kernels->vector);
       return;
     }
   task -= run->n_weight_tasks;
@@ -222,6 +225,7 @@ run_transform_task (guint task, guint worker, gpointer data)
   kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
 }
 
+/* A point's product for some blocks of output channels and some groups of tiles. */
 static void
 run_multiply_task (guint task, guint worker, gpointer data)
 {
@@ -234,11 +238,55 @@ run_multiply_task (guint task, guint worker, gpointer data)
   const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
   const guint range = task % run->n_ranges, point = task / run->n_ranges / n_out_tasks;
   const guint block = task / run->n_ranges % n_out_tasks * MULTIPLY_OUT_BLOCKS;
+  const gsize out_stride = (gsize) in.n_blocks * run->pass->kernels->vector * run->pass->kernels->vector;
+  const DdpmConvPart part = { .point = point,
+                              .n_in = plan->n_in,
+                              .n_taps = plan->n_taps,
+                              .in_end = in.n_blocks,
+                              .out_begin = block,
+                              .out_end = MIN (block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
+                              .group_begin = MIN (range * per_range, n_groups),
+                              .group_end = MIN ((range + 1) * per_range, n_groups),
+                              .weights = run->points + point * plan->weight_stride + block * out_stride,
+                              .out_stride = out_stride };
 
-  run->pass->kernels->conv_multiply (&in, run->points + point * plan->weight_stride, plan->n_taps, plan->n_in,
-                                     point, block, MIN (block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
-                                     MIN (range * per_range, n_groups),
-                                     MIN ((range + 1) * per_range, n_groups), &out);
+  run->pass->kernels->conv_multiply (&in, &part, &out);
+}
+
+/* All points' products for some blocks of output channels, whose weights are transformed here, a few blocks
+ * of input channels at a time. */
+static void
+run_parts_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  const DdpmKernels *kernels = run->pass->kernels;
+  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
+  const gsize square = (gsize) kernels->vector * kernels->vector;
+  float *packed = get_worker_scratch (run->pass, worker);
+  float *points = packed + plan->shape.kernel * plan->shape.kernel * square;
+  DdpmConvPart part = { .n_in = plan->n_in,
+                        .n_taps = 1,
+                        .out_begin = task * UNET_CONV_PART_OUT,
+                        .out_end = MIN ((task + 1) * UNET_CONV_PART_OUT, plan->out_blocks),
+                        .group_end = unet_conv_count_groups (run->pass, plan, run->chunk),
+                        .out_stride = UNET_CONV_PART_IN * square };
+
+  for (; part.in_begin < plan->in_blocks; part.in_begin = part.in_end)
+    {
+      part.in_end = MIN (part.in_begin + UNET_CONV_PART_IN, plan->in_blocks);
+      part.accumulate = part.in_begin > 0;
+      for (guint o = part.out_begin; o < part.out_end; o++)
+        for (guint i = part.in_begin; i < part.in_end; i++)
+          transform_weights (run, o, i, packed,
+                             points + (o - part.out_begin) * part.out_stride + (i - part.in_begin) * square);
+      for (part.point = 0; part.point < plan->n_points; part.point++)
+        {
+          part.weights = points + part.point * plan->weight_stride;
+          kernels->conv_multiply (&in, &part, &out);
+        }
+    }
 }
 
 static void
@@ -248,6 +296,12 @@ run_multiply (Run *run)
   const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
   const guint n_tasks = n_out_tasks * plan->n_points;
 
+  if (plan->parts)
+    {
+      ddpm_team_run (run->pass->team, (plan->out_blocks + UNET_CONV_PART_OUT - 1) / UNET_CONV_PART_OUT,
+                     run_parts_task, run);
+      return;
+    }
   run->n_ranges = CLAMP ((MULTIPLY_MIN_TASKS + n_tasks - 1) / n_tasks, 1,
                          unet_conv_count_groups (run->pass, plan, run->chunk));
   ddpm_team_run (run->pass->team, n_tasks * run->n_ranges, run_multiply_task, run);
@@ -268,7 +322,7 @@ unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
       const guint n_output_tasks =
         first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
 
-      run.n_weight_tasks = first && !has_ready_weights (product) ? n_weight_tasks : 0;
+      run.n_weight_tasks = first && !plan->parts && !has_ready_weights (product) ? n_weight_tasks : 0;
       run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
       ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + n_output_tasks, run_transform_task,
                      &run);

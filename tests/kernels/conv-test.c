@@ -268,10 +268,26 @@ check_output (const Conv *conv, gboolean extras)
         {
           const float *weights = conv->points.data + point * conv->weight_stride;
 
-          conv->kernels->conv_multiply (&in, weights, conv->n_taps, c->n_in, point, 0, conv->out_blocks, 0,
-                                        n_groups / 2, &tiles);
-          conv->kernels->conv_multiply (&in, weights, conv->n_taps, c->n_in, point, 0, conv->out_blocks,
-                                        n_groups / 2, n_groups, &tiles);
+          DdpmConvPart part = { .point = point,
+                                .n_in = c->n_in,
+                                .n_taps = conv->n_taps,
+                                .out_end = conv->out_blocks,
+                                .out_stride =
+                                  (gsize) in.n_blocks * conv->kernels->vector * conv->kernels->vector };
+
+          /* input blocks one after the other, in two runs of groups */
+          for (part.in_begin = 0; part.in_begin < in.n_blocks; part.in_begin = part.in_end)
+            {
+              part.in_end = MIN (part.in_begin + 2, in.n_blocks);
+              part.weights = weights + (gsize) part.in_begin * conv->kernels->vector * conv->kernels->vector;
+              part.accumulate = part.in_begin > 0;
+              part.group_begin = 0;
+              part.group_end = n_groups / 2;
+              conv->kernels->conv_multiply (&in, &part, &tiles);
+              part.group_begin = n_groups / 2;
+              part.group_end = n_groups;
+              conv->kernels->conv_multiply (&in, &part, &tiles);
+            }
         }
       store_output (conv, &tiles, &target);
     }
