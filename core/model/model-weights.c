@@ -6,7 +6,8 @@
 #include "core/base/error.h"
 #include "core/model/tensor.h"
 
-#define PIECE_VALUES 65536 /* that a thread converts at once */
+#define PIECE_VALUES 65536     /* that a thread converts at once */
+#define FORGET_BYTES (1 << 20) /* of the file, that may stay in memory after they were read */
 
 /* Before diffusers 0.17 the linear layers of an attention had other names; shapes and values are the same. */
 static char *
@@ -120,6 +121,7 @@ typedef struct
   DdpmTeam *team;
   const DdpmTensor *tensor; /* the one that was fetched last */
   float *values;            /* where it is converted to */
+  gsize read_bytes;         /* of the file, that are still in memory */
 } Packing;
 
 static void
@@ -140,8 +142,13 @@ fetch_values (const DdpmParam *param, float *scratch, gpointer user_data)
   Packing *packing = user_data;
   const float *values;
 
-  ddpm_safetensors_forget (packing->file);
+  if (packing->read_bytes > FORGET_BYTES)
+    {
+      ddpm_safetensors_forget (packing->file);
+      packing->read_bytes = 0;
+    }
   packing->tensor = find_tensor (packing->file, param, "", NULL);
+  packing->read_bytes += packing->tensor->size_bytes;
   values = ddpm_tensor_get_floats (packing->tensor);
   if (values != NULL)
     return values;
