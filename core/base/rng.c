@@ -78,12 +78,18 @@ box_muller (const guint32 words[2], float normal[2])
 void
 ddpm_rng_normal (DdpmRngKey key, float *out, gsize n)
 {
+  ddpm_rng_normal_from (key, 0, out, n);
+}
+
+void
+ddpm_rng_normal_from (DdpmRngKey key, gsize first, float *out, gsize n)
+{
   guint32 words[4];
   float normal[4];
 
   for (gsize i = 0; i < n; i += 4)
     {
-      philox (&key, (guint32) (i / 4), words);
+      philox (&key, (guint32) ((first + i) / 4), words);
       box_muller (words, normal);
       box_muller (words + 2, normal + 2);
       for (gsize j = 0; j < 4 && i + j < n; j++)

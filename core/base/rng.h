@@ -45,6 +45,9 @@ void ddpm_rng_uniform_from (DdpmRngKey key, gsize first, float *out, gsize n);
 /* out[n]: standard normal, by Box and Muller's transform. */
 void ddpm_rng_normal (DdpmRngKey key, float *out, gsize n);
 
+/* The same stream from its number `first` on, a multiple of 4. */
+void ddpm_rng_normal_from (DdpmRngKey key, gsize first, float *out, gsize n);
+
 /* One integer, uniform in 0 … bound-1 (bound >= 1), the stream's number `position`. */
 guint32 ddpm_rng_below (DdpmRngKey key, guint32 position, guint32 bound);
 

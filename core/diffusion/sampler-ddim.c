@@ -34,7 +34,7 @@ get_next_alpha_bar (const DdpmSampler *sampler, guint step)
 }
 
 static void
-step_ddim (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
+step_ddim (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
            float *x0, gsize n)
 {
   const float here = sampler->schedule->alpha_bar[sampler->timesteps[step]];

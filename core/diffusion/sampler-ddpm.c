@@ -15,7 +15,7 @@ needs_noise (const DdpmSampler *sampler, guint step)
 }
 
 static void
-step_ddpm (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
+step_ddpm (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
            float *x0, gsize n)
 {
   const float *alpha_bar = sampler->schedule->alpha_bar;

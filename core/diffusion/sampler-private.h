@@ -13,8 +13,8 @@ typedef struct
   gboolean (*needs_noise) (const DdpmSampler *sampler, guint step);
 
   /* As ddpm_sampler_step; x0 may be NULL. */
-  void (*step) (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
-                float *x0, gsize n);
+  void (*step) (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
+                float *x, float *x0, gsize n);
 } DdpmSamplerClass;
 
 struct _DdpmSampler

@@ -268,8 +268,8 @@ ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step)
 }
 
 void
-ddpm_sampler_step (DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
-                   float *x0, gsize n)
+ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
+                   float *x, float *x0, gsize n)
 {
   g_return_if_fail (step < sampler->n_timesteps);
   g_return_if_fail (noise != NULL || !ddpm_sampler_step_needs_noise (sampler, step));

@@ -50,8 +50,9 @@ gboolean ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step);
 
 /* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0 or
  * v); noise[n] standard normal, may be NULL where not needed. x0[n], or NULL: the current estimate of x_0
- * (clipped as the config says), for previews. */
-void ddpm_sampler_step (DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
+ * (clipped as the config says), for previews. No value depends on another: parts of a picture may be taken by
+ * several threads. */
+void ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
                         float *x, float *x0, gsize n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSampler, ddpm_sampler_free)

@@ -12,6 +12,9 @@
 #include "core/base/rng.h"
 #include "core/job/sample-job-input.h"
 
+#define STEP_PIECE 2048 /* values of a picture that a thread takes through a step at once; a multiple of 4 \
+                         */
+
 typedef struct
 {
   DdpmSampleJob *job;
@@ -59,8 +62,8 @@ get_n_values (const DdpmSampleJob *job)
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
-  /* x, output and estimate, and the pictures of a preview, for each in the batch; noise and both ends */
-  return sizeof (float) * get_n_values (job) * (4 * (gsize) job->batch + 3);
+  /* x, output and estimate for each in the batch, and perhaps its preview; noise and both ends */
+  return sizeof (float) * get_n_values (job) * ((job->options.preview ? 4 : 3) * (gsize) job->batch + 3);
 }
 
 static gboolean
@@ -104,18 +107,17 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
   return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
 }
 
-static void
-fill_noise (Run *run, DdpmRngPurpose purpose, guint index, guint step)
+static DdpmRngKey
+get_noise_key (const Run *run, DdpmRngPurpose purpose, guint index, guint step)
 {
   const gboolean shared = run->job->options.task == DDPM_TASK_INTERPOLATE;
-  const DdpmRngKey key = {
+
+  return (DdpmRngKey) {
     .seed = run->job->options.seed,
     .purpose = purpose,
     .index = shared ? 0 : index,
     .step = step,
   };
-
-  ddpm_rng_normal (key, run->noise, run->n_values);
 }
 
 /* x[n_values] of picture `index` as the run begins. `scratch` has as much room. */
@@ -127,8 +129,7 @@ start_picture (Run *run, guint index, float *x, float *scratch)
 
   if (job->options.task == DDPM_TASK_GENERATE)
     {
-      fill_noise (run, DDPM_RNG_LATENT, index, 0);
-      memcpy (x, run->noise, n * sizeof (float));
+      ddpm_rng_normal (get_noise_key (run, DDPM_RNG_LATENT, index, 0), x, n);
       return;
     }
 
@@ -139,7 +140,7 @@ start_picture (Run *run, guint index, float *x, float *scratch)
     {
       const DdpmSchedule *schedule = ddpm_sampler_get_schedule (job->sampler);
 
-      fill_noise (run, DDPM_RNG_LATENT, index, 0);
+      ddpm_rng_normal (get_noise_key (run, DDPM_RNG_LATENT, index, 0), run->noise, n);
       ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[0], run->noise, x, n);
       if (job->options.task == DDPM_TASK_INTERPOLATE)
         ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[1], run->noise, scratch, n);
@@ -184,39 +185,56 @@ report_progress (Run *run, guint n_pictures)
       progress.seconds_left = (double) (progress.total - progress.step) / progress.steps_per_s;
     }
   preview = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
-  for (guint i = 0; i < n_pictures; i++)
+  for (guint i = 0; run->job->options.preview && i < n_pictures; i++)
     g_ptr_array_add (preview, make_image (run, run->estimate + i * run->n_values));
   progress.preview = (DdpmImage *const *) preview->pdata;
   progress.n_preview = preview->len;
   run->func (&progress, run->user_data);
 }
 
+typedef struct
+{
+  Run *run;
+  guint step, first;
+  guint n_pieces; /* of each picture */
+} StepWork;
+
+/* The sampler's step on a piece of a picture. */
+static void
+run_step_task (guint task, guint worker, gpointer data)
+{
+  const StepWork *work = data;
+  const Run *run = work->run;
+  const guint picture = task / work->n_pieces;
+  const gsize begin = (gsize) (task % work->n_pieces) * STEP_PIECE;
+  const gsize n = MIN (STEP_PIECE, run->n_values - begin), at = picture * run->n_values + begin;
+  const gboolean needs_noise = ddpm_sampler_step_needs_noise (run->job->sampler, work->step);
+  float noise[STEP_PIECE];
+
+  if (needs_noise)
+    ddpm_rng_normal_from (get_noise_key (run, DDPM_RNG_STEP, work->first + picture, work->step), begin, noise,
+                          n);
+  ddpm_sampler_step (run->job->sampler, work->step, run->output + at, needs_noise ? noise : NULL, run->x + at,
+                     run->estimate + at, n);
+}
+
 /* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`.
- * FALSE: cancelled, nothing has changed. */
+ * FALSE: cancelled, and the batch of no more use. */
 static gboolean
 run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
 {
   DdpmSampleJob *job = run->job;
   guint n_timesteps;
   const guint t = ddpm_sampler_get_timesteps (job->sampler, &n_timesteps)[step];
-  const gboolean needs_noise = ddpm_sampler_step_needs_noise (job->sampler, step);
+  StepWork work = { run, step, first, (run->n_values + STEP_PIECE - 1) / STEP_PIECE };
 
   for (guint i = 0; i < job->batch; i++)
     run->timesteps[i] = (float) t;
   ddpm_unet_pass_forward (run->pass, run->x, run->timesteps, run->labels, run->output);
-  /* the team skips what is left of a cancelled pass: its output must not be used */
+  ddpm_team_run (run->team, n_pictures * work.n_pieces, run_step_task, &work);
+  /* the team skips what is left of cancelled work */
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
-
-  for (guint i = 0; i < n_pictures; i++)
-    {
-      const gsize at = i * run->n_values;
-
-      if (needs_noise)
-        fill_noise (run, DDPM_RNG_STEP, first + i, step);
-      ddpm_sampler_step (job->sampler, step, run->output + at, needs_noise ? run->noise : NULL, run->x + at,
-                         run->estimate + at, run->n_values);
-    }
   run->n_done++;
   return TRUE;
 }

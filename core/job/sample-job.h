@@ -29,6 +29,7 @@ typedef struct
   guint width, height; /* pixels of the result, GENERATE; 0: the model's own size */
   guint batch;         /* pictures at once; 0: chosen by size */
   guint n_threads;     /* 0: all */
+  gboolean preview;    /* progress brings the current estimates of x_0 along */
   /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is brought to
    * the model's size, and results back to the size of inputs[0]. Borrowed until ddpm_sample_job_new returns.
    */

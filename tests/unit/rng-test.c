@@ -38,6 +38,8 @@ test_prefix (void)
       ddpm_rng_normal (key, part, n);
       g_assert_cmpmem (part, n * sizeof (float), all, n * sizeof (float));
     }
+  ddpm_rng_normal_from (key, 40, part, 63);
+  g_assert_cmpmem (part, 63 * sizeof (float), all + 40, 63 * sizeof (float));
   ddpm_rng_uniform (key, all, 103);
   ddpm_rng_uniform_from (key, 40, part, 63);
   g_assert_cmpmem (part, 63 * sizeof (float), all + 40, 63 * sizeof (float));

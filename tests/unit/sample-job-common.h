@@ -45,6 +45,7 @@ new_options (const DdpmModel *model)
   ddpm_sample_options_init (&options, model);
   options.n_steps = 5;
   options.n_threads = 1;
+  options.preview = TRUE;
   return options;
 }
 

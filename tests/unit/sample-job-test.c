@@ -1,4 +1,5 @@
 /* The sampling job: what a seed means, cancelling and stopping, and options that are out of range. */
+#include "tests/unit/limit.h"
 #include "tests/unit/sample-job-common.h"
 
 #include <json-glib/json-glib.h>
@@ -488,6 +489,55 @@ test_bad_models (void)
   assert_refused (model, &options, DDPM_ERROR_UNSUPPORTED, "5 channels");
 }
 
+static void
+note_preview (const DdpmProgress *progress, gpointer data)
+{
+  *(guint *) data += progress->n_preview;
+}
+
+/* Who does not look at previews does not pay for them. */
+static void
+test_no_preview (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) with = new_job (model, &options), without = NULL;
+  guint n_with = 0, n_without = 0;
+
+  options.preview = FALSE;
+  without = new_job (model, &options);
+  g_assert_true (ddpm_sample_job_run (with, note_preview, &n_with, NULL, NULL));
+  g_assert_true (ddpm_sample_job_run (without, note_preview, &n_without, NULL, NULL));
+  g_assert_cmpuint (n_with, ==, options.n_steps);
+  g_assert_cmpuint (n_without, ==, 0);
+  assert_same_bytes (get_image (with, 0), get_image (without, 0));
+  g_assert_cmpuint (ddpm_sample_job_predict_bytes (without), <, ddpm_sample_job_predict_bytes (with));
+}
+
+/* A job that would not fit is refused before it begins. */
+static void
+test_little_memory (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DdpmSampleJob) job = NULL;
+
+  options.width = options.height = 256;
+  options.count = options.batch = 16;
+  limit_memory (16 << 20);
+  job = ddpm_sample_job_new (model, &options, &error);
+  limit_memory (G_MAXUINT64);
+  g_assert_null (job);
+  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY);
+  g_assert_nonnull (strstr (error->message, "smaller batch"));
+
+  g_clear_error (&error);
+  options.batch = 1;
+  job = ddpm_sample_job_new (model, &options, &error);
+  g_assert_no_error (error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -507,5 +557,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job/memory", test_memory);
   g_test_add_func ("/sample-job/bad-options", test_bad_options);
   g_test_add_func ("/sample-job/bad-models", test_bad_models);
+  g_test_add_func ("/sample-job/no-preview", test_no_preview);
+  g_test_add_func ("/sample-job/little-memory", test_little_memory);
   return g_test_run ();
 }
