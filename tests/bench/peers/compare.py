@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import re
+import sys
 import tempfile
 import time
 
@@ -34,7 +35,7 @@ def describe(ddpm, what, rows, seconds, load):
         '',
         f'- {datetime.date.today()}, by `./dev bench` in {seconds / 60:.0f} minutes; load of the machine before it: '
         f'{load:.1f}',
-        f'- {processor} (our level: {what.make.ours("cifar10-32").run(1)["cpu"]}), all programs pinned to the same '
+        f'- {processor} (our level: {what.ours(comparison.CIFAR, 1).run(1)["cpu"]}), all programs pinned to the same '
         f'{what.n_threads} cores and {what.n_threads} threads each',
         f'- {programs.call([ddpm, "--version"]).strip()}; ONNX Runtime {package_version("python3-onnxruntime")}, PyTorch '
         f'{package_version("python3-torch")}',
@@ -69,10 +70,14 @@ def main():
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         what = comparison.Comparison(options.ddpm, options.heroes, pathlib.Path(folder), n_threads, options.quick)
         rows = [row for part in options.parts or comparison.PARTS for row in what.rows_of(part)]
-    print(table.plain(rows))
-    if options.results:
-        text = describe(options.ddpm, what, rows, time.monotonic() - began, load)
-        table.write_results(options.results, text)
+        print(table.plain(rows))
+        if what.failed:
+            sys.exit(1)
+        if options.results:
+            table.write_results(options.results, describe(options.ddpm, what, rows, time.monotonic() - began, load))
 
 
-main()
+try:
+    main()
+except KeyboardInterrupt:
+    sys.exit(130)

@@ -71,9 +71,10 @@ class Programs:
             call([self.ddpm, 'bench', shape, '--save', str(folder)])
         return folder
 
-    def ours(self, shape, batch=1, *options, n_threads=None, env=()):
+    def ours(self, model, batch=1, *options, n_threads=None, env=()):
+        """model: a folder."""
         threads = str(n_threads or self.n_threads)
-        return Program(OURS, '', (self.ddpm, 'bench', shape, '--json', '--batch', str(batch), '--threads', threads,
+        return Program(OURS, '', (self.ddpm, 'bench', model, '--json', '--batch', str(batch), '--threads', threads,
                                   *options), env)
 
     def onnx_runtime(self, shape, batch=1, norm_form='layer', spin='1'):
@@ -130,12 +131,14 @@ class Measured:
     results: list
 
 
-def take_turns(programs, n_runs, n_rounds):
+def take_turns(programs, n_runs, n_rounds, say_round):
     """Measures the programs in turn, A B C A B C: what disturbs the machine for a while disturbs all of them."""
     results = [[] for _ in programs]
-    for _ in range(n_rounds):
-        for program, list_ in zip(programs, results):
-            list_.append(program.run(n_runs))
-    return [Measured(program, statistics.median(result['median_ms'] for result in list_),
-                     min(result['min_ms'] for result in list_), max(result['peak_bytes'] for result in list_), list_)
-            for program, list_ in zip(programs, results)]
+    for i in range(n_rounds):
+        say_round(f'round {i + 1} of {n_rounds}')
+        for program, of_program in zip(programs, results):
+            of_program.append(program.run(n_runs))
+    return [Measured(program, statistics.median(result['median_ms'] for result in of_program),
+                     min(result['min_ms'] for result in of_program),
+                     max(result['peak_bytes'] for result in of_program), of_program)
+            for program, of_program in zip(programs, results)]

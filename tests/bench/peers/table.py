@@ -40,7 +40,7 @@ class Missing:
     why: str
 
     def cells(self):
-        return [self.work, f'not available: {self.why}', '', '', '', '', '']
+        return [self.work, f'not measured: {self.why}', '', '', '', '', '']
 
 
 def show_ms(measured):
@@ -78,7 +78,7 @@ def plain(rows):
     """The same for a terminal, in columns."""
     cells = [HEAD] + [row.cells() for row in rows]
     # a sentence instead of numbers must not widen the columns
-    widths = [max(len(line[i]) for line in cells if not line[1].startswith('not available')) for i in range(len(HEAD))]
+    widths = [max(len(line[i]) for line in cells if not line[1].startswith('not measured')) for i in range(len(HEAD))]
     return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
