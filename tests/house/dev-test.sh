@@ -21,7 +21,7 @@ check ()
   fi
 }
 
-echo 1..11
+echo 1..12
 
 for script in "$root/dev" "$root"/tools/dev/*.sh "$root"/tests/house/*.sh
 do
@@ -39,6 +39,7 @@ refused ()
 check 'an unknown command is refused with one sentence' '2 0 1' "$(refused nonsense)"
 check 'an unknown suite is refused with one sentence' '2 0 1' "$(refused test nonsense)"
 check 'build with an argument is refused with one sentence' '2 0 1' "$(refused build nonsense)"
+check 'a comparison with an unknown part is refused with one sentence' '2 0 1' "$(refused bench --quick nonsense)"
 check 'help speaks on stdout' '0 0' "$(refused help | cut -d' ' -f1,3)"
 
 . "$root/tools/dev/mirror.sh"
