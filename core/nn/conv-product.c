@@ -326,7 +326,9 @@ unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
       run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
       ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + n_output_tasks, run_transform_task,
                      &run);
+      unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
       if (!last)
         run_multiply (&run);
+      unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
     }
 }

@@ -138,8 +138,11 @@ unet_conv_run_weight_grad (DdpmUnetPass *pass, const UnetLayer *layer)
       run.n_input_tasks = n_strips * plan->in_blocks;
       ddpm_team_run (pass->team, run.n_sum_tasks + run.n_input_tasks + n_strips * plan->out_blocks,
                      run_transform_task, &run);
+      unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
       ddpm_team_run (pass->team, plan->n_points * count_in_tasks (plan) * count_out_tasks (plan),
                      run_multiply_task, &run);
+      unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
     }
   ddpm_team_run (pass->team, plan->in_blocks * plan->out_blocks, run_collect_task, &run);
+  unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
 }

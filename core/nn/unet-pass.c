@@ -84,7 +84,7 @@ ddpm_unet_pass_free (DdpmUnetPass *pass)
   ddpm_arena_clear (&pass->arena);
   g_free (pass->grad_written);
   g_free (pass->weight_offsets);
-  g_free (pass->layer_ns);
+  unet_profile_free (pass->profile);
   g_free (pass);
 }
 
@@ -207,18 +207,12 @@ static void
 run_layer (DdpmUnetPass *pass, guint number, const LayerFunc *functions, gboolean in_backward)
 {
   const UnetLayer *layer = unet_layer (pass->unet, number);
-  gint64 start_ns;
 
   if (functions[layer->kind] == NULL)
     return;
-  if (pass->layer_ns == NULL)
-    {
-      functions[layer->kind](pass, layer);
-      return;
-    }
-  start_ns = unet_profile_get_ns ();
+  unet_profile_begin_layer (pass, number);
   functions[layer->kind](pass, layer);
-  unet_profile_add (pass, number, in_backward, start_ns);
+  unet_profile_end_layer (pass, in_backward);
 }
 
 /* [batch][channels][pixels] to a tensor's value; scale * x + shift on the way. */

@@ -22,6 +22,16 @@ typedef struct
   gsize n_floats;
 } UnetPlan;
 
+/* Steps of a convolution that a profile tells apart. */
+typedef enum
+{
+  UNET_STEP_TRANSFORM, /* gathering, and transforming into tiles and back */
+  UNET_STEP_MULTIPLY,
+  UNET_N_STEPS
+} UnetStep;
+
+typedef struct _UnetProfile UnetProfile;
+
 struct _DdpmUnetPass
 {
   const DdpmUnet *unet;
@@ -44,7 +54,7 @@ struct _DdpmUnetPass
   gboolean wants_grad_x;
   guint32 dropout_seed;
   guint64 dropout_step;
-  gint64 *layer_ns; /* [n_layers][2]: forward and backward, while there is a profile; else NULL */
+  UnetProfile *profile; /* NULL: none */
 };
 
 /* --- unet-plan.c --- */
@@ -54,11 +64,15 @@ void unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *ke
                      const DdpmPassOptions *options);
 void unet_plan_clear (UnetPlan *plan);
 
-/* --- unet-profile.c --- */
+/* --- unet-profile.c: nothing happens where pass->profile is NULL --- */
 
-/* The layer has just run; it was begun at start_ns, by unet_profile_get_ns. */
-gint64 unet_profile_get_ns (void);
-void unet_profile_add (DdpmUnetPass *pass, guint layer, gboolean in_backward, gint64 start_ns);
+void unet_profile_free (UnetProfile *profile);
+
+void unet_profile_begin_layer (DdpmUnetPass *pass, guint layer);
+void unet_profile_end_layer (DdpmUnetPass *pass, gboolean in_backward);
+
+/* What has passed since the layer began, or since the last call, was spent on this step of a convolution. */
+void unet_profile_end_step (DdpmUnetPass *pass, UnetStep step);
 
 /* --- unet-pass.c: what the layers need to know --- */
 

@@ -4,9 +4,22 @@
 
 #include "core/nn/unet-pass.h"
 
+typedef struct
+{
+  gint64 forward_ns, backward_ns;
+  gint64 step_ns[UNET_N_STEPS]; /* in both */
+} LayerTimes;
+
+struct _UnetProfile
+{
+  LayerTimes *layers; /* [n_layers] */
+  guint layer;        /* that is running */
+  gint64 layer_start_ns, step_start_ns;
+};
+
 /* Some layers take only a few microseconds. */
-gint64
-unet_profile_get_ns (void)
+static gint64
+get_ns (void)
 {
   struct timespec now;
 
@@ -15,16 +28,55 @@ unet_profile_get_ns (void)
 }
 
 void
-unet_profile_add (DdpmUnetPass *pass, guint layer, gboolean in_backward, gint64 start_ns)
+unet_profile_free (UnetProfile *profile)
 {
-  pass->layer_ns[2 * layer + (in_backward ? 1 : 0)] += unet_profile_get_ns () - start_ns;
+  if (profile == NULL)
+    return;
+  g_free (profile->layers);
+  g_free (profile);
+}
+
+void
+unet_profile_begin_layer (DdpmUnetPass *pass, guint layer)
+{
+  if (pass->profile == NULL)
+    return;
+  pass->profile->layer = layer;
+  pass->profile->layer_start_ns = pass->profile->step_start_ns = get_ns ();
+}
+
+void
+unet_profile_end_layer (DdpmUnetPass *pass, gboolean in_backward)
+{
+  UnetProfile *profile = pass->profile;
+
+  if (profile == NULL)
+    return;
+  if (in_backward)
+    profile->layers[profile->layer].backward_ns += get_ns () - profile->layer_start_ns;
+  else
+    profile->layers[profile->layer].forward_ns += get_ns () - profile->layer_start_ns;
+}
+
+void
+unet_profile_end_step (DdpmUnetPass *pass, UnetStep step)
+{
+  UnetProfile *profile = pass->profile;
+  gint64 now_ns;
+
+  if (profile == NULL)
+    return;
+  now_ns = get_ns ();
+  profile->layers[profile->layer].step_ns[step] += now_ns - profile->step_start_ns;
+  profile->step_start_ns = now_ns;
 }
 
 void
 ddpm_unet_pass_begin_profile (DdpmUnetPass *pass)
 {
-  g_free (pass->layer_ns);
-  pass->layer_ns = g_new0 (gint64, 2 * pass->unet->layers->len);
+  unet_profile_free (pass->profile);
+  pass->profile = g_new0 (UnetProfile, 1);
+  pass->profile->layers = g_new0 (LayerTimes, pass->unet->layers->len);
 }
 
 static const char *
@@ -75,18 +127,21 @@ ddpm_unet_pass_get_profile (const DdpmUnetPass *pass, guint *n_kinds)
   GArray *kinds;
 
   *n_kinds = 0;
-  if (pass->layer_ns == NULL)
+  if (pass->profile == NULL)
     return NULL;
   kinds = g_array_new (FALSE, TRUE, sizeof (DdpmLayerTimes));
   for (guint i = 0; i < unet->layers->len; i++)
     {
       const UnetLayer *layer = unet_layer (unet, i);
+      const LayerTimes *spent = &pass->profile->layers[i];
       DdpmLayerTimes *times = find_kind (kinds, name_kind (layer));
 
       times->n_layers++;
       times->flop += unet_layer_get_flop (unet, layer, pass->height, pass->width) * pass->batch;
-      times->forward_ms += pass->layer_ns[2 * i] / 1e6;
-      times->backward_ms += pass->layer_ns[2 * i + 1] / 1e6;
+      times->forward_ms += spent->forward_ns / 1e6;
+      times->backward_ms += spent->backward_ns / 1e6;
+      times->transform_ms += spent->step_ns[UNET_STEP_TRANSFORM] / 1e6;
+      times->multiply_ms += spent->step_ns[UNET_STEP_MULTIPLY] / 1e6;
     }
   g_array_sort (kinds, compare_times);
   *n_kinds = kinds->len;

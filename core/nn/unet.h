@@ -119,6 +119,7 @@ typedef struct
   guint n_layers;
   double flop;                    /* of one forward pass over the whole batch, as ddpm_unet_get_flop counts */
   double forward_ms, backward_ms; /* since the profile began; backward with what it recomputes */
+  double transform_ms, multiply_ms; /* convolutions: of these, steps that are told apart; else 0 */
 } DdpmLayerTimes;
 
 /* From now on the time of every layer is measured; once more: from zero. */

@@ -47,6 +47,8 @@ get_profile (const DdpmBench *bench, const Figures *figures, guint n_runs, guint
     {
       kinds[i].forward_ms /= n_runs;
       kinds[i].backward_ms /= n_runs;
+      kinds[i].transform_ms /= n_runs;
+      kinds[i].multiply_ms /= n_runs;
       *rest_ms -= kinds[i].forward_ms + kinds[i].backward_ms;
     }
   return kinds;
@@ -59,6 +61,16 @@ get_kind_gflop_s (const DdpmBench *bench, const DdpmLayerTimes *kind)
          / (MAX (kind->forward_ms + kind->backward_ms, 1e-6) * 1e6);
 }
 
+/* 0 as blanks. */
+static void
+print_ms (double ms)
+{
+  if (ms > 0)
+    printf (" %12.3f", ms);
+  else
+    printf (" %12s", "");
+}
+
 static void
 print_profile (const DdpmBench *bench, const Figures *figures, guint n_runs)
 {
@@ -66,26 +78,26 @@ print_profile (const DdpmBench *bench, const Figures *figures, guint n_runs)
   double rest_ms;
   g_autofree DdpmLayerTimes *kinds = get_profile (bench, figures, n_runs, &n_kinds, &rest_ms);
 
-  printf ("\n%-26s %6s %12s", "", "layers", "forward ms");
-  if (bench->options->train)
-    printf (" %12s", "backward ms");
-  printf (" %7s %9s\n", "share", "GFLOP/s");
+  printf ("\n%-26s %6s %7s %9s %12s %12s %12s %12s\n", "milliseconds of a run", "layers", "share", "GFLOP/s",
+          "forward", "backward", "transform", "multiply");
   for (guint i = 0; i < n_kinds; i++)
     {
       const DdpmLayerTimes *kind = &kinds[i];
 
-      printf ("%-26s %6u %12.3f", kind->kind, kind->n_layers, kind->forward_ms);
-      if (bench->options->train)
-        printf (" %12.3f", kind->backward_ms);
-      printf (" %5.1f %%", 100 * (kind->forward_ms + kind->backward_ms) / figures->mean_ms);
+      printf ("%-26s %6u %5.1f %%", kind->kind, kind->n_layers,
+              100 * (kind->forward_ms + kind->backward_ms) / figures->mean_ms);
       if (kind->flop > 0)
         printf (" %9.1f", get_kind_gflop_s (bench, kind));
+      else
+        printf (" %9s", "");
+      print_ms (kind->forward_ms);
+      print_ms (kind->backward_ms);
+      print_ms (kind->transform_ms);
+      print_ms (kind->multiply_ms);
       printf ("\n");
     }
-  printf ("%-26s %6s %12.3f", bench->options->train ? "optimiser and the rest" : "the rest", "", rest_ms);
-  if (bench->options->train)
-    printf (" %12s", "");
-  printf (" %5.1f %%\n", 100 * rest_ms / figures->mean_ms);
+  printf ("%-26s %6s %5.1f %% %9s %12.3f\n", bench->options->train ? "optimiser and the rest" : "the rest",
+          "", 100 * rest_ms / figures->mean_ms, "", rest_ms);
 }
 
 void
@@ -157,6 +169,8 @@ add_profile (JsonBuilder *builder, const DdpmBench *bench, const Figures *figure
       add_count (builder, "layers", kinds[i].n_layers);
       add_real (builder, "forward_ms", kinds[i].forward_ms);
       add_real (builder, "backward_ms", kinds[i].backward_ms);
+      add_real (builder, "transform_ms", kinds[i].transform_ms);
+      add_real (builder, "multiply_ms", kinds[i].multiply_ms);
       add_real (builder, "share", (kinds[i].forward_ms + kinds[i].backward_ms) / figures->mean_ms);
       add_real (builder, "gflop_s", get_kind_gflop_s (bench, &kinds[i]));
       json_builder_end_object (builder);
