@@ -13,6 +13,17 @@
  * very thread that is waited for where cores are shared with other programs. */
 #define LOOKS_BEFORE_SLEEP 2000
 
+/* A thread's share of a run's tasks, one after the other: neighbouring tasks mostly work on neighbouring
+ * memory, and the same thread meets it again in the next run. Who has finished its own share helps with the
+ * others'.
+ *
+ * The run's number in the upper half, the share's tasks not yet taken in the lower: a task is taken by one
+ * compare and exchange, and nobody takes a task of a run that is over. */
+typedef struct
+{
+  _Alignas (CACHE_LINE_BYTES) _Atomic guint64 work;
+} Share;
+
 struct _DdpmTeam
 {
   guint n_threads;
@@ -24,9 +35,8 @@ struct _DdpmTeam
   pthread_cond_t work_ready;
   pthread_cond_t work_done;
 
-  /* The run's number in the upper half, its tasks not yet taken in the lower: a task is taken by one compare
-   * and exchange, and nobody takes a task of a run that is over. */
-  _Alignas (CACHE_LINE_BYTES) _Atomic guint64 work;
+  Share *shares;                                      /* one for each thread */
+  _Alignas (CACHE_LINE_BYTES) _Atomic guint n_shares; /* 0 until all threads have been started */
   _Atomic guint n_tasks;
   _Atomic (DdpmTaskFunc) func;
   _Atomic (gpointer) data;
@@ -43,12 +53,20 @@ typedef struct
   guint worker;
 } WorkerStart;
 
-/* Runs tasks until none is left to take, or takes all of them and runs none when the work is cancelled; how
- * many it took. */
+/* Share `share` ends before this task. */
 static guint
-take_tasks (DdpmTeam *team, guint worker)
+get_share_end (guint n_tasks, guint share, guint n_shares)
 {
-  guint64 work = atomic_load (&team->work);
+  return (guint64) n_tasks * (share + 1) / n_shares;
+}
+
+/* Runs a share's tasks until none is left to take, or takes all of them and runs none when the work is
+ * cancelled; how many it took. */
+static guint
+take_share (DdpmTeam *team, guint share, guint worker)
+{
+  _Atomic guint64 *place = &team->shares[share].work;
+  guint64 work = atomic_load (place);
   guint n_taken = 0;
 
   while ((guint32) work > 0)
@@ -59,13 +77,25 @@ take_tasks (DdpmTeam *team, guint worker)
       const gpointer data = atomic_load_explicit (&team->data, memory_order_relaxed);
       const guint n_tasks = atomic_load_explicit (&team->n_tasks, memory_order_relaxed);
 
-      if (!atomic_compare_exchange_weak (&team->work, &work, work - n_wanted))
+      if (!atomic_compare_exchange_weak (place, &work, work - n_wanted))
         continue;
       if (!cancelled)
-        func (n_tasks - n_left, worker, data);
+        func (get_share_end (n_tasks, share, atomic_load (&team->n_shares)) - n_left, worker, data);
       n_taken += n_wanted;
-      work = atomic_load (&team->work);
+      work = atomic_load (place);
     }
+  return n_taken;
+}
+
+/* Its own share first. */
+static guint
+take_tasks (DdpmTeam *team, guint worker)
+{
+  const guint n_shares = atomic_load (&team->n_shares);
+  guint n_taken = 0;
+
+  for (guint i = 0; i < n_shares; i++)
+    n_taken += take_share (team, (worker + i) % n_shares, worker);
   return n_taken;
 }
 
@@ -83,7 +113,12 @@ relax (void)
 static gboolean
 is_work_ready (DdpmTeam *team)
 {
-  return (guint32) atomic_load (&team->work) > 0 || atomic_load (&team->quit);
+  const guint n_shares = atomic_load (&team->n_shares);
+
+  for (guint share = 0; share < n_shares; share++)
+    if ((guint32) atomic_load (&team->shares[share].work) > 0)
+      return TRUE;
+  return atomic_load (&team->quit);
 }
 
 /* Whoever sleeps says so before it looks for the last time, and who has work says so before it looks for
@@ -193,6 +228,7 @@ ddpm_team_new (guint n_threads)
   pthread_cond_init (&team->work_ready, NULL);
   pthread_cond_init (&team->work_done, NULL);
   team->workers = g_new0 (pthread_t, wanted);
+  team->shares = g_aligned_alloc0 (wanted, sizeof (Share), CACHE_LINE_BYTES);
   while (team->n_started + 1 < wanted)
     {
       WorkerStart *start = g_new (WorkerStart, 1);
@@ -206,6 +242,7 @@ ddpm_team_new (guint n_threads)
       team->n_started++;
     }
   team->n_threads = team->n_started + 1;
+  atomic_store (&team->n_shares, team->n_threads);
   return team;
 }
 
@@ -223,6 +260,7 @@ ddpm_team_free (DdpmTeam *team)
   pthread_mutex_destroy (&team->mutex);
   g_clear_object (&team->cancellable);
   g_free (team->workers);
+  g_aligned_free (team->shares);
   g_aligned_free (team);
 }
 
@@ -241,8 +279,8 @@ ddpm_team_set_cancellable (DdpmTeam *team, GCancellable *cancellable)
 void
 ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data)
 {
-  const guint64 run = (atomic_load (&team->work) >> 32) + 1;
-  guint n_own;
+  const guint64 run = (atomic_load (&team->shares[0].work) >> 32) + 1;
+  guint begin = 0, n_own;
 
   if (team->n_started == 0 || n_tasks <= 1)
     {
@@ -255,7 +293,13 @@ ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data)
   atomic_store_explicit (&team->data, data, memory_order_relaxed);
   atomic_store_explicit (&team->n_tasks, n_tasks, memory_order_relaxed);
   atomic_store_explicit (&team->n_done, 0, memory_order_relaxed);
-  atomic_store (&team->work, run << 32 | n_tasks);
+  for (guint share = 0; share < team->n_threads; share++)
+    {
+      const guint end = get_share_end (n_tasks, share, team->n_threads);
+
+      atomic_store (&team->shares[share].work, run << 32 | (end - begin));
+      begin = end;
+    }
   wake_workers (team);
 
   n_own = take_tasks (team, 0);

@@ -143,7 +143,8 @@ typedef struct
   const DdpmUnetPass *pass;
   const UnetConvProduct *product;
   guint chunk;
-  guint n_weight_tasks, n_input_tasks; /* the rest is output of the chunk before */
+  guint n_input_tasks;
+  guint n_weight_tasks, n_output_tasks; /* at most one of them: weights for the first chunk, then output */
   const float *points;                 /* transformed weights */
   guint n_ranges;                      /* multiply: of groups of tiles */
 } Run;
@@ -183,46 +184,61 @@ transform_weights (const Run *run, guint out_block, guint in_block, float *packe
 }
 
 static void
+run_weight_task (const Run *run, guint task, float *scratch)
+{
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint per_block = (plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS;
+  const guint out = task / per_block, first = task % per_block * WEIGHT_IN_BLOCKS;
+  const gsize size = (gsize) plan->n_taps * run->pass->kernels->vector * run->pass->kernels->vector;
+
+  for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
+    transform_weights (run, out, in, scratch, (float *) run->points + ((gsize) out * plan->in_blocks + in) * size);
+}
+
+static void
+run_input_task (const Run *run, guint task, float *scratch)
+{
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint n_strips = unet_conv_count_strips (plan, run->chunk), block = task / n_strips;
+  const DdpmConvSource source = unet_conv_get_block (&run->product->source, block, run->pass->kernels->vector,
+                                                     plan->n_in, plan->shape.n_images);
+  const DdpmConvTiles tiles = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
+  guint begin, end;
+
+  unet_conv_get_strip (plan, run->chunk, task % n_strips, &begin, &end);
+  run->pass->kernels->conv_input_tiles (&plan->shape, &source, block, begin, end, scratch, &tiles);
+}
+
+/* Of the chunk before. */
+static void
+run_output_task (const Run *run, guint task, float *scratch)
+{
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint n_strips = unet_conv_count_strips (plan, run->chunk - 1), block = task / n_strips;
+  const DdpmConvTarget target = get_target_block (run->product, block, run->pass->kernels->vector);
+  const DdpmConvTiles tiles = unet_conv_get_tiles_out (run->pass, plan, run->chunk - 1);
+  guint begin, end;
+
+  unet_conv_get_strip (plan, run->chunk - 1, task % n_strips, &begin, &end);
+  run->pass->kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
+}
+
+/* Input tasks and, evenly between them, the others (the team gives its threads neighbouring tasks: each shall have
+ * its part of both). */
+static void
 run_transform_task (guint task, guint worker, gpointer data)
 {
   const Run *run = data;
-  const UnetConvPlan *plan = &run->product->plan;
-  const DdpmKernels *kernels = run->pass->kernels;
   float *scratch = get_worker_scratch (run->pass, worker);
-  guint begin, end;
+  const guint64 n_others = run->n_weight_tasks + run->n_output_tasks, n_tasks = n_others + run->n_input_tasks;
+  const guint n_others_before = task * n_others / n_tasks;
 
-  if (task < run->n_weight_tasks)
-    {
-      const guint per_block = (plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS;
-      const guint first = task % per_block * WEIGHT_IN_BLOCKS;
-
-      for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
-        transform_weights (run, task / per_block, in, scratch,
-                           (float *) run->points
-                             + ((gsize) task / per_block * plan->in_blocks + in) * plan->n_taps
-                                 * kernels->vector * kernels->vector);
-      return;
-    }
-  task -= run->n_weight_tasks;
-  if (task < run->n_input_tasks)
-    {
-      const guint block = task % plan->in_blocks;
-      const DdpmConvSource source =
-        unet_conv_get_block (&run->product->source, block, kernels->vector, plan->n_in, plan->shape.n_images);
-      const DdpmConvTiles tiles = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
-
-      unet_conv_get_strip (plan, run->chunk, task / plan->in_blocks, &begin, &end);
-      kernels->conv_input_tiles (&plan->shape, &source, block, begin, end, scratch, &tiles);
-      return;
-    }
-  task -= run->n_input_tasks;
-
-  const guint block = task % plan->out_blocks;
-  const DdpmConvTarget target = get_target_block (run->product, block, kernels->vector);
-  const DdpmConvTiles tiles = unet_conv_get_tiles_out (run->pass, plan, run->chunk - 1);
-
-  unet_conv_get_strip (plan, run->chunk - 1, task / plan->out_blocks, &begin, &end);
-  kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
+  if ((task + 1) * n_others / n_tasks == n_others_before)
+    run_input_task (run, task - n_others_before, scratch);
+  else if (run->n_weight_tasks > 0)
+    run_weight_task (run, n_others_before, scratch);
+  else
+    run_output_task (run, n_others_before, scratch);
 }
 
 /* A point's product for some blocks of output channels and some groups of tiles. */
@@ -235,9 +251,8 @@ run_multiply_task (guint task, guint worker, gpointer data)
   const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
   const guint n_groups = unet_conv_count_groups (run->pass, plan, run->chunk);
   const guint per_range = (n_groups + run->n_ranges - 1) / run->n_ranges;
-  const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
-  const guint range = task % run->n_ranges, point = task / run->n_ranges / n_out_tasks;
-  const guint block = task / run->n_ranges % n_out_tasks * MULTIPLY_OUT_BLOCKS;
+  const guint range = task % run->n_ranges, point = task / run->n_ranges % plan->n_points;
+  const guint block = task / run->n_ranges / plan->n_points * MULTIPLY_OUT_BLOCKS;
   const gsize out_stride = (gsize) in.n_blocks * run->pass->kernels->vector * run->pass->kernels->vector;
   const DdpmConvPart part = { .point = point,
                               .n_in = plan->n_in,
@@ -319,12 +334,11 @@ unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
   for (run.chunk = 0; run.chunk <= plan->n_chunks; run.chunk++)
     {
       const gboolean first = run.chunk == 0, last = run.chunk == plan->n_chunks;
-      const guint n_output_tasks =
-        first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
 
       run.n_weight_tasks = first && !plan->parts && !has_ready_weights (product) ? n_weight_tasks : 0;
+      run.n_output_tasks = first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
       run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
-      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + n_output_tasks, run_transform_task,
+      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + run.n_output_tasks, run_transform_task,
                      &run);
       unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
       if (!last)
