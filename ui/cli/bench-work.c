@@ -113,18 +113,6 @@ run_forward (DdpmBench *bench)
   ddpm_unet_pass_forward (bench->pass, bench->x, bench->timesteps, bench->labels, bench->output);
 }
 
-gboolean
-ddpm_bench_write_output (DdpmBench *bench, GFile *file, GError **error)
-{
-  g_autofree guint32 *bits = g_new (guint32, bench->n_output);
-
-  run_forward (bench);
-  memcpy (bits, bench->output, bench->n_output * sizeof (float));
-  for (gsize i = 0; i < bench->n_output; i++)
-    bits[i] = GUINT32_TO_LE (bits[i]);
-  return ddpm_atomic_file_replace (file, bits, bench->n_output * sizeof (float), error);
-}
-
 /* Of a loss that pulls the output to zero. */
 static void
 train_once (DdpmBench *bench)
@@ -182,4 +170,15 @@ ddpm_bench_measure (DdpmBench *bench)
     }
   g_array_sort (times_ms, compare_doubles);
   return times_ms;
+}
+
+gboolean
+ddpm_bench_write_output (DdpmBench *bench, GFile *file, GError **error)
+{
+  g_autofree guint32 *bits = g_new (guint32, bench->n_output);
+
+  memcpy (bits, bench->output, bench->n_output * sizeof (float));
+  for (gsize i = 0; i < bench->n_output; i++)
+    bits[i] = GUINT32_TO_LE (bits[i]);
+  return ddpm_atomic_file_replace (file, bits, bench->n_output * sizeof (float), error);
 }

@@ -49,7 +49,7 @@ parse_args (BenchArgs *args, DdpmBenchOptions *options, int argc, char **argv, c
     { "save", 0, 0, G_OPTION_ARG_FILENAME, &args->save,
       "Write the network with its random weights as a model, and measure nothing", "FOLDER" },
     { "output", 'o', 0, G_OPTION_ARG_FILENAME, &args->output,
-      "Also write the network's output on a fixed input, as raw float32", "FILE" },
+      "Also write the output of the last run, on a fixed input, as raw float32", "FILE" },
     G_OPTION_ENTRY_NULL,
   };
   g_autofree char *summary =
@@ -107,6 +107,7 @@ ddpm_command_bench (const char *program, int argc, char **argv, GError **error)
     return save (options.network, args.save, error) ? 0 : 1;
   if (!ddpm_bench_init (&bench, &options, error))
     return 1;
+  g_autoptr (GArray) times_ms = ddpm_bench_measure (&bench);
   if (args.output != NULL)
     {
       g_autoptr (GFile) file = g_file_new_for_path (args.output);
@@ -114,7 +115,6 @@ ddpm_command_bench (const char *program, int argc, char **argv, GError **error)
       if (!ddpm_bench_write_output (&bench, file, error))
         return 1;
     }
-  g_autoptr (GArray) times_ms = ddpm_bench_measure (&bench);
   if (args.as_json)
     ddpm_bench_print_json (&bench, times_ms);
   else

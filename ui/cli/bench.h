@@ -58,13 +58,13 @@ typedef struct
 gboolean ddpm_bench_init (DdpmBench *bench, const DdpmBenchOptions *options, GError **error);
 void ddpm_bench_clear (DdpmBench *bench);
 
-/* Runs forward once and writes the output, [batch][channels][height][width] little-endian float32. Input, the
- * same for every program that is to be compared: x[i] = 1.5 sin (0.37 i), picture b at timestep (37 b + 500)
- * % 1000. Errors: DDPM_ERROR_FILE. */
-gboolean ddpm_bench_write_output (DdpmBench *bench, GFile *file, GError **error);
-
-/* Milliseconds of each run, sorted. */
+/* Milliseconds of each run, sorted. Input, the same for every program that is to be compared: x[i] = 1.5 sin
+ * (0.37 i), picture b at timestep (37 b + 500) % 1000. */
 GArray *ddpm_bench_measure (DdpmBench *bench);
+
+/* Writes the output of the last run, [batch][channels][height][width] little-endian float32. Errors:
+ * DDPM_ERROR_FILE. */
+gboolean ddpm_bench_write_output (DdpmBench *bench, GFile *file, GError **error);
 
 /* --- bench-report.c --- */
 
