@@ -1,9 +1,13 @@
 /* A convolution in chunks of tile rows; for each chunk two runs of the team: one transforms the input (and,
- * the first time, the weights) and the chunk before's products into output, the other multiplies. */
+ * the first time, the weights) and the chunk before's products into output, the other multiplies. Small ones
+ * are a single chunk, whose products become output at once. */
 #include "core/nn/conv-product.h"
 
 /* Blocks of output channels in a task of multiplication: as many as the kernels keep in registers. */
 #define MULTIPLY_OUT_BLOCKS 3
+
+/* Fewer than these would leave threads without work. */
+#define MIN_BLOCKS_TO_DIVIDE 8
 
 /* Where points are few, groups of tiles are divided until there are that many tasks. */
 #define MULTIPLY_MIN_TASKS 32
@@ -145,8 +149,8 @@ typedef struct
   guint chunk;
   guint n_input_tasks;
   guint n_weight_tasks, n_output_tasks; /* at most one of them: weights for the first chunk, then output */
-  const float *points;                 /* transformed weights */
-  guint n_ranges;                      /* multiply: of groups of tiles */
+  const float *points;                  /* transformed weights */
+  guint n_ranges;                       /* multiply: of groups of tiles */
 } Run;
 
 static float *
@@ -192,7 +196,8 @@ run_weight_task (const Run *run, guint task, float *scratch)
   const gsize size = (gsize) plan->n_taps * run->pass->kernels->vector * run->pass->kernels->vector;
 
   for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
-    transform_weights (run, out, in, scratch, (float *) run->points + ((gsize) out * plan->in_blocks + in) * size);
+    transform_weights (run, out, in, scratch,
+                       (float *) run->points + ((gsize) out * plan->in_blocks + in) * size);
 }
 
 static void
@@ -223,8 +228,8 @@ run_output_task (const Run *run, guint task, float *scratch)
   run->pass->kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
 }
 
-/* Input tasks and, evenly between them, the others (the team gives its threads neighbouring tasks: each shall have
- * its part of both). */
+/* Input tasks and, evenly between them, the others (the team gives its threads neighbouring tasks: each shall
+ * have its part of both). */
 static void
 run_transform_task (guint task, guint worker, gpointer data)
 {
@@ -268,33 +273,26 @@ run_multiply_task (guint task, guint worker, gpointer data)
   run->pass->kernels->conv_multiply (&in, &part, &out);
 }
 
-/* All points' products for some blocks of output channels, whose weights are transformed here, a few blocks
- * of input channels at a time. */
+/* All points' products for a part's blocks of output channels, a few blocks of input channels at a time,
+ * whose weights are transformed here. */
 static void
-run_parts_task (guint task, guint worker, gpointer data)
+multiply_parts (const Run *run, DdpmConvPart part, float *scratch)
 {
-  const Run *run = data;
   const UnetConvPlan *plan = &run->product->plan;
   const DdpmKernels *kernels = run->pass->kernels;
   const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
   const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
   const gsize square = (gsize) kernels->vector * kernels->vector;
-  float *packed = get_worker_scratch (run->pass, worker);
-  float *points = packed + plan->shape.kernel * plan->shape.kernel * square;
-  DdpmConvPart part = { .n_in = plan->n_in,
-                        .n_taps = 1,
-                        .out_begin = task * UNET_CONV_PART_OUT,
-                        .out_end = MIN ((task + 1) * UNET_CONV_PART_OUT, plan->out_blocks),
-                        .group_end = unet_conv_count_groups (run->pass, plan, run->chunk),
-                        .out_stride = UNET_CONV_PART_IN * square };
+  float *points = scratch + plan->shape.kernel * plan->shape.kernel * square;
 
+  part.out_stride = UNET_CONV_PART_IN * square;
   for (; part.in_begin < plan->in_blocks; part.in_begin = part.in_end)
     {
       part.in_end = MIN (part.in_begin + UNET_CONV_PART_IN, plan->in_blocks);
       part.accumulate = part.in_begin > 0;
       for (guint o = part.out_begin; o < part.out_end; o++)
         for (guint i = part.in_begin; i < part.in_end; i++)
-          transform_weights (run, o, i, packed,
+          transform_weights (run, o, i, scratch,
                              points + (o - part.out_begin) * part.out_stride + (i - part.in_begin) * square);
       for (part.point = 0; part.point < plan->n_points; part.point++)
         {
@@ -304,45 +302,93 @@ run_parts_task (guint task, guint worker, gpointer data)
     }
 }
 
+/* All that is left to do for some blocks of output channels. */
+static void
+run_blocks_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  const DdpmKernels *kernels = run->pass->kernels;
+  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
+  const guint n_strips = unet_conv_count_strips (plan, run->chunk);
+  float *scratch = get_worker_scratch (run->pass, worker);
+  DdpmConvPart part = { .n_in = plan->n_in,
+                        .n_taps = plan->n_taps,
+                        .out_begin = task * UNET_CONV_PART_OUT,
+                        .out_end = MIN ((task + 1) * UNET_CONV_PART_OUT, plan->out_blocks),
+                        .group_end = unet_conv_count_groups (run->pass, plan, run->chunk) };
+  guint begin, end;
+
+  if (plan->parts)
+    multiply_parts (run, part, scratch);
+  else
+    {
+      part.in_end = in.n_blocks;
+      part.out_stride = (gsize) in.n_blocks * kernels->vector * kernels->vector;
+      part.weights = run->points + part.out_begin * part.out_stride;
+      kernels->conv_multiply (&in, &part, &out);
+    }
+  for (guint block = part.out_begin; block < part.out_end; block++)
+    for (guint strip = 0; strip < n_strips; strip++)
+      {
+        const DdpmConvTarget target = get_target_block (run->product, block, kernels->vector);
+
+        unet_conv_get_strip (plan, run->chunk, strip, &begin, &end);
+        kernels->conv_output (&plan->shape, &out, block, begin, end, scratch, &target);
+      }
+}
+
 static void
 run_multiply (Run *run)
 {
   const UnetConvPlan *plan = &run->product->plan;
-  const guint n_out_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS;
-  const guint n_tasks = n_out_tasks * plan->n_points;
+  const guint n_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS * plan->n_points;
 
-  if (plan->parts)
-    {
-      ddpm_team_run (run->pass->team, (plan->out_blocks + UNET_CONV_PART_OUT - 1) / UNET_CONV_PART_OUT,
-                     run_parts_task, run);
-      return;
-    }
   run->n_ranges = CLAMP ((MULTIPLY_MIN_TASKS + n_tasks - 1) / n_tasks, 1,
                          unet_conv_count_groups (run->pass, plan, run->chunk));
   ddpm_team_run (run->pass->team, n_tasks * run->n_ranges, run_multiply_task, run);
+}
+
+/* In one chunk whose weights need no run of their own, output channels go their own ways after the transform.
+ */
+static gboolean
+is_divided_by_blocks (const UnetConvProduct *product)
+{
+  const UnetConvPlan *plan = &product->plan;
+
+  return plan->parts
+         || (has_ready_weights (product) && plan->n_chunks == 1 && plan->out_blocks >= MIN_BLOCKS_TO_DIVIDE);
 }
 
 void
 unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
 {
   const UnetConvPlan *plan = &product->plan;
-  const guint n_weight_tasks =
-    plan->out_blocks * ((plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS);
   Run run = { .pass = pass, .product = product };
 
   run.points = has_ready_weights (product) ? product->packed : (float *) pass->arena.base + pass->plan.points;
+  if (is_divided_by_blocks (product))
+    {
+      run.n_input_tasks = plan->in_blocks * unet_conv_count_strips (plan, 0);
+      ddpm_team_run (pass->team, run.n_input_tasks, run_transform_task, &run);
+      ddpm_team_run (pass->team, (plan->out_blocks + UNET_CONV_PART_OUT - 1) / UNET_CONV_PART_OUT,
+                     run_blocks_task, &run);
+      return;
+    }
   for (run.chunk = 0; run.chunk <= plan->n_chunks; run.chunk++)
     {
       const gboolean first = run.chunk == 0, last = run.chunk == plan->n_chunks;
 
-      run.n_weight_tasks = first && !plan->parts && !has_ready_weights (product) ? n_weight_tasks : 0;
-      run.n_output_tasks = first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
+      if (first && !has_ready_weights (product))
+        run.n_weight_tasks = plan->out_blocks * ((plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS);
+      else
+        run.n_weight_tasks = 0;
       run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
-      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + run.n_output_tasks, run_transform_task,
-                     &run);
-      unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
+      run.n_output_tasks = first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
+      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + run.n_output_tasks,
+                     run_transform_task, &run);
       if (!last)
         run_multiply (&run);
-      unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
     }
 }
