@@ -12,22 +12,20 @@ typedef struct
   guint width, height; /* pixels; 0: the files do not say */
   gsize n_parameters;
   double flop;        /* a forward pass over one picture; 0: size not known */
-  gsize sample_bytes; /* peak of making one picture, the open model included; 0: size not known */
+  gsize sample_bytes; /* peak of making one picture, weights included; 0: size not known */
 } Figures;
 
 static void
 get_figures (const DdpmModel *model, Figures *figures)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
-
   const DdpmPassOptions options = { 1, config->sample_height, config->sample_width, DDPM_PASS_INFERENCE };
 
   *figures = (Figures) { config->sample_width, config->sample_height, ddpm_unet_get_n_weights (model->unet) };
   if (figures->width == 0 || figures->height == 0)
     return;
   figures->flop = ddpm_unet_get_flop (model->unet, figures->height, figures->width);
-  figures->sample_bytes =
-    figures->n_parameters * sizeof (float) + ddpm_unet_predict_pass_bytes (model->unet, 0, &options);
+  figures->sample_bytes = ddpm_unet_predict_pass_bytes (model->unet, 0, &options);
 }
 
 static const char *
