@@ -84,6 +84,15 @@ build_clang ()
   )
 }
 
+build_arm64 ()
+{
+  if ! command -v aarch64-linux-gnu-gcc >/dev/null
+  then
+    die "arm64 needs more packages than are in here: call it outside of ./dev shell."
+  fi
+  build build-arm64 --cross-file "$dev_tools/arm64.ini" -Dplugin=disabled -Dwerror="$(werror)"
+}
+
 build_sanitized ()
 {
   # lundef: the sanitizers' symbols come from the runtime; the plug-in runs inside GIMP, which is not sanitized

@@ -1,23 +1,29 @@
 # The place to build in: this system where it has GIMP 3, else a Debian root made with debootstrap. And a second
 # root, of Debian's newest suite, with the programs that ./dev bench compares ours with.
 
-# use_root NAME: the root that the functions below are about; dev_packages is its list of packages, dev_holds the same
+# use_root NAME: the root that the functions below are about; dev_packages are its lists of packages, dev_holds the same
 # in words. The version is bumped when the making of the root itself changes: an older root is made anew.
 use_root ()
 {
   root_name=$1
   dev_root=$dev_cache/$1
   case $1 in
-    debian-13)
+    debian-13 | arm64)
+      dev_root=$dev_cache/debian-13
       root_suite=trixie
       root_version=1
-      dev_packages=$dev_tools/packages
+      dev_packages=packages
+      # not a root of its own, but more packages, which stay
+      if [ "$1" = arm64 ] || grep -q ':arm64' "$dev_root/etc/gimp-ddpm.packages" 2>/dev/null
+      then
+        dev_packages='packages packages-arm64'
+      fi
       dev_holds='GIMP 3, the compilers and the libraries'
       ;;
     peers)
       root_suite=sid
       root_version=1
-      dev_packages=$dev_tools/packages-peers
+      dev_packages=packages-peers
       dev_holds='ONNX Runtime and PyTorch'
       ;;
   esac
@@ -133,6 +139,7 @@ install_in_root ()
   # shellcheck disable=SC2046  # a list of names
   in_root "$1" 0:0 / env DEBIAN_FRONTEND=noninteractive sh -c '
     set -e
+    case $* in *:arm64*) dpkg --add-architecture arm64 ;; esac
     dpkg --configure -a
     apt-get update
     apt-get install -y --fix-broken "$@"

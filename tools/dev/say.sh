@@ -92,8 +92,11 @@ step ()
   say "$text: done in $(($(date +%s) - began)) s"
 }
 
-# package_list: the names in the root's list of packages on one line
+# package_list: the names in the root's lists of packages on one line
 package_list ()
 {
-  sed 's/#.*//' "$dev_packages" | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
+  for list in $dev_packages
+  do
+    sed 's/#.*//' "$dev_tools/$list"
+  done | tr -s ' \n' '  ' | sed 's/^ //; s/ $//'
 }
