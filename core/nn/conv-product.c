@@ -15,6 +15,8 @@
 /* Blocks of input channels whose weights are transformed in a task. */
 #define WEIGHT_IN_BLOCKS 4
 
+#define LINE_FLOATS 16 /* of a cache line */
+
 /* --- chunks and strips --------------------------------------------------------------------- */
 
 static void
@@ -273,6 +275,23 @@ run_multiply_task (guint task, guint worker, gpointer data)
   run->pass->kernels->conv_multiply (&in, &part, &out);
 }
 
+/* While a point is multiplied, its share of the packed weights that come after this part are brought near. */
+static void
+prefetch_weights (const Run *run, const DdpmConvPart *part)
+{
+  const UnetConvPlan *plan = &run->product->plan;
+  const gsize block =
+    plan->shape.kernel * plan->shape.kernel * run->pass->kernels->vector * run->pass->kernels->vector;
+  const gboolean last = part->in_end == plan->in_blocks;
+  const guint in = last ? 0 : part->in_end, out_begin = part->out_begin + (last ? UNET_CONV_PART_OUT : 0);
+  const gsize n = MIN (UNET_CONV_PART_IN, plan->in_blocks - in) * block;
+  const gsize begin = n * part->point / plan->n_points, end = n * (part->point + 1) / plan->n_points;
+
+  for (guint out = out_begin; out < MIN (out_begin + UNET_CONV_PART_OUT, plan->out_blocks); out++)
+    for (gsize i = begin / LINE_FLOATS * LINE_FLOATS; i < end; i += LINE_FLOATS)
+      __builtin_prefetch (run->product->packed + ((gsize) out * plan->in_blocks + in) * block + i, 0, 2);
+}
+
 /* All points' products for a part's blocks of output channels, a few blocks of input channels at a time,
  * whose weights are transformed here. */
 static void
@@ -296,6 +315,8 @@ multiply_parts (const Run *run, DdpmConvPart part, float *scratch)
                              points + (o - part.out_begin) * part.out_stride + (i - part.in_begin) * square);
       for (part.point = 0; part.point < plan->n_points; part.point++)
         {
+          if (run->product->packed != NULL)
+            prefetch_weights (run, &part);
           part.weights = points + part.point * plan->weight_stride;
           kernels->conv_multiply (&in, &part, &out);
         }
