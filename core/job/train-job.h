@@ -84,7 +84,7 @@ typedef struct
 const DdpmTrainPlan *ddpm_train_job_get_plan (DdpmTrainJob *job); /* NULL before prepare */
 
 /* Trains to the end, writing output/train.csv, output/samples/step-N.png, checkpoints (output/training) and
- * the model. A cancelled run finishes its step, writes the checkpoint and returns G_IO_ERROR_CANCELLED.
+ * the model. A cancelled run drops the step it is at, writes the checkpoint and returns G_IO_ERROR_CANCELLED.
  * Progress: phase TRAIN after each step, and with a message when something was written; phase SAMPLE while a
  * sample grid is made. Errors: DDPM_ERROR_*; the last checkpoint is then intact. */
 gboolean ddpm_train_job_run (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,

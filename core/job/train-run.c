@@ -278,9 +278,27 @@ get_lr (const DdpmTrainOptions *options, guint64 step)
   return options->lr * MIN (1.0, (double) step / (double) options->warmup_steps);
 }
 
-/* One update of everything; nothing is touched when loss or gradient are not finite. */
+/* The loss of a step, and its gradient in run->grads. FALSE: cancelled, both are incomplete. */
 static gboolean
-make_step (Run *run, GError **error)
+compute_gradient (Run *run, guint64 step, GCancellable *cancellable, double *loss)
+{
+  ddpm_team_set_cancellable (run->team, cancellable);
+  ddpm_train_batch_prepare (&run->batch, step);
+  ddpm_unet_pass_set_dropout_key (run->pass, run->setup->options.seed, step);
+  ddpm_unet_pass_forward (run->pass, run->batch.x_t, run->batch.timesteps, run->batch.labels,
+                          run->batch.output);
+  *loss = ddpm_train_batch_get_loss (&run->batch);
+  memset (run->grads, 0, run->slabs.n * sizeof (float));
+  ddpm_unet_pass_backward (run->pass, run->batch.output, run->grads, NULL);
+  /* what follows is done as a whole or not at all */
+  ddpm_team_set_cancellable (run->team, NULL);
+  return !g_cancellable_is_cancelled (cancellable);
+}
+
+/* One update of everything. Nothing is touched when loss or gradient are not finite, or when the step is
+ * cancelled, which is no error: the step is then still to be made. */
+static gboolean
+make_step (Run *run, GCancellable *cancellable, GError **error)
 {
   static const DdpmAdamwOptions adamw = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0 };
   const DdpmTrainOptions *options = &run->setup->options;
@@ -289,15 +307,10 @@ make_step (Run *run, GError **error)
   const guint64 step = counters->step + 1;
   double loss, scale = 1;
 
-  ddpm_train_batch_prepare (&run->batch, step);
-  ddpm_unet_pass_set_dropout_key (run->pass, options->seed, step);
-  ddpm_unet_pass_forward (run->pass, run->batch.x_t, run->batch.timesteps, run->batch.labels,
-                          run->batch.output);
-  loss = ddpm_train_batch_get_loss (&run->batch);
+  if (!compute_gradient (run, step, cancellable, &loss))
+    return TRUE;
   if (!check_finite (run, loss, "loss", error))
     return FALSE;
-  memset (run->grads, 0, slabs->n * sizeof (float));
-  ddpm_unet_pass_backward (run->pass, run->batch.output, run->grads, NULL);
   run->grad_norm = ddpm_gradient_norm (run->team, run->grads, slabs->n);
   if (!check_finite (run, run->grad_norm, "gradient", error))
     return FALSE;
@@ -432,13 +445,16 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
     return FALSE;
   while (run.counters.step < options->steps)
     {
+      const guint64 made = run.counters.step;
       gboolean last;
 
       if (g_cancellable_is_cancelled (cancellable))
         return stop (&run, error);
       ddpm_train_rate_begin_step (&run.rate);
-      if (!make_step (&run, error))
+      if (!make_step (&run, cancellable, error))
         return FALSE;
+      if (run.counters.step == made)
+        continue;
       ddpm_train_rate_end_step (&run.rate);
       tell (&run, DDPM_PHASE_TRAIN, NULL);
       last = run.counters.step == options->steps;

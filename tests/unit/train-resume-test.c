@@ -35,6 +35,62 @@ test_resume (void)
     }
 }
 
+typedef struct
+{
+  GCancellable *cancellable;
+  gint64 delay_us;
+} Canceller;
+
+static gpointer
+cancel_later (gpointer data)
+{
+  const Canceller *canceller = data;
+
+  g_usleep (canceller->delay_us);
+  g_cancellable_cancel (canceller->cancellable);
+  return NULL;
+}
+
+/* The same where it is stopped whenever it comes, mostly in the middle of a step. */
+static void
+test_resume_from_any_time (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_auto (DdpmTrainOptions) options = { 0 };
+  gint64 duration_us;
+
+  make_pictures (scratch, "pictures", 7, 3);
+  init_options (&options, scratch, "whole");
+  duration_us = -g_get_monotonic_time ();
+  assert_trains (&options);
+  duration_us += g_get_monotonic_time ();
+  for (guint i = 0; i < 12; i++)
+    {
+      g_autofree char *output = g_strdup_printf ("stopped-%u", i);
+      g_auto (DdpmTrainOptions) stopped = { 0 };
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (DdpmTrainJob) job = NULL;
+      g_autoptr (GError) error = NULL;
+      Canceller canceller = { cancellable, duration_us * i / 12 };
+      GThread *thread;
+      gboolean finished;
+
+      init_options (&stopped, scratch, output);
+      job = ddpm_train_job_new (&stopped, &error);
+      g_assert_true (ddpm_train_job_prepare (job, NULL, NULL, NULL, &error));
+      thread = g_thread_new ("cancel", cancel_later, &canceller);
+      finished = ddpm_train_job_run (job, NULL, NULL, cancellable, &error);
+      g_thread_join (thread);
+      g_clear_object (&job);
+      if (!finished)
+        {
+          g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+          assert_resumes (scratch, output);
+        }
+      assert_same_run (scratch, "whole", output);
+    }
+}
+
 /* A run that is stopped before its first checkpoint begins again. */
 static void
 test_resume_at_the_beginning (void)
@@ -357,6 +413,7 @@ main (int argc, char **argv)
     return train_limited (argv[2], argv[3], g_str_equal (argv[4], "fail"));
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-resume/resume", test_resume);
+  g_test_add_func ("/train-resume/resume-from-any-time", test_resume_from_any_time);
   g_test_add_func ("/train-resume/resume-at-the-beginning", test_resume_at_the_beginning);
   g_test_add_func ("/train-resume/extend", test_extend);
   g_test_add_func ("/train-resume/resume-refused", test_resume_refused);

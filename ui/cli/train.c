@@ -84,8 +84,8 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
 
   return ddpm_options_parse (
            argc, argv, entries, "[FOLDER]", "FOLDER -o MODEL",
-           "Trains a model on all pictures in a folder and its subfolders. Ctrl-C finishes the step, "
-           "writes a\ncheckpoint and says how to go on. MODEL also gets train.csv and samples/.",
+           "Trains a model on all pictures in a folder and its subfolders. Ctrl-C writes a checkpoint "
+           "and\nsays how to go on. MODEL also gets train.csv and samples/.",
            operands, error)
          && ddpm_option_require ("-o", args->output, error);
 }
