@@ -16,9 +16,9 @@
 /* Scores of the forward pass: this many keys. */
 #define FORWARD_KEYS 128
 
-_Static_assert (BLOCK % VECTOR == 0, "blocks are whole vectors");
-_Static_assert (DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
-_Static_assert (DDPM_ATTENTION_BACKWARD_FLOATS >= (3 * BLOCK + 1) * BLOCK, "scratch of the backward pass");
+_Static_assert(BLOCK % VECTOR == 0, "blocks are whole vectors");
+_Static_assert(DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
+_Static_assert(DDPM_ATTENTION_BACKWARD_FLOATS >= 3 * BLOCK * BLOCK, "scratch of the backward pass");
 
 static size_t
 round_up (size_t n)
@@ -65,27 +65,28 @@ KERNEL (attention_forward) (const DdpmAttention *a, size_t query_begin, size_t q
   for (size_t key = 0; key < a->n_pixels; key += FORWARD_KEYS)
     {
       const size_t n_keys = MIN (FORWARD_KEYS, a->n_pixels - key);
-      const MatrixProduct to_scores = { .a = a->key + key,
-                                        .a_row = 1,
-                                        .a_col = a->ld,
-                                        .b = a->query + query_begin,
-                                        .ldb = a->ld,
-                                        .c = scores,
-                                        .ldc = BLOCK,
-                                        .n_rows = n_keys,
-                                        .n_cols = lanes,
-                                        .n_sum = a->head_dim };
-      const MatrixProduct to_output = { .a = a->value + key,
-                                        .a_row = a->ld,
-                                        .a_col = 1,
-                                        .b = scores,
-                                        .ldb = BLOCK,
-                                        .c = output,
-                                        .ldc = a->ld,
-                                        .keep = key > 0 ? keep : NULL,
-                                        .n_rows = a->head_dim,
-                                        .n_cols = n,
-                                        .n_sum = n_keys };
+      const DdpmMatrixProduct to_scores = { .a = a->key + key,
+                                            .a_row = 1,
+                                            .a_col = a->ld,
+                                            .b = a->query + query_begin,
+                                            .ldb = a->ld,
+                                            .c = scores,
+                                            .ldc = BLOCK,
+                                            .n_rows = n_keys,
+                                            .n_cols = lanes,
+                                            .n_sum = a->head_dim };
+      const DdpmMatrixProduct to_output = { .a = a->value + key,
+                                            .a_row = a->ld,
+                                            .a_col = 1,
+                                            .b = scores,
+                                            .ldb = BLOCK,
+                                            .c = output,
+                                            .ldc = a->ld,
+                                            .accumulate = key > 0,
+                                            .keep = keep,
+                                            .n_rows = a->head_dim,
+                                            .n_cols = n,
+                                            .n_sum = n_keys };
 
       matrix_multiply (&to_scores);
       for (size_t i = 0; i < lanes; i += VECTOR)
@@ -123,23 +124,22 @@ typedef struct
   float *p;      /* the softmax's result, P */
   float *grad;   /* the scores' gradient, dS */
   float *turned; /* the same as [keys][queries] */
-  const float *ones;
 } Pair;
 
 /* c[queries][keys] = x^T y, with x and y [head_dim][pixels] */
 static void
 multiply_pixels (const Pair *pair, const float *x, const float *y, float *c)
 {
-  const MatrixProduct product = { .a = x + pair->query,
-                                  .a_row = 1,
-                                  .a_col = pair->a->ld,
-                                  .b = y + pair->key,
-                                  .ldb = pair->a->ld,
-                                  .c = c,
-                                  .ldc = BLOCK,
-                                  .n_rows = pair->n_queries,
-                                  .n_cols = round_up (pair->n_keys),
-                                  .n_sum = pair->a->head_dim };
+  const DdpmMatrixProduct product = { .a = x + pair->query,
+                                      .a_row = 1,
+                                      .a_col = pair->a->ld,
+                                      .b = y + pair->key,
+                                      .ldb = pair->a->ld,
+                                      .c = c,
+                                      .ldc = BLOCK,
+                                      .n_rows = pair->n_queries,
+                                      .n_cols = round_up (pair->n_keys),
+                                      .n_sum = pair->a->head_dim };
 
   matrix_multiply (&product);
 }
@@ -149,17 +149,17 @@ static void
 multiply_scores (const Pair *pair, const float *x, size_t n_from, const float *scores, float *c, size_t n_to,
                  int is_first)
 {
-  const MatrixProduct product = { .a = x,
-                                  .a_row = pair->a->ld,
-                                  .a_col = 1,
-                                  .b = scores,
-                                  .ldb = BLOCK,
-                                  .c = c,
-                                  .ldc = pair->a->ld,
-                                  .keep = is_first ? NULL : pair->ones,
-                                  .n_rows = pair->a->head_dim,
-                                  .n_cols = n_to,
-                                  .n_sum = n_from };
+  const DdpmMatrixProduct product = { .a = x,
+                                      .a_row = pair->a->ld,
+                                      .a_col = 1,
+                                      .b = scores,
+                                      .ldb = BLOCK,
+                                      .c = c,
+                                      .ldc = pair->a->ld,
+                                      .accumulate = !is_first,
+                                      .n_rows = pair->a->head_dim,
+                                      .n_cols = n_to,
+                                      .n_sum = n_from };
 
   matrix_multiply (&product);
 }
@@ -217,13 +217,11 @@ add_pair (const Pair *pair, const float *mean_grads)
 void
 KERNEL (attention_backward) (const DdpmAttention *a, float *scratch)
 {
-  float *ones = scratch + 3 * BLOCK * BLOCK, *mean_grads = ones + BLOCK;
+  float *mean_grads = scratch + 3 * BLOCK * BLOCK;
   Pair pair = {
-    .a = a, .p = scratch, .grad = scratch + BLOCK * BLOCK, .turned = scratch + 2 * BLOCK * BLOCK, .ones = ones
+    .a = a, .p = scratch, .grad = scratch + BLOCK * BLOCK, .turned = scratch + 2 * BLOCK * BLOCK
   };
 
-  for (unsigned i = 0; i < BLOCK; i++)
-    ones[i] = 1.0f;
   /* The mean of dP under P, sum P dP, is the sum over d of do o. */
   for (size_t i = 0; i < a->n_pixels; i += VECTOR)
     {

@@ -13,6 +13,21 @@
 
 #define DDPM_KERNEL_SLACK 16 /* floats; the widest vector there is */
 
+/* A product of matrices: c[i][j] = sum over k of a (i, k) b[k][j], with a (i, k) = a[i * a_row + k * a_col].
+ * Columns of b are read in whole vectors: up to DDPM_KERNEL_SLACK floats beyond n_cols. */
+typedef struct
+{
+  const float *a;
+  size_t a_row, a_col;
+  const float *b;
+  size_t ldb;
+  float *c;
+  size_t ldc;
+  size_t n_rows, n_cols, n_sum;
+  int accumulate;    /* add to what is in c ... */
+  const float *keep; /* ... times keep[j]; NULL: times 1 */
+} DdpmMatrixProduct;
+
 /* Self-attention of one head over one picture's pixels: o = v softmax (scale q^T k)^T. Matrices are
  * [head_dim][n_pixels], rows ld floats apart, readable DDPM_KERNEL_SLACK beyond their end. */
 typedef struct
@@ -33,8 +48,7 @@ typedef struct
 
 /* Scratch, in floats; backward n_pixels more. */
 #define DDPM_ATTENTION_FORWARD_FLOATS (131 * DDPM_ATTENTION_BLOCK)
-#define DDPM_ATTENTION_BACKWARD_FLOATS \
-  ((3 * DDPM_ATTENTION_BLOCK + 1) * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
+#define DDPM_ATTENTION_BACKWARD_FLOATS (3 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
 
 typedef struct
 {
@@ -98,6 +112,13 @@ typedef struct
   void (*scale_add) (const float *x, size_t n, float a, int accumulate, float *out);
   float (*sum) (const float *x, size_t n);
 
+  /* matrix.c */
+  void (*matrix_multiply) (const DdpmMatrixProduct *product);
+  /* y[row][image] = bias[row] + sum over i of weights[row][i] x[image][i], for n_rows rows and n_images
+   * images of n_in numbers. */
+  void (*linear) (const float *weights, const float *bias, unsigned n_rows, unsigned n_in, const float *x,
+                  unsigned n_images, float *y);
+
   /* attention.c: queries query_begin … query_end-1, DDPM_ATTENTION_BLOCK at most; all of them. */
   void (*attention_forward) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
                              float *scratch);
@@ -114,8 +135,3 @@ const DdpmKernels *ddpm_kernels_find (const char *name);
 /* The best level this processor can run, or the one that $DDPM_CPU names if it can run that. Same answer
  * every time. */
 const DdpmKernels *ddpm_kernels_get (void);
-
-/* c[m][n] = alpha a b + beta c, row-major with the given leading dimensions; a is [m][k], or [k][m] if
- * transpose_a; b likewise. By OpenBLAS on the calling thread alone. */
-void ddpm_gemm (int transpose_a, int transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
-                size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);

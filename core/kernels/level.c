@@ -24,6 +24,8 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .act_backward = KERNEL (act_backward),
   .scale_add = KERNEL (scale_add),
   .sum = KERNEL (sum),
+  .matrix_multiply = KERNEL (matrix_multiply),
+  .linear = KERNEL (linear),
   .attention_forward = KERNEL (attention_forward),
   .attention_backward = KERNEL (attention_backward),
 };

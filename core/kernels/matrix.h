@@ -1,6 +1,7 @@
 /* Matrix products on plain rows. For files compiled once per CPU level. */
 #pragma once
 
+#include "core/kernels/kernels.h"
 #include "core/kernels/vector.h"
 
 /* What stays in registers: MATRIX_ROWS rows of MATRIX_VECTORS vectors of the result. */
@@ -11,27 +12,10 @@
 #define MATRIX_VECTORS 2
 #endif
 
-/* c[i][j] = sum over k of a (i, k) b[k][j], with a (i, k) = a[i * a_row + k * a_col], for n_rows rows i,
- * n_cols columns j and n_sum numbers k. What was in c[i][j] before is added, times keep[j], if keep is not
- * NULL.
- *
- * Rows of b are read in whole vectors, up to VECTOR - 1 floats beyond n_cols. */
-typedef struct
-{
-  const float *a;
-  size_t a_row, a_col;
-  const float *b;
-  size_t ldb;
-  float *c;
-  size_t ldc;
-  const float *keep;
-  size_t n_rows, n_cols, n_sum;
-} MatrixProduct;
-
 /* Where columns end within a block's vectors. The block comes by way of memory: a call while it is in
  * registers would have the compiler keep it out of them altogether. */
 static void
-store_narrow (const MatrixProduct *m, size_t row, size_t col, int rows, int vectors, const vec *block)
+store_narrow (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, int vectors, const vec *block)
 {
   const float *from = (const float *) block;
 
@@ -40,18 +24,23 @@ store_narrow (const MatrixProduct *m, size_t row, size_t col, int rows, int vect
       float *c = m->c + (row + i) * m->ldc;
 
       for (size_t j = col; j < m->n_cols; j++)
-        c[j] = m->keep == NULL ? from[j - col] : c[j] * m->keep[j] + from[j - col];
+        {
+          const float old = !m->accumulate ? 0.0f : m->keep == NULL ? c[j] : c[j] * m->keep[j];
+
+          c[j] = old + from[j - col];
+        }
     }
 }
 
 /* rows * vectors of the result from (row, col) on. */
 FORCE_INLINE void
-multiply_block (const MatrixProduct *m, size_t row, size_t col, int rows, int vectors)
+multiply_block (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, int vectors)
 {
   const size_t a_row = m->a_row, a_col = m->a_col, ldb = m->ldb;
   const float *restrict a = m->a + row * a_row;
   const float *restrict b = m->b + col;
   const float *keep = m->keep;
+  const vec one = (vec){ 0 } + 1.0f;
   vec sums[MATRIX_ROWS][MATRIX_VECTORS] = { { { 0 } } };
   float *c;
 
@@ -88,14 +77,14 @@ multiply_block (const MatrixProduct *m, size_t row, size_t col, int rows, int ve
       {
         vec sum = sums[i][v];
 
-        if (keep != NULL)
-          sum += vec_load (c + v * VECTOR) * vec_load (keep + col + v * VECTOR);
+        if (m->accumulate)
+          sum += vec_load (c + v * VECTOR) * (keep == NULL ? one : vec_load (keep + col + v * VECTOR));
         vec_store (c + v * VECTOR, sum);
       }
 }
 
 FORCE_INLINE void
-multiply_columns (const MatrixProduct *m, size_t col, int vectors)
+multiply_columns (const DdpmMatrixProduct *m, size_t col, int vectors)
 {
   size_t row = 0;
 
@@ -116,7 +105,7 @@ multiply_columns (const MatrixProduct *m, size_t col, int vectors)
 }
 
 static inline void
-matrix_multiply (const MatrixProduct *m)
+matrix_multiply (const DdpmMatrixProduct *m)
 {
   size_t n_vectors = (m->n_cols + VECTOR - 1) / VECTOR, col = 0;
 

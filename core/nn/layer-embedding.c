@@ -1,5 +1,5 @@
-/* The layers on vectors, [channels][batch]: the timestep's sinusoid, the class table, linear layers
- * and activations (UNET2D.md, sections 3 and 4). They are small: the calling thread does them. */
+/* Small layers on vectors, [channels][batch]: the timestep's sinusoid, the class table and activations
+ * (UNET2D.md, sections 3 and 4). The calling thread does them. */
 #include <math.h>
 
 #include "core/nn/unet-pass.h"
@@ -62,42 +62,6 @@ unet_class_backward (DdpmUnetPass *pass, const UnetLayer *layer)
     for (guint b = 0; b < batch; b++)
       grad_table[(gsize) pass->labels[b] * channels + c] += grad[c * batch + b];
   pass->kernels->scale_add (grad, (gsize) channels * batch, 1.0f, accumulate, grad_input);
-}
-
-/* output [out][batch] = weight [out][in] input [in][batch] + bias */
-void
-unet_linear_forward (DdpmUnetPass *pass, const UnetLayer *layer)
-{
-  const guint n_in = unet_tensor (pass->unet, layer->input)->channels;
-  const guint n_out = unet_tensor (pass->unet, layer->output)->channels, batch = pass->batch;
-  const float *bias = unet_pass_weight (pass, layer->bias);
-  float *output = unet_pass_value (pass, layer->output);
-
-  for (guint out = 0; out < n_out; out++)
-    for (guint b = 0; b < batch; b++)
-      output[out * batch + b] = bias[out];
-  ddpm_gemm (FALSE, FALSE, n_out, batch, n_in, 1, unet_pass_weight (pass, layer->weight), n_in,
-             unet_pass_value (pass, layer->input), batch, 1, output, batch);
-}
-
-void
-unet_linear_backward (DdpmUnetPass *pass, const UnetLayer *layer)
-{
-  const guint n_in = unet_tensor (pass->unet, layer->input)->channels;
-  const guint n_out = unet_tensor (pass->unet, layer->output)->channels, batch = pass->batch;
-  const float *grad = unet_pass_grad (pass, layer->output);
-  float *grad_bias = unet_pass_grad_weight (pass, layer->bias);
-  gboolean accumulate;
-  float *grad_input = unet_pass_claim_grad (pass, layer->input, &accumulate);
-
-  for (guint out = 0; out < n_out; out++)
-    for (guint b = 0; b < batch; b++)
-      grad_bias[out] += grad[out * batch + b];
-  ddpm_gemm (FALSE, TRUE, n_out, n_in, batch, 1, grad, batch, unet_pass_value (pass, layer->input), batch, 1,
-             unet_pass_grad_weight (pass, layer->weight), n_in);
-  if (grad_input != NULL)
-    ddpm_gemm (TRUE, FALSE, n_in, batch, n_out, 1, unet_pass_weight (pass, layer->weight), n_in, grad, batch,
-               accumulate ? 1 : 0, grad_input, batch);
 }
 
 void

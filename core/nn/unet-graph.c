@@ -389,6 +389,36 @@ add_embedding (DdpmUnet *unet)
   return add_act (unet, emb, config->act_fn);
 }
 
+static guint
+get_rank (const UnetLayer *layer, gint emb)
+{
+  return layer->kind == UNET_LINEAR && layer->input == emb ? 1 : layer->segment == 0 ? 0 : 2;
+}
+
+/* The projections of the embedding for all ResNet blocks go to the first segment's end: one after the other
+ * they are too small to keep all threads at work (layer-linear.c). */
+static void
+move_projections (DdpmUnet *unet, gint emb)
+{
+  g_autoptr (GArray) layers = g_steal_pointer (&unet->layers);
+
+  unet->layers = g_array_sized_new (FALSE, FALSE, sizeof (UnetLayer), layers->len);
+  for (guint rank = 0; rank <= 2; rank++)
+    for (guint i = 0; i < layers->len; i++)
+      {
+        UnetLayer layer = g_array_index (layers, UnetLayer, i);
+        UnetTensor *output = unet_tensor (unet, layer.output);
+
+        if (get_rank (&layer, emb) != rank)
+          continue;
+        if (rank == 1)
+          layer.segment = 0;
+        if (output->norm >= 0)
+          output->norm = unet->layers->len;
+        g_array_append_val (unet->layers, layer);
+      }
+}
+
 void
 ddpm_unet_build (DdpmUnet *unet)
 {
@@ -410,4 +440,5 @@ ddpm_unet_build (DdpmUnet *unet)
   begin_segment (unet);
   h = add_norm (unet, "conv_norm_out", h, config->norm_num_groups, DDPM_ACT_SILU)->output;
   unet->output = add_conv (unet, "conv_out", h, config->out_channels, 3, 1, 1, FALSE)->output;
+  move_projections (unet, b.emb);
 }

@@ -125,11 +125,17 @@ void unet_attention_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_resample_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_resample_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 
-/* --- layer-embedding.c: time, class, linear, act --- */
+/* --- layer-linear.c --- */
+
+/* Floats of the scratch for sums. */
+gsize unet_linear_count_scratch (const DdpmUnet *unet, const UnetLayer *layer, guint batch);
+
+void unet_linear_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_linear_backward (DdpmUnetPass *pass, const UnetLayer *layer);
+
+/* --- layer-embedding.c: time, class, act --- */
 void unet_time_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_class_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_class_backward (DdpmUnetPass *pass, const UnetLayer *layer);
-void unet_linear_forward (DdpmUnetPass *pass, const UnetLayer *layer);
-void unet_linear_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_act_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_act_backward (DdpmUnetPass *pass, const UnetLayer *layer);

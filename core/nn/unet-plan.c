@@ -50,6 +50,8 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
         }
       else if (layer->kind == UNET_NORM)
         sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->input)->channels * batch * 2);
+      else if (layer->kind == UNET_LINEAR)
+        sizes.sums = MAX (sizes.sums, unet_linear_count_scratch (unet, layer, batch));
       else if (layer->kind == UNET_ATTENTION)
         {
           const gint level = unet_tensor (unet, layer->query)->level;

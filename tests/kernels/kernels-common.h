@@ -48,7 +48,7 @@ new_random (guint32 stream, gsize n)
 {
   float *values = g_new0 (float, n + DDPM_KERNEL_SLACK);
 
-  ddpm_rng_normal ((DdpmRngKey) { .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+  ddpm_rng_normal ((DdpmRngKey){ .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
   return values;
 }
 
@@ -89,6 +89,9 @@ plain_derivative (double u, DdpmKernelAct act)
 }
 
 /* --- tests --------------------------------------------------------------------------------- */
+
+/* Lengths of rows below, at and above whole vectors. */
+static const gsize lengths[] = { 1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 100, 257 };
 
 typedef struct
 {

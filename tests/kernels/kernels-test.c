@@ -1,10 +1,8 @@
 /* Every CPU level that this processor has, against plain C: odd sizes, tails, extremes, and guard zones
- * around every output. Convolutions and attention have tests of their own. */
+ * around every output. Convolutions, products of matrices and attention have tests of their own. */
 #include "tests/kernels/kernels-common.h"
 
 /* --- norm ---------------------------------------------------------------------------------- */
-
-static const gsize lengths[] = { 1, 2, 3, 7, 8, 15, 16, 17, 31, 64, 100, 257 };
 
 static void
 test_norm_stats (gconstpointer data)
@@ -198,32 +196,6 @@ test_scale_add_and_sum (gconstpointer data)
     }
 }
 
-static void
-test_gemm (void)
-{
-  const guint m = 5, n = 7, k = 6;
-  g_autofree float *a = new_random (1, m * k), *b = new_random (2, n * k);
-
-  for (guint transposed = 0; transposed < 4; transposed++)
-    {
-      const gboolean ta = transposed & 1, tb = transposed >> 1;
-      Guarded c = guarded_new (m * n);
-
-      for (gsize i = 0; i < c.n; i++)
-        c.data[i] = 1;
-      ddpm_gemm (ta, tb, m, n, k, 2.0f, a, ta ? m : k, b, tb ? k : n, 3.0f, c.data, n);
-      for (guint i = 0; i < m * n; i++)
-        {
-          double sum = 0;
-
-          for (guint j = 0; j < k; j++)
-            sum += (double) a[ta ? j * m + i / n : i / n * k + j] * b[tb ? i % n * k + j : j * n + i % n];
-          assert_near (c.data[i], 2 * sum + 3, 10);
-        }
-      guarded_free (&c, 0);
-    }
-}
-
 static const LevelTest level_tests[] = {
   { "norm-stats", test_norm_stats },
   { "norm-stats-extremes", test_norm_stats_extremes },
@@ -239,6 +211,5 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   add_level_tests (level_tests, G_N_ELEMENTS (level_tests));
-  g_test_add_func ("/kernels/gemm", test_gemm);
   return g_test_run ();
 }

@@ -66,7 +66,7 @@ system_has_gimp3 ()
   then
     # not a Debian: what is installed has to do
     pkg-config --exists gimpui-3.0 2>/dev/null && command -v meson >/dev/null && return
-    die "this system has no apt and no GIMP 3 headers with meson: install libgimp 3.0, GTK 3, json-glib, OpenBLAS, libpng and meson by its own means, or use Debian 12 or later."
+    die "this system has no apt and no GIMP 3 headers with meson: install libgimp 3.0, GTK 3, json-glib, libpng and meson by its own means, or use Debian 12 or later."
   fi
   if ! has_candidate libc6-dev
   then

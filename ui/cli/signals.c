@@ -1,5 +1,5 @@
 /* GLib's handlers pass the signals on to a main context that a thread of its own looks at. To block them and
- * wait would not do: the threads that OpenBLAS starts when it is loaded have them unblocked. */
+ * wait would not do: threads that a library has started when it was loaded have them unblocked. */
 #include "ui/cli/signals.h"
 
 #include <glib-unix.h>
