@@ -77,13 +77,6 @@ check_model (const DdpmModel *model, GError **error)
                    model->name, config->in_channels);
       return FALSE;
     }
-  if (model->notes.circular_padding)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "The model \"%s\" was made with circular padding, which this version cannot do.",
-                   model->name);
-      return FALSE;
-    }
   return TRUE;
 }
 

@@ -112,11 +112,6 @@ open_from (DdpmTrainSetup *setup, GError **error)
       error, DDPM_ERROR_UNSUPPORTED,
       "--from: %s has %u channels; only grey (1), RGB (3) and RGBA (4) models can be trained further",
       setup->from->name, config->in_channels);
-  if (setup->from->notes.circular_padding)
-    return refuse (
-      error, DDPM_ERROR_UNSUPPORTED,
-      "--from: %s pads its pictures in a circle; only models with zero padding can be trained further",
-      setup->from->name);
   return TRUE;
 }
 
@@ -240,11 +235,14 @@ read_stored (DdpmTrainSetup *setup, DdpmTrainOptions *stored, guint64 *fingerpri
     return refuse (
       error, DDPM_ERROR_FILE,
       "%s: \"dataset_fingerprint\" is missing; the file is damaged and the training cannot be resumed", name);
-  return ddpm_train_options_from_json (stored, json_object_get_object_member (object, "options"), name, error)
-         && ddpm_unet_config_from_json (&setup->config, json_object_get_member (object, "unet"), name, error)
-         && ddpm_scheduler_config_from_json (&setup->scheduler, json_object_get_member (object, "scheduler"),
-                                             name, error)
-         && ddpm_model_notes_from_json (&setup->notes, json_object_get_member (object, "notes"), name, error);
+  if (!ddpm_train_options_from_json (stored, json_object_get_object_member (object, "options"), name, error)
+      || !ddpm_unet_config_from_json (&setup->config, json_object_get_member (object, "unet"), name, error)
+      || !ddpm_scheduler_config_from_json (&setup->scheduler, json_object_get_member (object, "scheduler"),
+                                           name, error)
+      || !ddpm_model_notes_from_json (&setup->notes, json_object_get_member (object, "notes"), name, error))
+    return FALSE;
+  setup->config.circular_padding = setup->notes.circular_padding;
+  return TRUE;
 }
 
 static gboolean
@@ -351,6 +349,7 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
     return FALSE;
 
   setup->notes.premultiplied = dataset->premultiplied;
+  setup->notes.circular_padding = setup->config.circular_padding;
   if (setup->notes.recommended_sampler == NULL)
     {
       setup->notes.recommended_sampler = g_strdup ("ddim");

@@ -126,6 +126,7 @@ read_network (DdpmModel *model, GError **error)
   node = ddpm_json_read (file, error);
   if (node == NULL || !ddpm_unet_config_from_json (&config, node, name, error))
     return FALSE;
+  config.circular_padding = model->notes.circular_padding;
   model->unet = ddpm_unet_new (&config, error);
   return model->unet != NULL || blame_file (file, error);
 }
@@ -157,13 +158,20 @@ read_notes (DdpmModel *model, GError **error)
   g_autoptr (GFile) file = g_file_get_child (model->folder, "ddpm.json");
   g_autofree char *name = g_file_get_parse_name (file);
   g_autoptr (JsonNode) node = NULL;
-  guint n_rows = ddpm_unet_get_config (model->unet)->num_class_embeds;
 
   if (!file_exists (file))
     return TRUE;
   node = ddpm_json_read (file, error);
-  if (node == NULL || !ddpm_model_notes_from_json (&model->notes, node, name, error))
-    return FALSE;
+  return node != NULL && ddpm_model_notes_from_json (&model->notes, node, name, error);
+}
+
+static gboolean
+check_labels (const DdpmModel *model, GError **error)
+{
+  g_autoptr (GFile) file = g_file_get_child (model->folder, "ddpm.json");
+  g_autofree char *name = g_file_get_parse_name (file);
+  const guint n_rows = ddpm_unet_get_config (model->unet)->num_class_embeds;
+
   if (model->notes.labels == NULL || g_strv_length (model->notes.labels) + 1 == n_rows)
     return TRUE;
   g_set_error (
@@ -296,8 +304,8 @@ ddpm_model_open_header (GFile *folder, GError **error)
   model->folder = g_object_ref (folder);
   base_name = g_file_get_basename (folder);
   model->name = g_filename_display_name (base_name);
-  if (read_index (folder, &has_index, error) && read_network (model, error)
-      && read_scheduler (model, has_index, error) && read_notes (model, error)
+  if (read_index (folder, &has_index, error) && read_notes (model, error) && read_network (model, error)
+      && check_labels (model, error) && read_scheduler (model, has_index, error)
       && check_weights (model, error))
     return g_steal_pointer (&model);
   return NULL;

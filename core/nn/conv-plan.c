@@ -132,6 +132,7 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
                                    .stride = layer->stride,
                                    .pad = layer->pad,
                                    .dilation = 1,
+                                   .circular = unet->config.circular_padding && layer->kernel > 1,
                                    .out_height = height >> out->level,
                                    .out_width = width >> out->level },
                         .n_in = turned ? out->channels : in->channels,

@@ -78,6 +78,9 @@ typedef struct
   DdpmClassEmbed class_embed;
   guint num_class_embeds;    /* rows of the table; 0: null */
   guint num_train_timesteps; /* rows of the learned time table; 0: null */
+  /* 3x3 convolutions see the picture's other end beyond its edges, not zeros; config.json cannot say that,
+   * ddpm.json does */
+  gboolean circular_padding;
 } DdpmUnetConfig;
 
 /* Fills in the defaults of diffusers' UNet2DModel. */

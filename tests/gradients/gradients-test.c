@@ -330,6 +330,19 @@ test_dropout (void)
   fixture_clear (&f);
 }
 
+/* Both ways of halving, and pictures so small that the padding goes round them. */
+static void
+test_circular (void)
+{
+  DdpmUnetConfig config = make_config ();
+
+  config.circular_padding = TRUE;
+  check_config (&config, 12);
+  config.downsample_padding = 0;
+  config.add_attention = FALSE;
+  check_config (&config, 4);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -343,5 +356,6 @@ main (int argc, char **argv)
   g_test_add_func ("/gradients/activations", test_activations);
   g_test_add_func ("/gradients/no-middle", test_no_middle);
   g_test_add_func ("/gradients/dropout", test_dropout);
+  g_test_add_func ("/gradients/circular", test_circular);
   return g_test_run ();
 }

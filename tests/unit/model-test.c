@@ -46,7 +46,9 @@ save_model (const char *scratch, const char *name, guint first_width, guint32 se
   g_autofree float *weights = g_new (float, ddpm_unet_get_n_weights (unet));
   g_auto (DdpmSchedulerConfig) scheduler = { 0 };
   char *labels[] = { (char *) "cat", (char *) "dog", NULL };
-  const DdpmModelNotes notes = { .premultiplied = TRUE, .recommended_steps = 20, .labels = labels };
+  const DdpmModelNotes notes = {
+    .premultiplied = TRUE, .circular_padding = TRUE, .recommended_steps = 20, .labels = labels
+  };
   g_autoptr (GError) error = NULL;
 
   ddpm_unet_init_weights (unet, seed, weights);
@@ -131,6 +133,8 @@ test_round_trip (void)
   g_assert_cmpuint (model->weights_bytes, >, 4 * ddpm_unet_get_n_weights (model->unet));
   g_assert_cmpint (model->scheduler.variance_type, ==, DDPM_VARIANCE_FIXED_LARGE);
   g_assert_true (model->notes.premultiplied);
+  g_assert_true (model->notes.circular_padding);
+  g_assert_true (ddpm_unet_get_config (model->unet)->circular_padding);
   g_assert_cmpuint (model->notes.recommended_steps, ==, 20);
   g_assert_cmpstr (model->notes.labels[1], ==, "dog");
   g_assert_cmpuint (ddpm_unet_get_config (model->unet)->sample_width, ==, 16);

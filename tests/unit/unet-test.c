@@ -181,6 +181,67 @@ test_batch_and_mode (void)
   g_assert_cmpfloat (difference, >, 1e-2);
 }
 
+/* in [4][SIZE][SIZE], moved down and right; what leaves at one end comes back at the other */
+static void
+move (const float *in, guint down, guint right, float *out)
+{
+  for (guint c = 0; c < 4; c++)
+    for (guint y = 0; y < SIZE; y++)
+      for (guint x = 0; x < SIZE; x++)
+        out[(c * SIZE + (y + down) % SIZE) * SIZE + (x + right) % SIZE] = in[(c * SIZE + y) * SIZE + x];
+}
+
+/* The largest difference between what comes out of a moved picture and what comes out of the picture, moved.
+ */
+static double
+measure_shift_error (gboolean circular, guint downsample_padding)
+{
+  const gsize n = 4 * SIZE * SIZE;
+  const float timestep = 300;
+  const DdpmPassOptions options = { 1, SIZE, SIZE, DDPM_PASS_INFERENCE };
+  g_autoptr (DdpmUnet) zero = make_unet (0);
+  DdpmUnetConfig config = *ddpm_unet_get_config (zero);
+  g_autoptr (DdpmTeam) team = ddpm_team_new (2);
+  g_autofree float *weights = g_new (float, ddpm_unet_get_n_weights (zero));
+  g_autofree float *x = g_new (float, n), *moved_x = g_new (float, n), *output = g_new (float, n);
+  g_autofree float *expected = g_new (float, n);
+  double error = 0;
+
+  config.circular_padding = circular;
+  config.downsample_padding = downsample_padding;
+  g_autoptr (DdpmUnet) unet = ddpm_unet_new (&config, NULL);
+  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, &options, NULL);
+
+  ddpm_unet_init_weights (unet, 1, weights);
+  ddpm_unet_pass_set_weights (pass, weights);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 2, .purpose = DDPM_RNG_LATENT }, x, n);
+  ddpm_unet_pass_forward (pass, x, &timestep, NULL, output);
+  for (guint i = 1; i < 8; i++)
+    {
+      const guint down = 4 * (i % 3), right = 4 * (i / 3); /* three levels: pixels of the last one */
+
+      move (output, down, right, expected);
+      move (x, down, right, moved_x);
+      ddpm_unet_pass_forward (pass, moved_x, &timestep, NULL, output);
+      for (gsize v = 0; v < n; v++)
+        error = MAX (error, fabs (output[v] - expected[v]));
+      move (output, SIZE - down, SIZE - right, expected);
+      memcpy (output, expected, n * sizeof (float));
+    }
+  return error;
+}
+
+/* With circular padding no place in a picture is special: there are no edges. */
+static void
+test_circular (void)
+{
+  for (guint padding = 0; padding <= 1; padding++)
+    {
+      g_assert_cmpfloat (measure_shift_error (TRUE, padding), <, 2e-5);
+      g_assert_cmpfloat (measure_shift_error (FALSE, padding), >, 1e-2);
+    }
+}
+
 static void
 test_memory (void)
 {
@@ -226,6 +287,7 @@ main (int argc, char **argv)
   g_test_add_func ("/unet/initial-weights", test_initial_weights);
   g_test_add_func ("/unet/threads", test_threads);
   g_test_add_func ("/unet/batch-and-mode", test_batch_and_mode);
+  g_test_add_func ("/unet/circular", test_circular);
   g_test_add_func ("/unet/memory", test_memory);
   g_test_add_func ("/unet/wrong-size", test_wrong_size);
   return g_test_run ();
