@@ -50,6 +50,14 @@ typedef struct
 #define DDPM_ATTENTION_FORWARD_FLOATS (131 * DDPM_ATTENTION_BLOCK)
 #define DDPM_ATTENTION_BACKWARD_FLOATS (3 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
 
+/* The numbers of one step of AdamW with gradients g: m = keep1 m + gain1 grad_scale g,
+ * v = keep2 v + gain2 (grad_scale g)^2, weight = decay weight - rate m / (correction sqrt (v) + eps). */
+typedef struct
+{
+  float grad_scale, keep1, gain1, keep2, gain2;
+  float decay, rate, correction, eps;
+} DdpmAdamwStep;
+
 typedef struct
 {
   const char *name;
@@ -123,6 +131,13 @@ typedef struct
   void (*attention_forward) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
                              float *scratch);
   void (*attention_backward) (const DdpmAttention *attention, float *scratch);
+
+  /* adamw.c, on n numbers: first is m, second is v. */
+  void (*adamw) (const DdpmAdamwStep *step, float *weights, const float *grads, float *first, float *second,
+                 size_t n);
+  double (*sum_squares) (const float *x, size_t n);
+  /* average += gain * (x - average) */
+  void (*move_average) (float *average, const float *x, size_t n, float gain);
 } DdpmKernels;
 
 /* All levels compiled in that this processor can run, best first; n_levels of them. Their names are generic

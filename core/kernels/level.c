@@ -28,4 +28,7 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .linear = KERNEL (linear),
   .attention_forward = KERNEL (attention_forward),
   .attention_backward = KERNEL (attention_backward),
+  .adamw = KERNEL (adamw),
+  .sum_squares = KERNEL (sum_squares),
+  .move_average = KERNEL (move_average),
 };

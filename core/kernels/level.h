@@ -34,5 +34,8 @@ DECLARE_KERNEL (matrix_multiply);
 DECLARE_KERNEL (linear);
 DECLARE_KERNEL (attention_forward);
 DECLARE_KERNEL (attention_backward);
+DECLARE_KERNEL (adamw);
+DECLARE_KERNEL (sum_squares);
+DECLARE_KERNEL (move_average);
 
 extern const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels);

@@ -8,6 +8,8 @@
 
 #if defined(__x86_64__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #if defined(__AVX512F__)
@@ -89,6 +91,24 @@ vec_min (vec limit, vec x)
   return VEC_MINMAX (min, limit, x);
 #else
   return vec_select (limit < x, limit, x);
+#endif
+}
+
+FORCE_INLINE vec
+vec_sqrt (vec x)
+{
+#if defined(__AVX512F__)
+  return (vec) _mm512_sqrt_ps ((__m512) x);
+#elif defined(__AVX2__)
+  return (vec) _mm256_sqrt_ps ((__m256) x);
+#elif defined(__x86_64__)
+  return (vec) _mm_sqrt_ps ((__m128) x);
+#elif defined(__aarch64__)
+  return (vec) vsqrtq_f32 ((float32x4_t) x);
+#else
+  for (int i = 0; i < VECTOR; i++)
+    x[i] = __builtin_sqrtf (x[i]);
+  return x;
 #endif
 }
 
