@@ -116,23 +116,30 @@ fill_strip (const Picture *picture, unsigned image, const Strip *strip)
 
 /* --- tiles --------------------------------------------------------------------------------- */
 
-/* Where a tile's vector of a block lies, in point 0. */
-FORCE_INLINE float *
+/* Where a tile's vector of a block lies, in point 0: so many numbers on. */
+FORCE_INLINE size_t
 find_tile (const DdpmConvTiles *tiles, unsigned tile, unsigned block)
 {
-  return tiles->values
-         + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
-             * VECTOR;
+  return (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP) * VECTOR;
+}
+
+FORCE_INLINE void
+store_point (const DdpmConvTiles *tiles, size_t place, vec point)
+{
+  if (tiles->bf16)
+    vec_store_bf16 ((uint16_t *) tiles->values + place, point);
+  else
+    vec_store ((float *) tiles->values + place, point);
 }
 
 FORCE_INLINE void
 store_points (const vec *points, unsigned n_points, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
 {
-  float *to = find_tile (tiles, tile, block);
+  size_t place = find_tile (tiles, tile, block);
 
 #pragma GCC unroll 36
-  for (unsigned point = 0; point < n_points; point++, to += tiles->point_stride)
-    vec_store (to, points[point]);
+  for (unsigned point = 0; point < n_points; point++, place += tiles->point_stride)
+    store_point (tiles, place, points[point]);
 }
 
 /* The taps of one row of positions side by side. */
@@ -144,8 +151,8 @@ unfold_row (const DdpmConvShape *shape, const Strip *strip, unsigned strip_row, 
 
   for (unsigned i = 0; i < n_tiles; i++)
     for (unsigned tap = 0; tap < kernel * kernel; tap++)
-      vec_store (
-        find_tile (tiles, tile + i, block * kernel * kernel + tap),
+      store_point (
+        tiles, find_tile (tiles, tile + i, block * kernel * kernel + tap),
         strip->pixels[(size_t) (strip_row + tap / kernel) * strip->cols + i * shape->stride + tap % kernel]);
 }
 
@@ -202,8 +209,8 @@ transform_strip (const Task *task, const Strip *strip, unsigned row_begin, unsig
         unfold_row (shape, strip, i * shape->stride, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_UNFOLD)
         for (unsigned col = 0; col < n_tiles; col++)
-          vec_store (find_tile (task->tiles, tile + col, task->block),
-                     strip->pixels[(size_t) i * strip->cols + col]);
+          store_point (task->tiles, find_tile (task->tiles, tile + col, task->block),
+                       strip->pixels[(size_t) i * strip->cols + col]);
       else if (shape->method == DDPM_CONV_WINOGRAD_2 && !task->is_grad)
         transform_row (winograd_2_input, 4, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_WINOGRAD_2)

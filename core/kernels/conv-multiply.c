@@ -52,15 +52,15 @@ multiply_group (const DdpmConvPart *part, const float *restrict in, const float 
 void
 KERNEL (conv_multiply) (const DdpmConvTiles *input, const DdpmConvPart *part, const DdpmConvTiles *output)
 {
-  const float *in = input->values + part->point * input->point_stride;
-  float *out = output->values + part->point * output->point_stride;
+  const float *in = (const float *) input->values + part->point * input->point_stride;
+  float *out = (float *) output->values + part->point * output->point_stride;
 
   for (unsigned block = part->out_begin; block < part->out_end;)
     {
       const unsigned left = part->out_end - block;
       /* 4 is 2 and 2 rather than 3 and 1 */
       const unsigned n_vectors = left == 4 ? 2 : MIN (OUT_VECTORS, left);
-      const float *weights = part->weights + (block - part->out_begin) * part->out_stride;
+      const float *weights = (const float *) part->weights + (block - part->out_begin) * part->out_stride;
 
       for (unsigned group = part->group_begin; group < part->group_end; group++)
         {
@@ -128,13 +128,14 @@ KERNEL (conv_multiply_grad) (const DdpmConvTiles *input, const DdpmConvTiles *gr
   for (unsigned block = out_begin; block < out_end;)
     {
       const unsigned left = out_end - block, n_vectors = left == 4 ? 2 : MIN (OUT_VECTORS, left);
-      const float *grad = grads->values + point * grads->point_stride + (size_t) block * TILE_GROUP * VECTOR;
+      const float *grad =
+        (const float *) grads->values + point * grads->point_stride + (size_t) block * TILE_GROUP * VECTOR;
 
       for (unsigned in_block = in_begin; in_block < in_end; in_block++)
         for (unsigned c = 0; c < VECTOR; c += GRAD_CHANNELS)
           {
-            const float *in =
-              input->values + point * input->point_stride + (size_t) in_block * TILE_GROUP * VECTOR + c;
+            const float *in = (const float *) input->values + point * input->point_stride
+                              + (size_t) in_block * TILE_GROUP * VECTOR + c;
             float *out = points + block * out_block_stride + ((size_t) in_block * VECTOR + c) * VECTOR;
 
             if (n_vectors == 3)

@@ -13,7 +13,7 @@ transform_row (Transform transform, int n_points, int size, const DdpmConvTiles 
   for (unsigned i = 0; i < n_tiles; i++, tile++, strip += size)
     {
       const float *from =
-        tiles->values
+        (const float *) tiles->values
         + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
             * VECTOR;
       vec points[DDPM_CONV_MAX_POINTS], values[4 * 4];

@@ -19,29 +19,76 @@ KERNEL (conv_pack) (const float *weights, size_t out_stride, size_t in_stride, i
                         : 0.0f;
 }
 
+/* The points of one input channel. */
+FORCE_INLINE void
+transform_channel (Transform transform, int n_points, const float *packed, vec *points)
+{
+  vec taps[9];
+
+#pragma GCC unroll 9
+  for (int tap = 0; tap < 9; tap++)
+    taps[tap] = vec_load (packed + (size_t) tap * VECTOR * VECTOR);
+  transform_square (transform, 3, n_points, taps, 3, points);
+}
+
 FORCE_INLINE void
 transform_block (Transform transform, int n_points, const float *packed, float *points, size_t point_stride)
 {
   for (unsigned in = 0; in < VECTOR; in++, packed += VECTOR, points += VECTOR)
     {
-      vec taps[9], values[DDPM_CONV_MAX_POINTS];
+      vec values[DDPM_CONV_MAX_POINTS];
 
-#pragma GCC unroll 9
-      for (int tap = 0; tap < 9; tap++)
-        taps[tap] = vec_load (packed + (size_t) tap * VECTOR * VECTOR);
-      transform_square (transform, 3, n_points, taps, 3, values);
+      transform_channel (transform, n_points, packed, values);
 #pragma GCC unroll 36
       for (int point = 0; point < n_points * n_points; point++)
         vec_store (points + point * point_stride, values[point]);
     }
 }
 
-void
-KERNEL (conv_transform_weights) (DdpmConvMethod method, const float *packed, float *points,
-                                 size_t point_stride)
+/* Two channels side by side, [out][2]. */
+FORCE_INLINE void
+store_pair (uint16_t *to, vec first, vec second)
 {
-  if (method == DDPM_CONV_WINOGRAD_4)
+  const uvec pair = vec_round_bf16 (first) >> 16 | (vec_round_bf16 (second) & 0xffff0000u);
+
+  memcpy (to, &pair, sizeof pair);
+}
+
+FORCE_INLINE void
+transform_block_bf16 (Transform transform, int n_points, const float *packed, uint16_t *points,
+                      size_t point_stride)
+{
+  for (unsigned in = 0; in < VECTOR; in += 2, packed += 2 * VECTOR, points += 2 * VECTOR)
+    {
+      vec first[DDPM_CONV_MAX_POINTS], second[DDPM_CONV_MAX_POINTS];
+
+      transform_channel (transform, n_points, packed, first);
+      transform_channel (transform, n_points, packed + VECTOR, second);
+#pragma GCC unroll 36
+      for (int point = 0; point < n_points * n_points; point++)
+        store_pair (points + point * point_stride, first[point], second[point]);
+    }
+}
+
+static void
+round_taps (unsigned n_taps, const float *packed, uint16_t *pairs)
+{
+  for (unsigned i = 0; i < n_taps * VECTOR; i += 2, packed += 2 * VECTOR, pairs += 2 * VECTOR)
+    store_pair (pairs, vec_load (packed), vec_load (packed + VECTOR));
+}
+
+void
+KERNEL (conv_transform_weights) (DdpmConvMethod method, int bf16, unsigned n_taps, const float *packed,
+                                 void *points, size_t point_stride)
+{
+  if (method == DDPM_CONV_UNFOLD)
+    round_taps (n_taps, packed, points);
+  else if (method == DDPM_CONV_WINOGRAD_4 && bf16)
+    transform_block_bf16 (winograd_4_weights, 6, packed, points, point_stride);
+  else if (method == DDPM_CONV_WINOGRAD_4)
     transform_block (winograd_4_weights, 6, packed, points, point_stride);
+  else if (bf16)
+    transform_block_bf16 (winograd_2_weights, 4, packed, points, point_stride);
   else
     transform_block (winograd_2_weights, 4, packed, points, point_stride);
 }

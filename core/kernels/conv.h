@@ -71,8 +71,9 @@ typedef struct
  * zero. n_blocks is blocks of channels, with DDPM_CONV_UNFOLD times taps: [channel block][tap]. */
 typedef struct
 {
-  float *values;
-  size_t point_stride; /* floats */
+  void *values; /* floats, or bfloat16: the upper halves of floats, rounded to the nearest even */
+  int bf16;
+  size_t point_stride; /* numbers */
   unsigned n_blocks;
   unsigned row_begin, row_end;
 } DdpmConvTiles;
@@ -85,9 +86,10 @@ typedef struct
   unsigned in_begin, in_end;       /* blocks of the input */
   unsigned out_begin, out_end;     /* blocks of the output */
   unsigned group_begin, group_end; /* groups of tiles */
-  const float *weights;            /* [out blocks][in blocks][in][out], of block (out_begin, in_begin) */
-  size_t out_stride;               /* floats from one output block's weights to the next one's */
-  int accumulate;                  /* add to what is there */
+  const void *weights; /* [out blocks][in blocks][in][out], of block (out_begin, in_begin), floats; or
+                          bfloat16, [in / 2][out][2] in a block */
+  size_t out_stride;   /* numbers from one output block's weights to the next one's */
+  int accumulate;      /* add to what is there */
 } DdpmConvPart;
 
 /* Where results go: out = scale * (sum + bias + residual), added to what is there if accumulate. */
@@ -119,6 +121,6 @@ unsigned ddpm_conv_count_tile_rows (const DdpmConvShape *shape);
  * picture. */
 size_t ddpm_conv_strip_floats (const DdpmConvShape *shape, unsigned vector, unsigned n_rows);
 
-/* Floats from point to point of n_rows tile rows with n_blocks blocks. */
+/* Numbers from point to point of n_rows tile rows with n_blocks blocks. */
 size_t ddpm_conv_point_stride (const DdpmConvShape *shape, unsigned vector, unsigned tile_group,
                                unsigned n_rows, unsigned n_blocks);

@@ -77,9 +77,11 @@ typedef struct
    * weights[out * out_stride + in * in_stride + tap], taps in reverse order if `turn`. */
   void (*conv_pack) (const float *weights, size_t out_stride, size_t in_stride, int turn, unsigned n_taps,
                      unsigned n_out, unsigned n_in, unsigned out_block, unsigned in_block, float *packed);
-  /* A packed block of 3x3 taps to [points][in][out], point_stride apart. */
-  void (*conv_transform_weights) (DdpmConvMethod method, const float *packed, float *points,
-                                  size_t point_stride);
+  /* A packed block of taps to [points][in][out] floats, point_stride apart, or to bfloat16 as
+   * conv_multiply_bf16 takes it. Unfolded, [taps] takes the place of [points] without a stride, and only
+   * bfloat16 makes sense. */
+  void (*conv_transform_weights) (DdpmConvMethod method, int bf16, unsigned n_taps, const float *packed,
+                                  void *points, size_t point_stride);
   /* The way back: adds to grad_weights[n_out][n_in][taps] what conv_multiply_grad left of a block in points
    * (unfolded, [taps][in][out]). */
   void (*conv_add_weight_grad) (DdpmConvMethod method, const float *points, size_t point_stride,
@@ -88,6 +90,9 @@ typedef struct
 
   /* conv-multiply.c. */
   void (*conv_multiply) (const DdpmConvTiles *input, const DdpmConvPart *part, const DdpmConvTiles *output);
+  /* conv-multiply-bf16.c, where has_bf16: input and weights in bfloat16, products and sums in float. */
+  void (*conv_multiply_bf16) (const DdpmConvTiles *input, const DdpmConvPart *part,
+                              const DdpmConvTiles *output);
   /* One point's gradient[out blocks][n_blocks of the input][in][out] = sum over tiles of input times grads,
    * added to what is there if accumulate, for input blocks in_begin … in_end-1 and output blocks out_begin …
    * out_end-1. */

@@ -15,6 +15,10 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .conv_transform_weights = KERNEL (conv_transform_weights),
   .conv_add_weight_grad = KERNEL (conv_add_weight_grad),
   .conv_multiply = KERNEL (conv_multiply),
+#ifdef __AVX512BF16__
+  .has_bf16 = 1,
+  .conv_multiply_bf16 = KERNEL (conv_multiply_bf16),
+#endif
   .conv_multiply_grad = KERNEL (conv_multiply_grad),
   .conv_output = KERNEL (conv_output),
   .norm_stats = KERNEL (norm_stats),

@@ -59,6 +59,25 @@ vec_store_n (float *p, vec v, unsigned n)
   memcpy (p, &v, n * sizeof (float));
 }
 
+typedef uint32_t uvec __attribute__ ((vector_size (4 * VECTOR)));
+typedef uint16_t hvec __attribute__ ((vector_size (2 * VECTOR)));
+typedef uint16_t unaligned_hvec __attribute__ ((vector_size (2 * VECTOR), aligned (2), may_alias));
+
+/* Rounded to bfloat16, to the nearest even: the upper 16 bits of each lane count. */
+FORCE_INLINE uvec
+vec_round_bf16 (vec v)
+{
+  const uvec bits = (uvec) v;
+
+  return bits + 0x7fff + (bits >> 16 & 1);
+}
+
+FORCE_INLINE void
+vec_store_bf16 (uint16_t *p, vec v)
+{
+  *(unaligned_hvec *) p = __builtin_convertvector (vec_round_bf16 (v) >> 16, hvec);
+}
+
 FORCE_INLINE vec
 vec_select (ivec mask, vec yes, vec no)
 {

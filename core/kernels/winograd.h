@@ -1,16 +1,17 @@
 /* Winograd's transforms in one dimension, F(2, 3) and F(4, 3), lane by lane; two dimensions are one after the
  * other. For files compiled once per CPU level.
  *
- * With interpolation points 0, +-a, +-b and infinity (Toom-Cook; Lavin and Gray 2016 have a = 1, b = 2):
- * y = A^T ((G g) * (B^T d)). The gradients use the transposed matrices. Each function reads its inputs
- * `in_step` vectors apart and writes its outputs `out_step` apart. */
+ * With interpolation points 0, +-a, +-b and infinity (Toom-Cook), y = A^T ((G g) * (B^T d)). Lavin and Gray
+ * 2016 have a = 1, b = 2; sqrt 1/2 and sqrt 2 lose half as much to rounding (measured). The gradients use the
+ * transposed matrices. Each function reads its inputs `in_step` vectors apart and writes its outputs
+ * `out_step` apart. */
 #pragma once
 
 #include "core/kernels/conv.h"
 #include "core/kernels/vector.h"
 
-#define A 0.75f
-#define B 1.5f
+#define A 0.70710678f
+#define B 1.41421356f
 
 /* What row i of G is divided by: the product of the point's distances to the others. */
 #define NORM_0 (1.0f / (A * A * B * B))

@@ -17,22 +17,23 @@ unet_pad_channel (gsize n_pixels)
 }
 
 /* Time of a method for a pair of channels, in multiplications: the products, and what transforming the
- * weights costs (measured: as much as ten tiles). */
+ * weights costs (measured: as much as ten tiles, or twenty that take half the time). */
 #define WEIGHT_TILES 10
+#define WEIGHT_TILES_BF16 20
 
 static guint64
-estimate_cost (const DdpmConvShape *shape, const DdpmKernels *kernels)
+estimate_cost (const DdpmConvShape *shape, const DdpmKernels *kernels, gboolean bf16)
 {
   const guint64 n_tiles = (guint64) ddpm_conv_count_tile_rows (shape) * ddpm_conv_count_tile_cols (shape);
   const guint64 filled = (n_tiles + kernels->tile_group - 1) / kernels->tile_group * kernels->tile_group;
 
   if (shape->method == DDPM_CONV_UNFOLD)
     return filled * shape->kernel * shape->kernel;
-  return (filled + WEIGHT_TILES) * ddpm_conv_count_points (shape->method);
+  return (filled + (bf16 ? WEIGHT_TILES_BF16 : WEIGHT_TILES)) * ddpm_conv_count_points (shape->method);
 }
 
 static void
-choose_method (DdpmConvShape *shape, const DdpmKernels *kernels)
+choose_method (DdpmConvShape *shape, const DdpmKernels *kernels, gboolean bf16)
 {
   static const DdpmConvMethod methods[] = { DDPM_CONV_WINOGRAD_2, DDPM_CONV_WINOGRAD_4 };
   DdpmConvShape candidate = *shape;
@@ -41,7 +42,7 @@ choose_method (DdpmConvShape *shape, const DdpmKernels *kernels)
   for (guint i = 0; i < G_N_ELEMENTS (methods) && shape->kernel == 3 && shape->stride == 1; i++)
     {
       candidate.method = methods[i];
-      if (estimate_cost (&candidate, kernels) < estimate_cost (shape, kernels))
+      if (estimate_cost (&candidate, kernels, bf16) < estimate_cost (shape, kernels, bf16))
         shape->method = methods[i];
     }
 }
@@ -92,7 +93,7 @@ divide_weights (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirectio
     {
       plan->weight_stride =
         unet_pad_channel ((gsize) plan->out_blocks * plan->in_blocks * plan->n_taps * square);
-      plan->points = plan->weight_stride * plan->n_points;
+      plan->points = plan->weight_stride * plan->n_points / (plan->bf16 ? 2 : 1);
       plan->worker = MAX (plan->worker, packed);
     }
 }
@@ -121,27 +122,28 @@ turn_shape (DdpmConvShape *shape)
 
 UnetConvPlan
 unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                UnetConvDirection direction, guint batch, guint height, guint width)
+                UnetConvDirection direction, const DdpmPassOptions *options)
 {
   const UnetTensor *in = unet_tensor (unet, layer->input), *out = unet_tensor (unet, layer->output);
   const gboolean turned = direction == UNET_CONV_DATA_GRAD;
-  UnetConvPlan plan = { .shape = { .n_images = batch,
-                                   .height = height >> in->level,
-                                   .width = width >> in->level,
+  UnetConvPlan plan = { .shape = { .n_images = options->batch,
+                                   .height = options->height >> in->level,
+                                   .width = options->width >> in->level,
                                    .kernel = layer->kernel,
                                    .stride = layer->stride,
                                    .pad = layer->pad,
                                    .dilation = 1,
                                    .circular = unet->config.circular_padding && layer->kernel > 1,
-                                   .out_height = height >> out->level,
-                                   .out_width = width >> out->level },
+                                   .out_height = options->height >> out->level,
+                                   .out_width = options->width >> out->level },
                         .n_in = turned ? out->channels : in->channels,
-                        .n_out = turned ? in->channels : out->channels };
+                        .n_out = turned ? in->channels : out->channels,
+                        .bf16 = options->precision == DDPM_PRECISION_BF16 };
   const guint vector = kernels->vector, group = kernels->tile_group;
 
   if (turned)
     turn_shape (&plan.shape);
-  choose_method (&plan.shape, kernels);
+  choose_method (&plan.shape, kernels, plan.bf16);
   plan.in_blocks = count_blocks (kernels, plan.n_in);
   plan.out_blocks = count_blocks (kernels, plan.n_out);
   plan.n_taps = ddpm_conv_count_taps (&plan.shape);
@@ -152,7 +154,7 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
   plan.in_stride =
     ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.in_blocks * plan.n_taps);
   plan.out_stride = ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.out_blocks);
-  plan.tiles_in = plan.in_stride * plan.n_points;
+  plan.tiles_in = plan.in_stride * plan.n_points / (plan.bf16 ? 2 : 1);
   plan.tiles_out = plan.out_stride * plan.n_points;
   return plan;
 }

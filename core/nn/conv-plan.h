@@ -20,11 +20,12 @@ typedef struct
   DdpmConvShape shape;
   guint n_in, n_out, in_blocks, out_blocks; /* channels, and vectors of them */
   guint n_taps, n_points;
+  gboolean bf16;                                          /* what is multiplied; sums are floats */
   guint n_rows, n_chunks, rows_per_chunk, rows_per_strip; /* tile rows */
   /* weights are transformed part by part while they are multiplied, rather than all before: see
    * conv-product.c */
   gboolean parts;
-  gsize in_stride, out_stride, weight_stride; /* floats from point to point */
+  gsize in_stride, out_stride, weight_stride; /* numbers from point to point */
   /* scratch, in floats */
   gsize tiles_in, tiles_out, points;
   gsize worker; /* of each thread */
@@ -35,7 +36,7 @@ typedef struct
 #define UNET_CONV_PART_IN 4
 
 UnetConvPlan unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
-                             UnetConvDirection direction, guint batch, guint height, guint width);
+                             UnetConvDirection direction, const DdpmPassOptions *options);
 
 /* Floats of a layer's packed weights, [out blocks][in blocks][taps of the kernel][in][out]. */
 gsize unet_conv_count_packed (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels);

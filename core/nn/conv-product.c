@@ -28,9 +28,10 @@ get_chunk (const UnetConvPlan *plan, guint chunk, guint *begin, guint *end)
 
 static DdpmConvTiles
 get_tiles (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk, gsize offset, gsize point_stride,
-           guint n_blocks)
+           guint n_blocks, gboolean bf16)
 {
   DdpmConvTiles tiles = { .values = (float *) pass->arena.base + offset,
+                          .bf16 = bf16,
                           .point_stride = point_stride,
                           .n_blocks = n_blocks };
 
@@ -41,13 +42,14 @@ get_tiles (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk, gsiz
 DdpmConvTiles
 unet_conv_get_tiles_in (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
 {
-  return get_tiles (pass, plan, chunk, pass->plan.tiles_in, plan->in_stride, plan->in_blocks * plan->n_taps);
+  return get_tiles (pass, plan, chunk, pass->plan.tiles_in, plan->in_stride, plan->in_blocks * plan->n_taps,
+                    plan->bf16);
 }
 
 DdpmConvTiles
 unet_conv_get_tiles_out (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
 {
-  return get_tiles (pass, plan, chunk, pass->plan.tiles_out, plan->out_stride, plan->out_blocks);
+  return get_tiles (pass, plan, chunk, pass->plan.tiles_out, plan->out_stride, plan->out_blocks, FALSE);
 }
 
 guint
@@ -151,7 +153,7 @@ typedef struct
   guint chunk;
   guint n_input_tasks;
   guint n_weight_tasks, n_output_tasks; /* at most one of them: weights for the first chunk, then output */
-  const float *points;                  /* transformed weights */
+  void *points;                         /* transformed weights, floats or bfloat16 */
   guint n_ranges;                       /* multiply: of groups of tiles */
 } Run;
 
@@ -159,6 +161,22 @@ static float *
 get_worker_scratch (const DdpmUnetPass *pass, guint worker)
 {
   return (float *) pass->arena.base + pass->plan.worker + worker * pass->plan.worker_stride;
+}
+
+/* The n-th of numbers of the plan's precision. */
+static void *
+get_number (const UnetConvPlan *plan, void *numbers, gsize n)
+{
+  return (char *) numbers + n * (plan->bf16 ? sizeof (guint16) : sizeof (float));
+}
+
+static void
+multiply (const Run *run, const DdpmConvTiles *in, const DdpmConvPart *part, const DdpmConvTiles *out)
+{
+  if (run->product->plan.bf16)
+    run->pass->kernels->conv_multiply_bf16 (in, part, out);
+  else
+    run->pass->kernels->conv_multiply (in, part, out);
 }
 
 /* Unfolded weights are used as they are packed. */
@@ -170,7 +188,7 @@ has_ready_weights (const UnetConvProduct *product)
 
 /* One block of weights to `points`, blocks of a point together; packed: scratch for it. */
 static void
-transform_weights (const Run *run, guint out_block, guint in_block, float *packed, float *points)
+transform_weights (const Run *run, guint out_block, guint in_block, float *packed, void *points)
 {
   const UnetConvProduct *product = run->product;
   const UnetConvPlan *plan = &product->plan;
@@ -185,8 +203,8 @@ transform_weights (const Run *run, guint out_block, guint in_block, float *packe
     kernels->conv_pack (product->weights, product->out_stride, product->in_stride, product->turn, n_taps,
                         plan->n_out, plan->n_in, out_block, in_block, unfolded ? points : packed);
   if (!unfolded)
-    kernels->conv_transform_weights (plan->shape.method, ready != NULL ? ready : packed, points,
-                                     plan->weight_stride);
+    kernels->conv_transform_weights (plan->shape.method, plan->bf16, n_taps, ready != NULL ? ready : packed,
+                                     points, plan->weight_stride);
 }
 
 static void
@@ -199,7 +217,7 @@ run_weight_task (const Run *run, guint task, float *scratch)
 
   for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
     transform_weights (run, out, in, scratch,
-                       (float *) run->points + ((gsize) out * plan->in_blocks + in) * size);
+                       get_number (plan, run->points, ((gsize) out * plan->in_blocks + in) * size));
 }
 
 static void
@@ -269,10 +287,11 @@ run_multiply_task (guint task, guint worker, gpointer data)
                               .out_end = MIN (block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
                               .group_begin = MIN (range * per_range, n_groups),
                               .group_end = MIN ((range + 1) * per_range, n_groups),
-                              .weights = run->points + point * plan->weight_stride + block * out_stride,
+                              .weights = get_number (plan, run->points,
+                                                     point * plan->weight_stride + block * out_stride),
                               .out_stride = out_stride };
 
-  run->pass->kernels->conv_multiply (&in, &part, &out);
+  multiply (run, &in, &part, &out);
 }
 
 /* While a point is multiplied, its share of the packed weights that come after this part are brought near. */
@@ -311,14 +330,15 @@ multiply_parts (const Run *run, DdpmConvPart part, float *scratch)
       part.accumulate = part.in_begin > 0;
       for (guint o = part.out_begin; o < part.out_end; o++)
         for (guint i = part.in_begin; i < part.in_end; i++)
-          transform_weights (run, o, i, scratch,
-                             points + (o - part.out_begin) * part.out_stride + (i - part.in_begin) * square);
+          transform_weights (
+            run, o, i, scratch,
+            get_number (plan, points, (o - part.out_begin) * part.out_stride + (i - part.in_begin) * square));
       for (part.point = 0; part.point < plan->n_points; part.point++)
         {
           if (run->product->packed != NULL)
             prefetch_weights (run, &part);
-          part.weights = points + part.point * plan->weight_stride;
-          kernels->conv_multiply (&in, &part, &out);
+          part.weights = get_number (plan, points, part.point * plan->weight_stride);
+          multiply (run, &in, &part, &out);
         }
     }
 }
@@ -347,8 +367,8 @@ run_blocks_task (guint task, guint worker, gpointer data)
     {
       part.in_end = in.n_blocks;
       part.out_stride = (gsize) in.n_blocks * kernels->vector * kernels->vector;
-      part.weights = run->points + part.out_begin * part.out_stride;
-      kernels->conv_multiply (&in, &part, &out);
+      part.weights = get_number (plan, run->points, part.out_begin * part.out_stride);
+      multiply (run, &in, &part, &out);
     }
   for (guint block = part.out_begin; block < part.out_end; block++)
     for (guint strip = 0; strip < n_strips; strip++)
@@ -388,7 +408,8 @@ unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
   const UnetConvPlan *plan = &product->plan;
   Run run = { .pass = pass, .product = product };
 
-  run.points = has_ready_weights (product) ? product->packed : (float *) pass->arena.base + pass->plan.points;
+  run.points =
+    has_ready_weights (product) ? (void *) product->packed : (float *) pass->arena.base + pass->plan.points;
   if (is_divided_by_blocks (product))
     {
       run.n_input_tasks = plan->in_blocks * unet_conv_count_strips (plan, 0);

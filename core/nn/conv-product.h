@@ -10,8 +10,9 @@ typedef struct
   DdpmConvSource source; /* of the first block of channels; n_channels is set for each */
   DdpmConvTarget target; /* likewise */
 
-  /* [out blocks][in blocks][taps][in][out], or NULL: they are packed on the way from `weights`, whose element
-   * (out, in, tap) is weights[out * out_stride + in * in_stride + tap], taps in reverse order if `turn` */
+  /* [out blocks][in blocks][taps][in][out], unfolded in bfloat16 where the plan says so; or NULL: they are
+   * packed on the way from `weights`, whose element (out, in, tap) is weights[out * out_stride + in *
+   * in_stride + tap], taps in reverse order if `turn` */
   const float *packed;
   const float *weights;
   gsize out_stride, in_stride;

@@ -124,8 +124,8 @@ unet_conv_run_weight_grad (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   Run run = { .pass = pass,
               .layer = layer,
-              .plan = unet_conv_plan (pass->unet, layer, pass->kernels, UNET_CONV_WEIGHT_GRAD, pass->batch,
-                                      pass->height, pass->width),
+              .plan =
+                unet_conv_plan (pass->unet, layer, pass->kernels, UNET_CONV_WEIGHT_GRAD, &pass->options),
               .input = unet_conv_get_input (pass, layer),
               .grad = unet_conv_get_output_grad (pass, layer) };
   const UnetConvPlan *plan = &run.plan;

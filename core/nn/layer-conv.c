@@ -12,6 +12,7 @@ typedef struct
   const DdpmUnetPass *pass;
   const UnetLayer *layer;
   float *packed;
+  gboolean round; /* to bfloat16 */
 } PackWork;
 
 static float *
@@ -33,16 +34,30 @@ run_pack_task (guint block, guint worker, gpointer data)
   const guint in_blocks = (n_in + kernels->vector - 1) / kernels->vector;
   const gsize size = (gsize) n_taps * kernels->vector * kernels->vector;
 
+  float squares[9 * DDPM_KERNEL_SLACK * DDPM_KERNEL_SLACK];
+
   for (guint in = 0; in < in_blocks; in++)
-    kernels->conv_pack (unet_pass_weight (work->pass, work->layer->weight), (gsize) n_in * n_taps, n_taps,
-                        FALSE, n_taps, n_out, n_in, block, in,
-                        work->packed + ((gsize) block * in_blocks + in) * size);
+    {
+      const gsize place = ((gsize) block * in_blocks + in) * size;
+
+      kernels->conv_pack (unet_pass_weight (work->pass, work->layer->weight), (gsize) n_in * n_taps, n_taps,
+                          FALSE, n_taps, n_out, n_in, block, in,
+                          work->round ? squares : work->packed + place);
+      if (work->round)
+        kernels->conv_transform_weights (DDPM_CONV_UNFOLD, TRUE, n_taps, squares,
+                                         (guint16 *) work->packed + place, 0);
+    }
 }
 
 void
 unet_conv_pack (DdpmUnetPass *pass, const UnetLayer *layer)
 {
-  PackWork work = { .pass = pass, .layer = layer, .packed = get_packed (pass, layer) };
+  const UnetConvPlan plan =
+    unet_conv_plan (pass->unet, layer, pass->kernels, UNET_CONV_FORWARD, &pass->options);
+  PackWork work = { .pass = pass,
+                    .layer = layer,
+                    .packed = get_packed (pass, layer),
+                    .round = plan.bf16 && plan.shape.method == DDPM_CONV_UNFOLD };
   const guint n_out = unet_tensor (pass->unet, layer->output)->channels;
 
   ddpm_team_run (pass->team, (n_out + pass->kernels->vector - 1) / pass->kernels->vector, run_pack_task,
@@ -68,7 +83,7 @@ void
 unet_conv_forward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   UnetConvProduct product = { .plan = unet_conv_plan (pass->unet, layer, pass->kernels, UNET_CONV_FORWARD,
-                                                      pass->batch, pass->height, pass->width),
+                                                      &pass->options),
                               .source = unet_conv_get_input (pass, layer),
                               .target = { .out = unet_pass_value (pass, layer->output),
                                           .ld = unet_pass_stride (pass, layer->output),
@@ -159,7 +174,7 @@ backward_data (DdpmUnetPass *pass, const UnetLayer *layer)
     return;
 
   UnetConvProduct product = { .plan = unet_conv_plan (pass->unet, layer, pass->kernels, UNET_CONV_DATA_GRAD,
-                                                      pass->batch, pass->height, pass->width),
+                                                      &pass->options),
                               .source = unet_conv_get_output_grad (pass, layer),
                               .target = { .out = grad_x,
                                           .ld = unet_pass_stride (pass, layer->input),

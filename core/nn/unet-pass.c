@@ -65,7 +65,7 @@ ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions 
   pass->height = options->height;
   pass->width = options->width;
   pass->mode = options->mode;
-  pass->precision = options->precision;
+  pass->options = *options;
   pass->grad_written = g_new0 (gboolean, unet->tensors->len);
   pass->weight_offsets = g_new0 (gsize, unet->params->len);
   unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), options);

@@ -39,7 +39,7 @@ struct _DdpmUnetPass
   const DdpmKernels *kernels;
   guint batch, height, width;
   DdpmPassMode mode;
-  DdpmPrecision precision;
+  DdpmPassOptions options;
   UnetPlan plan;
   DdpmArena arena;
   const gsize *values;    /* [n_tensors]: where values lie now; plan.places has both answers */

@@ -24,9 +24,10 @@ measure_conv (UnetPlan *sizes, const UnetConvPlan *conv)
 }
 
 static void
-plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads, guint batch,
-              guint height, guint width, DdpmPassMode mode)
+plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, guint n_threads,
+              const DdpmPassOptions *options)
 {
+  const DdpmPassMode mode = options->mode;
   const UnetConvDirection last_direction =
     mode == DDPM_PASS_TRAINING ? UNET_CONV_WEIGHT_GRAD : UNET_CONV_FORWARD;
   UnetPlan sizes = { 0 };
@@ -39,23 +40,23 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
         {
           for (UnetConvDirection direction = UNET_CONV_FORWARD; direction <= last_direction; direction++)
             {
-              const UnetConvPlan conv =
-                unet_conv_plan (unet, layer, kernels, direction, batch, height, width);
+              const UnetConvPlan conv = unet_conv_plan (unet, layer, kernels, direction, options);
 
               measure_conv (&sizes, &conv);
             }
-          sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->output)->channels * batch);
+          sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->output)->channels * options->batch);
           plan->packed_of[i] = sizes.packed;
           sizes.packed += mode == DDPM_PASS_INFERENCE ? unet_conv_count_packed (unet, layer, kernels) : 0;
         }
       else if (layer->kind == UNET_NORM)
-        sizes.sums = MAX (sizes.sums, (gsize) unet_tensor (unet, layer->input)->channels * batch * 2);
+        sizes.sums =
+          MAX (sizes.sums, (gsize) unet_tensor (unet, layer->input)->channels * options->batch * 2);
       else if (layer->kind == UNET_LINEAR)
-        sizes.sums = MAX (sizes.sums, unet_linear_count_scratch (unet, layer, batch));
+        sizes.sums = MAX (sizes.sums, unet_linear_count_scratch (unet, layer, options->batch));
       else if (layer->kind == UNET_ATTENTION)
         {
           const gint level = unet_tensor (unet, layer->query)->level;
-          const gsize n_pixels = (gsize) (height >> level) * (width >> level);
+          const gsize n_pixels = (gsize) (options->height >> level) * (options->width >> level);
 
           sizes.worker_stride = MAX (sizes.worker_stride, unet_attention_scratch_floats (n_pixels, mode));
         }
@@ -96,8 +97,7 @@ unet_plan_init (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels
   *plan = (UnetPlan) { .packed_of = g_new0 (gsize, unet->layers->len) };
   unet_places_init (&plan->places, unet, options);
   plan->n_floats = plan->places.n_floats;
-  plan_scratch (plan, unet, kernels, n_threads, options->batch, options->height, options->width,
-                options->mode);
+  plan_scratch (plan, unet, kernels, n_threads, options);
   if (options->mode == DDPM_PASS_INFERENCE)
     plan_small_weights (plan, unet);
 }

@@ -5,10 +5,14 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/kernels/kernels.h"
 #include "core/model/config.h"
 #include "core/model/model.h"
 
-#define OUTPUT_TOLERANCE 2e-5   /* times max (1, max |output|) */
+#define OUTPUT_TOLERANCE 2e-5 /* times max (1, max |output|) */
+/* Likewise. A factor is rounded by up to 2^-9 of itself, some 30 convolutions follow each other, and the
+ * transforms of F(4x4, 3x3) enlarge what rounding adds fivefold. */
+#define BF16_TOLERANCE 6e-2
 #define GRADIENT_TOLERANCE 1e-4 /* times max |gradient| of the tensor */
 #define GRADIENT_TOLERANCE_ABS 1e-6
 #define LOSS_TOLERANCE 1e-5 /* times the loss */
@@ -114,10 +118,10 @@ load_arrays (UnetCase *self, GFile *folder, GError **error)
 
 /* A pass of that mode, run forward; output[of the case] is compared. Caller frees. */
 static DdpmUnetPass *
-run_forward (const UnetCase *self, DdpmTeam *team, DdpmPassMode mode, float *output, CheckResult *result,
-             GError **error)
+run_forward (const UnetCase *self, DdpmTeam *team, DdpmPassMode mode, DdpmPrecision precision, float *output,
+             CheckResult *result, GError **error)
 {
-  const DdpmPassOptions options = { self->batch, self->height, self->width, mode };
+  const DdpmPassOptions options = { self->batch, self->height, self->width, mode, precision };
   g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (self->unet, team, &options, error);
   const gsize n = self->output.n_values;
   const double scale = MAX (1, check_max_abs (self->output.values, n));
@@ -126,8 +130,11 @@ run_forward (const UnetCase *self, DdpmTeam *team, DdpmPassMode mode, float *out
     return NULL;
   ddpm_unet_pass_set_weights (pass, self->weights);
   ddpm_unet_pass_forward (pass, self->sample.values, self->timesteps, self->labels, output);
-  check_compare (result, mode == DDPM_PASS_TRAINING ? "output (training)" : "output", output,
-                 self->output.values, n, OUTPUT_TOLERANCE * scale);
+  if (precision == DDPM_PRECISION_BF16)
+    check_compare (result, "output in bf16", output, self->output.values, n, BF16_TOLERANCE * scale);
+  else
+    check_compare (result, mode == DDPM_PASS_TRAINING ? "output (training)" : "output", output,
+                   self->output.values, n, OUTPUT_TOLERANCE * scale);
   return g_steal_pointer (&pass);
 }
 
@@ -162,7 +169,7 @@ check_gradients (const UnetCase *self, DdpmTeam *team, float *output, CheckResul
       || !check_array_has (&target, "target", n, error)
       || !check_array_read (self->io, "loss", 0, &loss, error) || !check_array_has (&loss, "loss", 1, error))
     return FALSE;
-  pass = run_forward (self, team, DDPM_PASS_TRAINING, output, result, error);
+  pass = run_forward (self, team, DDPM_PASS_TRAINING, DDPM_PRECISION_F32, output, result, error);
   if (pass == NULL)
     return FALSE;
 
@@ -199,9 +206,16 @@ check_unet (GFile *folder, DdpmTeam *team, CheckResult *result, GError **error)
   if (!load_network (&self, folder, error) || !load_arrays (&self, folder, error))
     return FALSE;
   output = g_new (float, self.output.n_values);
-  pass = run_forward (&self, team, DDPM_PASS_INFERENCE, output, result, error);
+  pass = run_forward (&self, team, DDPM_PASS_INFERENCE, DDPM_PRECISION_F32, output, result, error);
   if (pass == NULL)
     return FALSE;
+  if (ddpm_kernels_get ()->has_bf16)
+    {
+      g_clear_pointer (&pass, ddpm_unet_pass_free);
+      pass = run_forward (&self, team, DDPM_PASS_INFERENCE, DDPM_PRECISION_BF16, output, result, error);
+      if (pass == NULL)
+        return FALSE;
+    }
   return ddpm_safetensors_find (self.io, "target") == NULL
          || check_gradients (&self, team, output, result, error);
 }
