@@ -20,7 +20,7 @@ typedef enum
   DDPM_RNG_TRAIN_SHUFFLE = 4,  /* order of the pictures; index = epoch */
   DDPM_RNG_TRAIN_TIMESTEP = 5, /* t; index = training step */
   DDPM_RNG_TRAIN_NOISE = 6,    /* epsilon; index = training step, step = place in the batch */
-  DDPM_RNG_TRAIN_AUGMENT = 7,  /* flips; index = training step, step = place in the batch */
+  DDPM_RNG_TRAIN_AUGMENT = 7,  /* views of pictures; index = training step, step = place in the batch */
   DDPM_RNG_DROPOUT = 8         /* masks; index = training step, step = layer * 65536 + channel */
 } DdpmRngPurpose;
 

@@ -1,4 +1,4 @@
-/* From a folder to one block of bytes.
+/* From a folder to bytes in memory.
  *
  * list the files (sorted, so that the data do not depend on the file system) → decide the size → decode and
  * fit one after the other into premultiplied RGBA, remembering whether anything had transparency or colour →
@@ -18,22 +18,30 @@
 typedef struct
 {
   GFile *folder;
-  GPtrArray *files;    /* (char *) relative paths, sorted */
-  GArray *skipped;     /* DdpmSkipped */
-  GPtrArray *pictures; /* (char *) paths of those read */
-  guint8 *values;      /* [n pictures][4][height][width] */
-  guint width, height;
+  GPtrArray *files; /* (char *) relative paths, sorted */
+  GArray *skipped;  /* DdpmSkipped */
+  GPtrArray *paths; /* (char *) of the pictures that were read */
+  GArray *pictures; /* DdpmDatasetPicture, of four channels */
+  DdpmFit fit;
   guint n_resized;
   gboolean any_transparency, any_colour;
   GCancellable *cancellable;
 } Loading;
 
 static void
+clear_picture (gpointer picture)
+{
+  g_free (((DdpmDatasetPicture *) picture)->values);
+}
+
+static void
 loading_init (Loading *loading, GFile *folder, GCancellable *cancellable)
 {
   *loading = (Loading) { .folder = folder, .cancellable = cancellable };
   loading->files = g_ptr_array_new_with_free_func (g_free);
-  loading->pictures = g_ptr_array_new_with_free_func (g_free);
+  loading->paths = g_ptr_array_new_with_free_func (g_free);
+  loading->pictures = g_array_new (FALSE, FALSE, sizeof (DdpmDatasetPicture));
+  g_array_set_clear_func (loading->pictures, clear_picture);
   loading->skipped = ddpm_skipped_new ();
 }
 
@@ -41,9 +49,9 @@ static void
 loading_clear (Loading *loading)
 {
   g_ptr_array_unref (loading->files);
-  g_ptr_array_unref (loading->pictures);
+  g_ptr_array_unref (loading->paths);
+  g_array_unref (loading->pictures);
   g_array_unref (loading->skipped);
-  g_free (loading->values);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Loading, loading_clear)
@@ -88,8 +96,8 @@ choose_size (Loading *loading, guint64 *sizes, guint64 *smaller_sides, guint n, 
     width = height = n > 0 && smaller_sides[n / 2] >= LARGEST_CHOSEN_SIDE ? LARGEST_CHOSEN_SIDE : 32;
 
   double scale = MIN (1.0, (double) LARGEST_CHOSEN_SIDE / MAX (width, height));
-  loading->width = round_side (MAX (lrint (width * scale), 1), multiple);
-  loading->height = round_side (MAX (lrint (height * scale), 1), multiple);
+  loading->fit.width = round_side (MAX (lrint (width * scale), 1), multiple);
+  loading->fit.height = round_side (MAX (lrint (height * scale), 1), multiple);
 }
 
 static gboolean
@@ -120,55 +128,51 @@ probe_sizes (Loading *loading, guint multiple, DdpmDatasetProgressFunc func, gpo
 }
 
 static gboolean
-check_asked_size (const Loading *loading, guint multiple, GError **error)
+check_asked_size (const DdpmFit *fit, guint multiple, GError **error)
 {
   g_autoptr (GError) reason = NULL;
 
-  if (!ddpm_image_check_size (loading->width, loading->height, &reason))
+  if (!ddpm_image_check_size (fit->width, fit->height, &reason))
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "training pictures cannot have that size: %s",
                    reason->message);
       return FALSE;
     }
-  if (loading->width % multiple == 0 && loading->height % multiple == 0)
+  if (fit->width % multiple == 0 && fit->height % multiple == 0)
     return TRUE;
 
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_USAGE,
     "%u x %u pixels do not fit the network, whose levels need a width and height that are multiples of %u; "
     "choose %u x %u",
-    loading->width, loading->height, multiple, MAX (loading->width / multiple, 1) * multiple,
-    MAX (loading->height / multiple, 1) * multiple);
+    fit->width, fit->height, multiple, MAX (fit->width / multiple, 1) * multiple,
+    MAX (fit->height / multiple, 1) * multiple);
   return FALSE;
 }
 
 static gboolean
-allocate_values (Loading *loading, GError **error)
+check_shorter_side (const DdpmFit *fit, GError **error)
 {
-  gsize n_bytes;
-  guint n = loading->files->len;
+  const gboolean parts = fit->kind == DDPM_FIT_PARTS || fit->kind == DDPM_FIT_TILE_PARTS;
 
-  if (g_size_checked_mul (&n_bytes, (gsize) loading->width * loading->height * 4, n))
-    loading->values = g_try_malloc (n_bytes);
-  if (loading->values != NULL)
+  if (!parts || fit->shorter_side >= MIN (fit->width, fit->height))
     return TRUE;
-
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "%u pictures of %u x %u need %.0f MB of memory that cannot be had; choose a smaller size or "
-               "fewer pictures",
-               n, loading->width, loading->height, 4.0 * loading->width * loading->height * n / 1e6);
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               "parts of %u x %u pixels cannot be taken from pictures that are scaled down to %u; scale them "
+               "to more than that, or choose smaller parts",
+               fit->width, fit->height, fit->shorter_side);
   return FALSE;
 }
 
-/* out[4][height][width], premultiplied. */
-static void
-store_picture (const DdpmImage *image, guint width, guint height, guint8 *out)
+/* [4][height][width], premultiplied. NULL without memory. */
+static guint8 *
+premultiply (const DdpmImage *image)
 {
-  gsize n_pixels = (gsize) width * height;
-  g_autoptr (DdpmImage) fitted = ddpm_image_fit (image, width, height);
-  g_autoptr (DdpmImage) rgba = ddpm_image_convert (fitted, 4);
+  const gsize n_pixels = (gsize) image->width * image->height;
+  g_autoptr (DdpmImage) rgba = ddpm_image_convert (image, 4);
+  guint8 *out = g_try_malloc (4 * n_pixels);
 
-  for (gsize i = 0; i < n_pixels; i++)
+  for (gsize i = 0; i < n_pixels && out != NULL; i++)
     {
       const float *p = rgba->pixels + 4 * i;
 
@@ -176,13 +180,34 @@ store_picture (const DdpmImage *image, guint width, guint height, guint8 *out)
         out[c * n_pixels + i] = lrintf (255.0f * p[c] * p[3]);
       out[3 * n_pixels + i] = lrintf (255.0f * p[3]);
     }
+  return out;
+}
+
+static gboolean
+add_picture (Loading *loading, const char *path, const DdpmImage *image, GError **error)
+{
+  g_autoptr (DdpmImage) fitted = ddpm_fit_apply (&loading->fit, image);
+  const DdpmDatasetPicture picture = { fitted->width, fitted->height, premultiply (fitted) };
+
+  if (picture.values == NULL)
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+                   "there is not enough memory for all %u pictures, only for %u of them; choose a smaller "
+                   "size or fewer pictures",
+                   loading->files->len, loading->pictures->len);
+      return FALSE;
+    }
+  loading->any_transparency |= ddpm_image_has_transparency (image);
+  loading->any_colour |= ddpm_image_has_colour (image);
+  loading->n_resized += image->width != fitted->width || image->height != fitted->height;
+  g_array_append_val (loading->pictures, picture);
+  g_ptr_array_add (loading->paths, g_strdup (path));
+  return TRUE;
 }
 
 static gboolean
 read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_data, GError **error)
 {
-  gsize stride = (gsize) loading->width * loading->height * 4;
-
   for (guint i = 0; i < loading->files->len; i++)
     {
       const char *path = g_ptr_array_index (loading->files, i);
@@ -196,15 +221,8 @@ read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_dat
       image = ddpm_image_load_or_reason (file, &reason);
       if (image == NULL)
         ddpm_skipped_add (loading->skipped, path, reason->message);
-      else
-        {
-          loading->any_transparency |= ddpm_image_has_transparency (image);
-          loading->any_colour |= ddpm_image_has_colour (image);
-          loading->n_resized += image->width != loading->width || image->height != loading->height;
-          store_picture (image, loading->width, loading->height,
-                         loading->values + loading->pictures->len * stride);
-          g_ptr_array_add (loading->pictures, g_strdup (path));
-        }
+      else if (!add_picture (loading, path, image, error))
+        return FALSE;
       if (func != NULL)
         func (i + 1, loading->files->len, user_data);
     }
@@ -230,25 +248,20 @@ decide_channels (const Loading *loading, DdpmPixels pixels)
 
 /* RGBA -> RGB or grey over white, in place: what is written never lies after what is still to be read. */
 static void
-drop_channels (guint8 *values, guint n_pictures, gsize n_pixels, guint n_channels)
+drop_channels (guint8 *values, gsize n_pixels, guint n_channels)
 {
-  for (gsize i = 0; i < n_pictures; i++)
-    {
-      const guint8 *in = values + i * n_pixels * 4;
-      const guint8 *alpha = in + 3 * n_pixels;
-      guint8 *out = values + i * n_pixels * n_channels;
+  const guint8 *alpha = values + 3 * n_pixels;
 
-      if (n_channels == 3)
-        for (gsize v = 0; v < 3 * n_pixels; v++)
-          out[v] = in[v] + (255 - alpha[v % n_pixels]);
-      else
-        for (gsize p = 0; p < n_pixels; p++)
-          {
-            float r = in[p], g = in[n_pixels + p], b = in[2 * n_pixels + p];
+  if (n_channels == 3)
+    for (gsize v = 0; v < 3 * n_pixels; v++)
+      values[v] += 255 - alpha[v % n_pixels];
+  else if (n_channels == 1)
+    for (gsize p = 0; p < n_pixels; p++)
+      {
+        float r = values[p], g = values[n_pixels + p], b = values[2 * n_pixels + p];
 
-            out[p] = lrintf (g + 0.2126f * (r - g) + 0.0722f * (b - g)) + (255 - alpha[p]);
-          }
-    }
+        values[p] = lrintf (g + 0.2126f * (r - g) + 0.0722f * (b - g)) + (255 - alpha[p]);
+      }
 }
 
 /* FNV-1a, 64 bits (Fowler, Noll and Vo). */
@@ -261,36 +274,66 @@ hash_bytes (guint64 hash, const guint8 *bytes, gsize n)
 }
 
 static guint64
+hash_sizes (guint64 hash, guint a, guint b)
+{
+  const guint32 sizes[] = { GUINT32_TO_LE (a), GUINT32_TO_LE (b) };
+
+  return hash_bytes (hash, (const guint8 *) sizes, sizeof sizes);
+}
+
+static guint64
 fingerprint (const DdpmDataset *dataset)
 {
-  guint32 shape[] = { GUINT32_TO_LE (dataset->n_pictures), GUINT32_TO_LE (dataset->n_channels),
-                      GUINT32_TO_LE (dataset->height), GUINT32_TO_LE (dataset->width) };
-  guint64 hash = hash_bytes (G_GUINT64_CONSTANT (0xcbf29ce484222325), (const guint8 *) shape, sizeof shape);
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
 
-  return hash_bytes (hash, dataset->values,
-                     (gsize) dataset->n_pictures * dataset->n_channels * dataset->height * dataset->width);
+  hash = hash_sizes (hash, dataset->n_pictures, dataset->n_channels);
+  hash = hash_sizes (hash, dataset->height, dataset->width);
+  for (guint i = 0; i < dataset->n_pictures; i++)
+    {
+      const DdpmDatasetPicture *picture = &dataset->pictures[i];
+
+      if (picture->width != dataset->width || picture->height != dataset->height)
+        hash = hash_sizes (hash, picture->height, picture->width);
+      hash =
+        hash_bytes (hash, picture->values, (gsize) dataset->n_channels * picture->height * picture->width);
+    }
+  return hash;
+}
+
+/* All of them in the channels that are wanted. */
+static void
+finish_pictures (DdpmDataset *dataset)
+{
+  for (guint i = 0; i < dataset->n_pictures; i++)
+    {
+      DdpmDatasetPicture *picture = &dataset->pictures[i];
+      const gsize n_pixels = (gsize) picture->width * picture->height;
+      const gsize n_bytes = n_pixels * dataset->n_channels;
+
+      drop_channels (picture->values, n_pixels, dataset->n_channels);
+      picture->values = g_realloc (picture->values, n_bytes);
+      dataset->n_bytes += n_bytes;
+    }
 }
 
 static DdpmDataset *
 finish (Loading *loading, DdpmPixels pixels)
 {
   DdpmDataset *dataset = g_new0 (DdpmDataset, 1);
-  gsize n_pixels = (gsize) loading->width * loading->height;
-  guint8 *values = g_steal_pointer (&loading->values);
   gsize n_skipped;
 
   ddpm_skipped_sort (loading->skipped);
   dataset->n_pictures = loading->pictures->len;
   dataset->n_channels = decide_channels (loading, pixels);
-  dataset->width = loading->width;
-  dataset->height = loading->height;
+  dataset->width = loading->fit.width;
+  dataset->height = loading->fit.height;
+  dataset->wraps = ddpm_fit_wraps (loading->fit.kind);
   dataset->premultiplied = dataset->n_channels == 4;
-  if (dataset->n_channels != 4)
-    drop_channels (values, dataset->n_pictures, n_pixels, dataset->n_channels);
-  dataset->values = g_realloc_n (values, dataset->n_pictures, n_pixels * dataset->n_channels);
+  dataset->pictures = (DdpmDatasetPicture *) g_array_steal (loading->pictures, NULL);
+  finish_pictures (dataset);
 
-  g_ptr_array_add (loading->pictures, NULL);
-  dataset->paths = (char **) g_ptr_array_steal (loading->pictures, NULL);
+  g_ptr_array_add (loading->paths, NULL);
+  dataset->paths = (char **) g_ptr_array_steal (loading->paths, NULL);
   dataset->skipped = (DdpmSkipped *) g_array_steal (loading->skipped, &n_skipped);
   dataset->n_skipped = n_skipped;
   dataset->n_resized = loading->n_resized;
@@ -318,7 +361,7 @@ set_nothing_error (const Loading *loading, GError **error)
 }
 
 DdpmDataset *
-ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, DdpmPixels pixels,
+ddpm_dataset_load (GFile *folder, const DdpmFit *fit, guint multiple, DdpmPixels pixels,
                    DdpmDatasetProgressFunc func, gpointer user_data, GCancellable *cancellable,
                    GError **error)
 {
@@ -326,10 +369,11 @@ ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, Ddp
 
   multiple = MAX (multiple, 1);
   loading_init (&loading, folder, cancellable);
-  loading.width = width > 0 ? width : height;
-  loading.height = height > 0 ? height : width;
+  loading.fit = *fit;
+  loading.fit.width = fit->width > 0 ? fit->width : fit->height;
+  loading.fit.height = fit->height > 0 ? fit->height : fit->width;
 
-  if (loading.width > 0 && !check_asked_size (&loading, multiple, error))
+  if (loading.fit.width > 0 && !check_asked_size (&loading.fit, multiple, error))
     return NULL;
   if (!ddpm_folder_list (folder, loading.files, loading.skipped, cancellable, error))
     return NULL;
@@ -338,9 +382,9 @@ ddpm_dataset_load (GFile *folder, guint width, guint height, guint multiple, Ddp
       set_nothing_error (&loading, error);
       return NULL;
     }
-  if (loading.width == 0 && !probe_sizes (&loading, multiple, func, user_data, error))
+  if (loading.fit.width == 0 && !probe_sizes (&loading, multiple, func, user_data, error))
     return NULL;
-  if (!allocate_values (&loading, error) || !read_pictures (&loading, func, user_data, error))
+  if (!check_shorter_side (&loading.fit, error) || !read_pictures (&loading, func, user_data, error))
     return NULL;
 
   if (loading.pictures->len == 0)
@@ -356,30 +400,43 @@ ddpm_dataset_free (DdpmDataset *dataset)
 {
   if (dataset == NULL)
     return;
-
   for (guint i = 0; i < dataset->n_skipped; i++)
     ddpm_skipped_clear (&dataset->skipped[i]);
+  for (guint i = 0; i < dataset->n_pictures; i++)
+    clear_picture (&dataset->pictures[i]);
   g_free (dataset->skipped);
+  g_free (dataset->pictures);
   g_strfreev (dataset->paths);
-  g_free (dataset->values);
   g_free (dataset);
 }
 
-void
-ddpm_dataset_get (const DdpmDataset *dataset, guint index, gboolean flip, float *tensor)
+/* The pixel of the picture that a view shows at (x, y): the view's steps undone, the last one first. */
+static gsize
+find_pixel (const DdpmDatasetPicture *picture, const DdpmView *view, guint width, guint height, guint x,
+            guint y)
 {
-  gsize n_rows = (gsize) dataset->n_channels * dataset->height;
-  guint width = dataset->width;
+  const gboolean half = view->quarter_turns >= 2, quarter = view->quarter_turns % 2 == 1;
+  const guint across = quarter ? y : x, down = quarter ? width - 1 - x : y;
+  const guint column = half != view->flip ? width - 1 - across : across;
+  const guint row = half != view->flip_vertical ? height - 1 - down : down;
 
-  g_return_if_fail (index < dataset->n_pictures);
+  return (gsize) ((view->y + row) % picture->height) * picture->width + (view->x + column) % picture->width;
+}
 
-  for (gsize y = 0; y < n_rows; y++)
-    {
-      const guint8 *row = dataset->values + (index * n_rows + y) * width;
+void
+ddpm_dataset_get (const DdpmDataset *dataset, guint index, const DdpmView *view, float *tensor)
+{
+  const DdpmDatasetPicture *picture = &dataset->pictures[index];
+  const guint width = dataset->width, height = dataset->height;
+  const gsize n_pixels = (gsize) picture->width * picture->height;
 
+  g_return_if_fail (view->quarter_turns % 2 == 0 || width == height);
+
+  for (guint c = 0; c < dataset->n_channels; c++)
+    for (guint y = 0; y < height; y++)
       for (guint x = 0; x < width; x++)
-        tensor[y * width + x] = row[flip ? width - 1 - x : x] / 127.5f - 1.0f;
-    }
+        *tensor++ =
+          picture->values[c * n_pixels + find_pixel (picture, view, width, height, x, y)] / 127.5f - 1.0f;
 }
 
 gboolean

@@ -75,14 +75,15 @@ prepare_picture (guint task, guint worker, gpointer data)
   const gsize n = batch->n_picture, at = task * n;
   const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, batch->step, 0 };
   const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, batch->step, task };
-  const DdpmRngKey flip_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, task };
+  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, task };
+  const guint picture = batch->pictures[task];
   const guint t = ddpm_rng_below (timestep_key, task, batch->schedule->n_timesteps);
-  const gboolean flip = batch->flip && ddpm_rng_below (flip_key, 0, 2) == 1;
+  const DdpmView view = ddpm_augment_choose (&batch->augment, batch->dataset, picture, augment_key);
   /* the network's output is not needed yet: its place holds what is not the target */
   float *noise = batch->prediction == DDPM_PREDICT_EPSILON ? batch->target + at : batch->output + at;
   float *x0 = batch->prediction == DDPM_PREDICT_SAMPLE ? batch->target + at : batch->scratch + at;
 
-  ddpm_dataset_get (batch->dataset, batch->pictures[task], flip, x0);
+  ddpm_dataset_get (batch->dataset, picture, &view, x0);
   ddpm_rng_normal (noise_key, noise, n);
   ddpm_schedule_add_noise (batch->schedule, t, x0, noise, batch->x_t + at, n);
   if (batch->prediction == DDPM_PREDICT_V)

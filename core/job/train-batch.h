@@ -5,7 +5,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/parallel.h"
-#include "core/data/dataset.h"
+#include "core/data/augment.h"
 #include "core/diffusion/schedule.h"
 #include "core/nn/unet-config.h"
 
@@ -19,7 +19,7 @@ typedef struct
   const DdpmSchedule *schedule;
   DdpmPrediction prediction;
   guint32 seed;
-  gboolean flip;
+  DdpmAugment augment;
   guint size;             /* pictures in a batch */
   guint num_class_embeds; /* 0: no class table; else every picture gets the last row, "no label" */
 

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 /* What a front end was not told stays open: ddpm_train_options_init sets every option to its open value
  * below, a front end sets those that were given, and the job decides the rest: a resumed run and --from from
  * what is stored, otherwise DESIGN's defaults. None of these values is one that may be given. */
-#define DDPM_TRAIN_OPEN G_MAXUINT           /* guint, guint32 */
+#define DDPM_TRAIN_OPEN G_MAXUINT           /* guint, guint32; a gboolean is open while it is FALSE */
 #define DDPM_TRAIN_OPEN_COUNT G_MAXUINT64   /* guint64 */
 #define DDPM_TRAIN_OPEN_REAL (-G_MAXDOUBLE) /* double */
 #define DDPM_TRAIN_OPEN_SCHEDULE ((DdpmBetaSchedule) - 1)
@@ -28,7 +28,8 @@ typedef struct
   guint channels[DDPM_UNET_MAX_LEVELS];
   guint layers_per_block;                /* 1 … 16; default 2 */
   guint attention[DDPM_UNET_MAX_LEVELS]; /* resolutions (height in pixels) that get attention */
-  guint n_attention;                     /* default: the level above 8 and at most 16 pixels high */
+  guint n_attention;                     /* 0: nowhere, nor in the middle block, which has it otherwise;
+                                          * default: the level above 8 and at most 16 pixels high */
   guint batch;                           /* 1 … 4096; default 32 */
   guint64 steps;                         /* 1 … 10^9, those of the whole run; default 20000 */
   double lr;                             /* above 0 … 1; default 2e-4 */
@@ -36,11 +37,18 @@ typedef struct
   double max_grad_norm;                  /* 0: no limit; default 1 */
   double ema;                            /* largest decay, 0 … below 1; default 0.9999 */
   double dropout;                        /* 0 … below 1; default 0 */
-  gboolean flip;                         /* mirror left to right at random */
-  DdpmBetaSchedule schedule;             /* default linear */
-  DdpmPixels pixels;                     /* AUTO: open */
-  guint32 seed;                          /* 0 … DDPM_MAX_SEED; default 0 */
-  guint n_threads;                       /* 0: all */
+  gboolean flip, flip_vertical;          /* mirror left to right, upside down at random */
+  gboolean rotate;                       /* by quarter turns at random; width and height have to be equal */
+  /* Parts of the pictures, at random places, after they were scaled down to this many pixels on their shorter
+   * side; 0: all that fits into their middle, the default. */
+  guint crop;
+  /* The opposite sides of every picture meet, and those of the model's pictures will: whole ones are shifted
+   * at random, parts may reach over the edges. */
+  gboolean tileable;
+  DdpmBetaSchedule schedule; /* default linear */
+  DdpmPixels pixels;         /* AUTO: open */
+  guint32 seed;              /* 0 … DDPM_MAX_SEED; default 0 */
+  guint n_threads;           /* 0: all */
   guint64 save_every;   /* steps between checkpoints; 0: by time, about every five minutes, the default */
   guint64 sample_every; /* steps between sample grids; 0: never; default 1000 */
   /* Compute values inside ResNet and attention blocks again in the backward pass instead of keeping them:

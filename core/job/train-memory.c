@@ -12,9 +12,7 @@
 static gsize
 get_dataset_bytes (const DdpmDataset *dataset)
 {
-  const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
-
-  return dataset->n_pictures * (picture + 4);
+  return dataset->n_bytes + dataset->n_pictures * (sizeof (DdpmDatasetPicture) + sizeof (guint32));
 }
 
 /* What the run takes from now on: weights, gradients, average and two moments, the tensors of a batch, the

@@ -142,6 +142,7 @@ ddpm_train_network_decide (DdpmUnetConfig *config, const DdpmTrainOptions *optio
       config->down_block_types[level] = type;
       config->up_block_types[config->n_levels - 1 - level] = type;
     }
+  config->add_attention = options->n_attention != 0;
   config->norm_num_groups = ddpm_unet_config_choose_groups (config->block_out_channels, config->n_levels);
   config->attention_head_dim = choose_head_dim (config);
   return TRUE;
@@ -157,6 +158,8 @@ ddpm_train_network_describe (const DdpmUnetConfig *config, DdpmTrainOptions *opt
   for (guint level = 0; level < config->n_levels; level++)
     if (config->down_block_types[level] == DDPM_BLOCK_ATTENTION)
       options->attention[options->n_attention++] = config->sample_height >> level;
+  if (options->n_attention == 0 && config->add_attention)
+    options->n_attention = DDPM_TRAIN_OPEN; /* in the middle alone: there is no other word for it */
 }
 
 static int
@@ -193,8 +196,9 @@ ddpm_train_network_find_difference (const DdpmUnetConfig *config, const DdpmTrai
           || memcmp (options->channels, described.channels, described.n_channels * sizeof (guint)) != 0))
     return "--channels";
   if (options->n_attention != DDPM_TRAIN_OPEN
-      && !name_the_same (options->attention, options->n_attention, described.attention,
-                         described.n_attention))
+      && (described.n_attention == DDPM_TRAIN_OPEN
+          || !name_the_same (options->attention, options->n_attention, described.attention,
+                             described.n_attention)))
     return "--attention";
   return NULL;
 }

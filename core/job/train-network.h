@@ -17,7 +17,8 @@ guint ddpm_train_network_get_multiple (const DdpmTrainOptions *options);
 gboolean ddpm_train_network_decide (DdpmUnetConfig *config, const DdpmTrainOptions *options, guint height,
                                     guint width, GError **error);
 
-/* Sets channels, layers and attention of the options to what config has. */
+/* Sets channels, layers and attention of the options to what config has; attention in the middle block alone
+ * leaves the last of them open. */
 void ddpm_train_network_describe (const DdpmUnetConfig *config, DdpmTrainOptions *options);
 
 /* The first of --channels and --attention that is given and other than config has it, or NULL. */

@@ -13,6 +13,7 @@ typedef enum
   TYPE_UINT,
   TYPE_COUNT, /* guint64 */
   TYPE_REAL,
+  TYPE_SWITCH, /* gboolean; FALSE: open, and the default */
 } FieldType;
 
 typedef struct
@@ -24,6 +25,7 @@ typedef struct
   double least, most; /* both allowed */
   double fallback;
   gboolean may_change; /* when the run is resumed */
+  gboolean is_newer;   /* files of earlier versions lack it, which counts as 0 */
 } Field;
 
 #define FIELD(member) offsetof (DdpmTrainOptions, member)
@@ -40,6 +42,12 @@ static const Field fields[] = {
   { "seed", "--seed", TYPE_UINT, FIELD (seed), 0, DDPM_MAX_SEED, 0 },
   { "save_every", "--save-every", TYPE_COUNT, FIELD (save_every), 0, 1e9, 0, .may_change = TRUE },
   { "sample_every", "--sample-every", TYPE_COUNT, FIELD (sample_every), 0, 1e9, 1000, .may_change = TRUE },
+  { "flip", "--flip", TYPE_SWITCH, FIELD (flip), 0, 1 },
+  { "flip_vertical", "--flip-vertical", TYPE_SWITCH, FIELD (flip_vertical), 0, 1, .is_newer = TRUE },
+  { "rotate", "--rotate", TYPE_SWITCH, FIELD (rotate), 0, 1, .is_newer = TRUE },
+  { "crop", "--crop", TYPE_UINT, FIELD (crop), 0, 65535, 0, .is_newer = TRUE },
+  { "tileable", "--tileable", TYPE_SWITCH, FIELD (tileable), 0, 1, .is_newer = TRUE },
+  { "recompute", "--recompute", TYPE_SWITCH, FIELD (recompute), 0, 1, .may_change = TRUE, .is_newer = TRUE },
 };
 
 static double
@@ -53,6 +61,8 @@ get_value (const DdpmTrainOptions *options, const Field *field)
       return *(const guint *) place;
     case TYPE_COUNT:
       return (double) *(const guint64 *) place;
+    case TYPE_SWITCH:
+      return *(const gboolean *) place;
     default:
       return *(const double *) place;
     }
@@ -71,6 +81,9 @@ set_value (DdpmTrainOptions *options, const Field *field, double value)
     case TYPE_COUNT:
       *(guint64 *) place = (guint64) value;
       break;
+    case TYPE_SWITCH:
+      *(gboolean *) place = value != 0;
+      break;
     default:
       *(double *) place = value;
     }
@@ -87,6 +100,8 @@ is_open (const DdpmTrainOptions *options, const Field *field)
       return *(const guint *) place == DDPM_TRAIN_OPEN;
     case TYPE_COUNT:
       return *(const guint64 *) place == DDPM_TRAIN_OPEN_COUNT;
+    case TYPE_SWITCH:
+      return !*(const gboolean *) place;
     default:
       return *(const double *) place == DDPM_TRAIN_OPEN_REAL;
     }
@@ -104,6 +119,9 @@ set_open (DdpmTrainOptions *options, const Field *field)
       break;
     case TYPE_COUNT:
       *(guint64 *) place = DDPM_TRAIN_OPEN_COUNT;
+      break;
+    case TYPE_SWITCH:
+      *(gboolean *) place = FALSE;
       break;
     default:
       *(double *) place = DDPM_TRAIN_OPEN_REAL;
@@ -245,8 +263,6 @@ refuse_change (const char *option, GError **error)
 static gboolean
 resume_choices (DdpmTrainOptions *options, const DdpmTrainOptions *stored, GError **error)
 {
-  if (options->flip && !stored->flip)
-    return refuse_change ("--flip", error);
   if (options->dtype != DDPM_TRAIN_OPEN_DTYPE && options->dtype != stored->dtype)
     return refuse_change ("The type of the weights", error);
   if (options->width != 0 && (options->width != stored->width || options->height != stored->height))
@@ -254,8 +270,6 @@ resume_choices (DdpmTrainOptions *options, const DdpmTrainOptions *stored, GErro
   if (options->from != NULL && (stored->from == NULL || !g_file_equal (options->from, stored->from)))
     return refuse_change ("--from", error);
 
-  options->flip = stored->flip;
-  options->recompute = options->recompute || stored->recompute;
   options->dtype = stored->dtype;
   options->width = stored->width;
   options->height = stored->height;
@@ -315,13 +329,11 @@ ddpm_train_options_to_json (const DdpmTrainOptions *options, JsonBuilder *builde
       json_builder_set_member_name (builder, fields[i].key);
       if (fields[i].type == TYPE_REAL)
         json_builder_add_double_value (builder, get_value (options, &fields[i]));
+      else if (fields[i].type == TYPE_SWITCH)
+        json_builder_add_boolean_value (builder, get_value (options, &fields[i]) != 0);
       else
         json_builder_add_int_value (builder, (gint64) get_value (options, &fields[i]));
     }
-  json_builder_set_member_name (builder, "flip");
-  json_builder_add_boolean_value (builder, options->flip);
-  json_builder_set_member_name (builder, "recompute");
-  json_builder_add_boolean_value (builder, options->recompute);
   json_builder_set_member_name (builder, "dtype");
   json_builder_add_string_value (builder, options->dtype == DDPM_DTYPE_F32 ? "F32" : "F16");
 }
@@ -344,26 +356,40 @@ get_member (JsonObject *object, const char *key, GType kind, const char *file_na
 }
 
 static gboolean
+read_field (DdpmTrainOptions *options, const Field *field, JsonObject *object, const char *file_name,
+            GError **error)
+{
+  static const GType types[] = { [TYPE_UINT] = G_TYPE_INT64,
+                                 [TYPE_COUNT] = G_TYPE_INT64,
+                                 [TYPE_REAL] = G_TYPE_DOUBLE,
+                                 [TYPE_SWITCH] = G_TYPE_BOOLEAN };
+  JsonNode *node = NULL;
+  double value = 0;
+
+  if (!field->is_newer || json_object_has_member (object, field->key))
+    {
+      node = get_member (object, field->key, types[field->type], file_name, error);
+      if (node == NULL)
+        return FALSE;
+      value = field->type == TYPE_SWITCH ? json_node_get_boolean (node) : json_node_get_double (node);
+    }
+  if (value >= field->least && value <= field->most)
+    {
+      set_value (options, field, value);
+      return TRUE;
+    }
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+               "%s: \"%s\" is %g, out of its range; the file is damaged and the training cannot be resumed",
+               file_name, field->key, value);
+  return FALSE;
+}
+
+static gboolean
 read_fields (DdpmTrainOptions *options, JsonObject *object, const char *file_name, GError **error)
 {
   for (guint i = 0; i < G_N_ELEMENTS (fields); i++)
-    {
-      const GType kind = fields[i].type == TYPE_REAL ? G_TYPE_DOUBLE : G_TYPE_INT64;
-      JsonNode *node = get_member (object, fields[i].key, kind, file_name, error);
-      const double value = node != NULL ? json_node_get_double (node) : NAN;
-
-      if (node == NULL)
-        return FALSE;
-      if (!(value >= fields[i].least && value <= fields[i].most))
-        {
-          g_set_error (
-            error, DDPM_ERROR, DDPM_ERROR_FILE,
-            "%s: \"%s\" is %g, out of its range; the file is damaged and the training cannot be resumed",
-            file_name, fields[i].key, value);
-          return FALSE;
-        }
-      set_value (options, &fields[i], value);
-    }
+    if (!read_field (options, &fields[i], object, file_name, error))
+      return FALSE;
   return TRUE;
 }
 
@@ -374,8 +400,7 @@ ddpm_train_options_from_json (DdpmTrainOptions *options, JsonObject *object, con
   JsonNode *pictures = get_member (object, "pictures", G_TYPE_STRING, file_name, error);
   JsonNode *width = pictures ? get_member (object, "width", G_TYPE_INT64, file_name, error) : NULL;
   JsonNode *height = width ? get_member (object, "height", G_TYPE_INT64, file_name, error) : NULL;
-  JsonNode *flip = height ? get_member (object, "flip", G_TYPE_BOOLEAN, file_name, error) : NULL;
-  JsonNode *dtype = flip ? get_member (object, "dtype", G_TYPE_STRING, file_name, error) : NULL;
+  JsonNode *dtype = height ? get_member (object, "dtype", G_TYPE_STRING, file_name, error) : NULL;
   JsonNode *from = NULL;
 
   if (dtype == NULL || !read_fields (options, object, file_name, error))
@@ -390,8 +415,6 @@ ddpm_train_options_from_json (DdpmTrainOptions *options, JsonObject *object, con
   options->pictures = g_file_new_for_uri (json_node_get_string (pictures));
   options->width = (guint) CLAMP (json_node_get_int (width), 0, G_MAXINT);
   options->height = (guint) CLAMP (json_node_get_int (height), 0, G_MAXINT);
-  options->flip = json_node_get_boolean (flip);
-  options->recompute = json_object_get_boolean_member_with_default (object, "recompute", FALSE);
   options->dtype = g_str_equal (json_node_get_string (dtype), "F32") ? DDPM_DTYPE_F32 : DDPM_DTYPE_F16;
   return TRUE;
 }

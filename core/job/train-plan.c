@@ -79,10 +79,23 @@ load_pictures (DdpmTrainSetup *setup, guint multiple, DdpmPixels pixels, const R
                GError **error)
 {
   const DdpmTrainOptions *options = &setup->options;
+  const DdpmFit fit = { .kind = options->tileable ? options->crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
+                                : options->crop != 0 ? DDPM_FIT_PARTS
+                                                     : DDPM_FIT_MIDDLE,
+                        .width = options->width,
+                        .height = options->height,
+                        .shorter_side = options->crop };
 
-  setup->dataset = ddpm_dataset_load (options->pictures, options->width, options->height, multiple, pixels,
-                                      reading->func, reading->user_data, reading->cancellable, error);
-  return setup->dataset != NULL;
+  setup->dataset = ddpm_dataset_load (options->pictures, &fit, multiple, pixels, reading->func,
+                                      reading->user_data, reading->cancellable, error);
+  if (setup->dataset == NULL)
+    return FALSE;
+  if (options->rotate && setup->dataset->width != setup->dataset->height)
+    return refuse (error, DDPM_ERROR_USAGE,
+                   "--rotate turns pictures by quarters, which only square ones can be, not those of %ux%u; "
+                   "leave it out or choose a square --size",
+                   setup->dataset->width, setup->dataset->height);
+  return TRUE;
 }
 
 static DdpmPixels
@@ -143,6 +156,7 @@ static void
 take_notes (DdpmModelNotes *notes, const DdpmModelNotes *from)
 {
   notes->labels = g_strdupv (from->labels);
+  notes->circular_padding = from->circular_padding;
   notes->licence = g_strdup (from->licence);
   notes->source = g_strdup (from->source);
   notes->recommended_sampler = g_strdup (from->recommended_sampler);
@@ -241,7 +255,6 @@ read_stored (DdpmTrainSetup *setup, DdpmTrainOptions *stored, guint64 *fingerpri
                                            name, error)
       || !ddpm_model_notes_from_json (&setup->notes, json_object_get_member (object, "notes"), name, error))
     return FALSE;
-  setup->config.circular_padding = setup->notes.circular_padding;
   return TRUE;
 }
 
@@ -341,6 +354,10 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
   setup->config.sample_height = dataset->height;
   setup->config.sample_width = dataset->width;
   setup->config.dropout = options->dropout;
+  /* A part of a picture ends where it was cut, and its sides do not meet: a network that took them for
+   * neighbours would learn to paint the cut. */
+  setup->config.circular_padding = options->tileable && options->crop == 0;
+  setup->notes.circular_padding = setup->notes.circular_padding || options->tileable;
   ddpm_train_network_describe (&setup->config, options);
   if (!ddpm_unet_config_check_size (&setup->config, dataset->height, dataset->width, error))
     return FALSE;
@@ -349,7 +366,6 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
     return FALSE;
 
   setup->notes.premultiplied = dataset->premultiplied;
-  setup->notes.circular_padding = setup->config.circular_padding;
   if (setup->notes.recommended_sampler == NULL)
     {
       setup->notes.recommended_sampler = g_strdup ("ddim");

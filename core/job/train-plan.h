@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   DdpmTrainOptions options;
-  DdpmUnetConfig config;
+  DdpmUnetConfig config; /* while training; the model's pictures wrap around as its notes say */
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
   DdpmDataset *dataset;

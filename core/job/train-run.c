@@ -240,7 +240,7 @@ begin (Run *run, GError **error)
     .schedule = run->schedule,
     .prediction = setup->scheduler.prediction_type,
     .seed = options->seed,
-    .flip = options->flip,
+    .augment = { options->flip, options->flip_vertical, options->rotate },
     .size = options->batch,
     .num_class_embeds =
       setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,

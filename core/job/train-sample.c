@@ -5,16 +5,28 @@
 
 #define GAP_PIXELS 2
 
+/* The network as it will be used, which may wrap its pictures around where it does not while it is trained.
+ */
+static DdpmUnet *
+make_unet (const DdpmTrainSetup *setup, GError **error)
+{
+  DdpmUnetConfig config = setup->config;
+
+  config.circular_padding = setup->notes.circular_padding;
+  return ddpm_unet_new (&config, error);
+}
+
 /* The job that samples: a model made of what the run has at hand, borrowed. */
 static gboolean
-make_job (const DdpmTrainSetup *setup, float *ema, DdpmSampleJob **job, DdpmModel *model, GError **error)
+make_job (const DdpmTrainSetup *setup, DdpmUnet *unet, float *ema, DdpmSampleJob **job, DdpmModel *model,
+          GError **error)
 {
   DdpmSampleOptions options;
 
   *model = (DdpmModel) {
     .name = (char *) "training",
     .folder = setup->options.output,
-    .unet = setup->unet,
+    .unet = unet,
     .weights = ema,
     .scheduler = setup->scheduler,
     .notes = setup->notes,
@@ -51,12 +63,13 @@ ddpm_train_sample (const DdpmTrainSetup *setup, float *ema, guint64 step, DdpmPr
 {
   g_autoptr (DdpmSampleJob) job = NULL;
   g_autoptr (DdpmImage) grid = NULL;
-  g_autoptr (GFile) file = get_file (setup, step, error);
+  g_autoptr (DdpmUnet) unet = make_unet (setup, error);
+  g_autoptr (GFile) file = unet != NULL ? get_file (setup, step, error) : NULL;
   DdpmModel model;
   DdpmImage *const *images = NULL;
   guint n_images = 0;
 
-  if (file == NULL || !make_job (setup, ema, &job, &model, error)
+  if (file == NULL || !make_job (setup, unet, ema, &job, &model, error)
       || !ddpm_sample_job_run (job, func, user_data, cancellable, error))
     return FALSE;
   images = ddpm_sample_job_get_images (job, &n_images);

@@ -42,7 +42,9 @@ load (const char *scratch, guint width, guint height, guint multiple, DdpmPixels
 {
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
 
-  return ddpm_dataset_load (folder, width, height, multiple, pixels, NULL, NULL, NULL, error);
+  const DdpmFit fit = { .width = width, .height = height };
+
+  return ddpm_dataset_load (folder, &fit, multiple, pixels, NULL, NULL, NULL, error);
 }
 
 static DdpmDataset *
@@ -125,7 +127,7 @@ test_order (void)
   g_autoptr (DdpmDataset) dataset = load_well (scratch, 4, 4, 1, DDPM_PIXELS_AUTO);
   g_assert_cmpstrv (dataset->paths, sorted);
   for (guint i = 0; i < 7; i++)
-    g_assert_cmpuint (dataset->values[i * 16], ==, 10 * i);
+    g_assert_cmpuint (dataset->pictures[i].values[0], ==, 10 * i);
 }
 
 /* ---- values ---- */
@@ -149,8 +151,8 @@ test_values (void)
   g_assert_true (dataset->premultiplied);
   g_assert_cmpuint (dataset->n_resized, ==, 0);
 
-  ddpm_dataset_get (dataset, 0, FALSE, plain);
-  ddpm_dataset_get (dataset, 0, TRUE, flipped);
+  ddpm_dataset_get (dataset, 0, &(DdpmView) { 0 }, plain);
+  ddpm_dataset_get (dataset, 0, &(DdpmView) { .flip = TRUE }, flipped);
   for (guint c = 0; c < 4; c++)
     for (guint y = 0; y < 2; y++)
       for (guint x = 0; x < 3; x++)
@@ -159,7 +161,7 @@ test_values (void)
           guint expected = c == 3 ? alpha : (guint) lrint (pixels[y][x][c] * alpha / 255.0);
           guint at = (c * 2 + y) * 3 + x;
 
-          g_assert_cmpuint (dataset->values[at], ==, expected);
+          g_assert_cmpuint (dataset->pictures[0].values[at], ==, expected);
           g_assert_cmpfloat (plain[at], ==, expected / 127.5f - 1.0f);
           g_assert_cmpfloat (flipped[at - x + (2 - x)], ==, plain[at]);
         }
@@ -184,7 +186,7 @@ test_hard_alpha_round_trip (void)
     }
   save_image (scratch, "sprite.png", image);
   g_autoptr (DdpmDataset) dataset = load_well (scratch, 16, 16, 8, DDPM_PIXELS_AUTO);
-  ddpm_dataset_get (dataset, 0, FALSE, tensor);
+  ddpm_dataset_get (dataset, 0, &(DdpmView) { 0 }, tensor);
   g_autoptr (DdpmImage) back = ddpm_image_from_tensor (tensor, 4, 16, 16, TRUE);
   for (guint i = 0; i < 16 * 16 * 4; i++)
     g_assert_cmpfloat (rintf (255.0f * back->pixels[i]), ==, rintf (255.0f * image->pixels[i]));
@@ -199,7 +201,7 @@ assert_first_values (const char *scratch, DdpmPixels pixels, guint n_channels, c
   g_assert_cmpint (dataset->premultiplied, ==, n_channels == 4);
   for (guint c = 0; c < n_channels; c++)
     for (guint p = 0; p < 16; p++)
-      g_assert_cmpuint (dataset->values[c * 16 + p], ==, expected[c]);
+      g_assert_cmpuint (dataset->pictures[0].values[c * 16 + p], ==, expected[c]);
 }
 
 /* auto looks at what the pictures show, not at how they are stored; dropped alpha is over white. */
@@ -254,8 +256,8 @@ test_pixels_many (void)
         double luma = 0.2126 * b[0] + 0.7152 * b[1] + 0.0722 * b[2];
 
         for (guint c = 0; c < 3; c++)
-          g_assert_cmpuint (rgb->values[(i * 3 + c) * 21 + p], ==, b[c]);
-        g_assert_cmpfloat_with_epsilon (grey->values[i * 21 + p], luma, 0.5001);
+          g_assert_cmpuint (rgb->pictures[i].values[c * 21 + p], ==, b[c]);
+        g_assert_cmpfloat_with_epsilon (grey->pictures[i].values[p], luma, 0.5001);
       }
 }
 
@@ -328,6 +330,43 @@ test_size_asked (void)
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
 }
 
+/* Parts are cut from pictures of different sizes, which all count towards what the data are. */
+static void
+test_parts (void)
+{
+  static const DdpmFit fit = { .kind = DDPM_FIT_PARTS, .width = 8, .height = 8, .shorter_side = 10 };
+  static const DdpmFit too_small = {
+    .kind = DDPM_FIT_TILE_PARTS, .width = 8, .height = 8, .shorter_side = 7
+  };
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (GFile) folder = g_file_new_for_path (scratch);
+  g_autoptr (GError) error = NULL;
+
+  save_size (scratch, "a.png", 40, 20);
+  save_size (scratch, "b.png", 9, 11);
+  g_autoptr (DdpmDataset) dataset =
+    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (dataset->width, ==, 8);
+  g_assert_false (dataset->wraps);
+  g_assert_cmpuint (dataset->pictures[0].width, ==, 20);
+  g_assert_cmpuint (dataset->pictures[0].height, ==, 10);
+  g_assert_cmpuint (dataset->pictures[1].width, ==, 9);
+  g_assert_cmpuint (dataset->pictures[1].height, ==, 11);
+  g_assert_cmpuint (dataset->n_bytes, ==, 200 + 99);
+  g_assert_cmpuint (dataset->n_resized, ==, 1);
+
+  save_size (scratch, "b.png", 11, 9); /* the same bytes */
+  g_autoptr (DdpmDataset) other =
+    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (other->fingerprint, !=, dataset->fingerprint);
+
+  g_assert_null (ddpm_dataset_load (folder, &too_small, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error));
+  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
+  g_assert_nonnull (strstr (error->message, "scaled down to 7"));
+}
+
 /* ---- errors ---- */
 
 static void
@@ -372,16 +411,17 @@ test_cancel (void)
   g_autoptr (Scratch) scratch = scratch_new ();
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  const DdpmFit any = { .width = 0 }, eight = { .width = 8 };
   g_autoptr (GError) error = NULL;
 
   save_size (scratch, "a.png", 8, 8);
   save_size (scratch, "b.png", 8, 8);
   save_size (scratch, "c.png", 8, 8);
   g_assert_null (
-    ddpm_dataset_load (folder, 0, 0, 8, DDPM_PIXELS_AUTO, cancel_at_two, cancellable, cancellable, &error));
+    ddpm_dataset_load (folder, &any, 8, DDPM_PIXELS_AUTO, cancel_at_two, cancellable, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
   g_clear_error (&error);
-  g_assert_null (ddpm_dataset_load (folder, 8, 8, 8, DDPM_PIXELS_AUTO, NULL, NULL, cancellable, &error));
+  g_assert_null (ddpm_dataset_load (folder, &eight, 8, DDPM_PIXELS_AUTO, NULL, NULL, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
@@ -400,13 +440,14 @@ test_progress (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
+  const DdpmFit fit = { .width = 8 };
   g_autoptr (GError) error = NULL;
   guint last = 0;
 
   fill_messy_folder (scratch);
   save_size (scratch, "f.png", 8, 8);
   g_autoptr (DdpmDataset) dataset =
-    ddpm_dataset_load (folder, 8, 8, 8, DDPM_PIXELS_AUTO, count_calls, &last, NULL, &error);
+    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, count_calls, &last, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (dataset->n_pictures, ==, 5);
   g_assert_cmpuint (last, ==, 8);
@@ -472,6 +513,7 @@ main (int argc, char **argv)
   g_test_add_func ("/dataset/size/common", test_size_common);
   g_test_add_func ("/dataset/size/varied", test_size_varied);
   g_test_add_func ("/dataset/size/asked", test_size_asked);
+  g_test_add_func ("/dataset/parts", test_parts);
   g_test_add_func ("/dataset/errors", test_errors);
   g_test_add_func ("/dataset/cancel", test_cancel);
   g_test_add_func ("/dataset/progress", test_progress);

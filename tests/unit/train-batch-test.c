@@ -24,9 +24,13 @@ make_dataset (void)
   dataset->n_pictures = N_PICTURES;
   dataset->n_channels = 3;
   dataset->height = dataset->width = SIDE;
-  dataset->values = g_new (guint8, N_PICTURES * 3 * SIDE * SIDE);
-  for (guint i = 0; i < N_PICTURES * 3 * SIDE * SIDE; i++)
-    dataset->values[i] = 20 * (i / (3 * SIDE * SIDE)) + i % SIDE;
+  dataset->pictures = g_new (DdpmDatasetPicture, N_PICTURES);
+  for (guint i = 0; i < N_PICTURES; i++)
+    {
+      dataset->pictures[i] = (DdpmDatasetPicture) { SIDE, SIDE, g_new (guint8, 3 * SIDE * SIDE) };
+      for (guint v = 0; v < 3 * SIDE * SIDE; v++)
+        dataset->pictures[i].values[v] = 20 * i + v % SIDE;
+    }
   return dataset;
 }
 
@@ -48,7 +52,7 @@ set_up (Fixture *f, guint size, DdpmPrediction prediction, gboolean flip)
     .schedule = f->schedule,
     .prediction = prediction,
     .seed = 3,
-    .flip = flip,
+    .augment = { .flip = flip },
     .size = size,
   };
   g_assert_true (ddpm_train_batch_init (&f->batch, &error));
@@ -59,8 +63,7 @@ tear_down (Fixture *f)
 {
   ddpm_train_batch_clear (&f->batch);
   ddpm_schedule_free (f->schedule);
-  g_free (f->dataset->values);
-  g_free (f->dataset);
+  ddpm_dataset_free (f->dataset);
   ddpm_team_free (f->team);
 }
 
@@ -142,7 +145,7 @@ test_targets (void)
       g_autofree float *x0 = g_new (float, n);
 
       g_assert_cmpuint (t, <, 1000);
-      ddpm_dataset_get (f[0].dataset, f[0].batch.pictures[i], FALSE, x0);
+      ddpm_dataset_get (f[0].dataset, f[0].batch.pictures[i], &(DdpmView) { 0 }, x0);
       for (gsize j = 0; j < n; j++)
         {
           const double epsilon = f[DDPM_PREDICT_EPSILON].batch.target[i * n + j];

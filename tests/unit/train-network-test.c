@@ -20,9 +20,16 @@ test_sizes (void)
   {
     guint width, height, n_levels, n_attention, attention;
   } cases[] = {
-    { 8, 8, 2, 0, 0 },      { 16, 16, 2, 1, 16 },   { 18, 18, 2, 1, 9 },  { 28, 28, 3, 1, 14 },
-    { 32, 32, 3, 1, 16 },   { 48, 32, 4, 1, 16 },   { 60, 60, 3, 1, 15 }, { 64, 64, 4, 1, 16 },
-    { 128, 128, 5, 1, 16 }, { 256, 256, 6, 1, 16 },
+    { 8, 8, 2, DDPM_TRAIN_OPEN, 0 },
+    { 16, 16, 2, 1, 16 },
+    { 18, 18, 2, 1, 9 },
+    { 28, 28, 3, 1, 14 },
+    { 32, 32, 3, 1, 16 },
+    { 48, 32, 4, 1, 16 },
+    { 60, 60, 3, 1, 15 },
+    { 64, 64, 4, 1, 16 },
+    { 128, 128, 5, 1, 16 },
+    { 256, 256, 6, 1, 16 },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -39,7 +46,8 @@ test_sizes (void)
       g_assert_true (ddpm_unet_config_validate (&config, &error));
       ddpm_train_network_describe (&config, &options);
       g_assert_cmpuint (options.n_attention, ==, cases[i].n_attention);
-      if (options.n_attention > 0)
+      g_assert_true (config.add_attention);
+      if (options.n_attention == 1)
         g_assert_cmpuint (options.attention[0], ==, cases[i].attention);
       for (guint level = 0; level < config.n_levels; level++)
         {
@@ -92,6 +100,22 @@ test_given (void)
   g_assert_cmpstr (ddpm_train_network_find_difference (&config, &options), ==, "--attention");
   options.channels[1] = 24;
   g_assert_cmpstr (ddpm_train_network_find_difference (&config, &options), ==, "--channels");
+}
+
+/* "none" takes the middle block's attention away as well, and a resumed run knows the difference. */
+static void
+test_no_attention (void)
+{
+  DdpmTrainOptions options;
+  DdpmUnetConfig with, without;
+
+  init_options (&options);
+  g_assert_true (ddpm_train_network_decide (&with, &options, 8, 8, NULL));
+  options.n_attention = 0;
+  g_assert_true (ddpm_train_network_decide (&without, &options, 8, 8, NULL));
+  g_assert_false (without.add_attention);
+  g_assert_null (ddpm_train_network_find_difference (&without, &options));
+  g_assert_cmpstr (ddpm_train_network_find_difference (&with, &options), ==, "--attention");
 }
 
 /* Widths too small for heads get a single one. */
@@ -148,6 +172,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-network/sizes", test_sizes);
   g_test_add_func ("/train-network/given", test_given);
+  g_test_add_func ("/train-network/no-attention", test_no_attention);
   g_test_add_func ("/train-network/narrow", test_narrow);
   g_test_add_func ("/train-network/refused", test_refused);
   return g_test_run ();

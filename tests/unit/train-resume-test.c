@@ -35,6 +35,55 @@ test_resume (void)
     }
 }
 
+static void
+init_tileable_options (DdpmTrainOptions *options, const char *scratch, const char *output, guint crop)
+{
+  init_options (options, scratch, output);
+  options->tileable = options->rotate = options->flip_vertical = TRUE;
+  options->width = options->height = SIDE / 2;
+  options->crop = crop;
+}
+
+/* The views of pictures are drawn anew for each step, also after a pause. The model wraps around; while it is
+ * trained, the network does if pictures are seen whole. */
+static void
+test_resume_tileable (void)
+{
+  static const guint crops[] = { 0, SIDE };
+
+  for (guint i = 0; i < G_N_ELEMENTS (crops); i++)
+    {
+      g_autoptr (Scratch) scratch = scratch_new ();
+      g_auto (DdpmTrainOptions) options = { 0 }, stopped = { 0 }, resumed = { 0 };
+      g_autoptr (GFile) folder = scratch_file (scratch, "resumed");
+      g_autoptr (DdpmTrainJob) job = NULL;
+      g_autoptr (DdpmModel) model = NULL;
+      g_autoptr (GError) error = NULL;
+
+      make_pictures (scratch, "pictures", 7, 3);
+      init_tileable_options (&options, scratch, "whole", crops[i]);
+      assert_trains (&options);
+      init_tileable_options (&stopped, scratch, "resumed", crops[i]);
+      stopped.steps = 5;
+      assert_trains (&stopped);
+      init_resume_options (&resumed, scratch, "resumed");
+      resumed.steps = 8;
+      job = ddpm_train_job_new (&resumed, &error);
+      g_assert_true (ddpm_train_job_run (job, NULL, NULL, NULL, &error));
+      g_assert_cmpint (ddpm_train_job_get_plan (job)->config->circular_padding, ==, crops[i] == 0);
+      assert_same_run (scratch, "whole", "resumed");
+
+      model = ddpm_model_open_header (folder, &error);
+      g_assert_no_error (error);
+      g_assert_true (model->notes.circular_padding);
+
+      resumed.rotate = TRUE;
+      assert_resumes (scratch, "resumed");
+      resumed.crop = 5;
+      assert_refused (&resumed, DDPM_ERROR_USAGE, "--crop differs");
+    }
+}
+
 typedef struct
 {
   GCancellable *cancellable;
@@ -413,6 +462,7 @@ main (int argc, char **argv)
     return train_limited (argv[2], argv[3], g_str_equal (argv[4], "fail"));
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-resume/resume", test_resume);
+  g_test_add_func ("/train-resume/resume-tileable", test_resume_tileable);
   g_test_add_func ("/train-resume/resume-from-any-time", test_resume_from_any_time);
   g_test_add_func ("/train-resume/resume-at-the-beginning", test_resume_at_the_beginning);
   g_test_add_func ("/train-resume/extend", test_extend);

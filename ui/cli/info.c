@@ -106,6 +106,8 @@ print_text (const DdpmModel *model, const Figures *figures)
       printf ("cost         %s forward a picture\n", cost);
       printf ("memory       %s to make one picture\n", memory);
     }
+  if (notes->circular_padding)
+    printf ("edges        pictures wrap around: each can be put beside itself\n");
   printf ("scheduler    %s, %u timesteps\n", model->scheduler.class_name,
           model->scheduler.num_train_timesteps);
   if (notes->recommended_sampler != NULL && notes->recommended_steps > 0)

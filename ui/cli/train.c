@@ -14,17 +14,17 @@
 typedef struct
 {
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
-    *schedule, *pixels, *seed, *threads, *save_every, *sample_every;
-  gboolean flip, float32, recompute, resume;
+    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop;
+  gboolean flip, flip_vertical, rotate, tileable, float32, recompute, resume;
 } TrainArgs;
 
 static void
 train_args_clear (TrainArgs *args)
 {
-  char **texts[] = { &args->output,    &args->from,       &args->size,        &args->channels, &args->layers,
-                     &args->attention, &args->batch,      &args->steps,       &args->lr,       &args->warmup,
-                     &args->ema,       &args->dropout,    &args->schedule,    &args->pixels,   &args->seed,
-                     &args->threads,   &args->save_every, &args->sample_every };
+  char **texts[] = { &args->output,    &args->from,       &args->size,         &args->channels, &args->layers,
+                     &args->attention, &args->batch,      &args->steps,        &args->lr,       &args->warmup,
+                     &args->ema,       &args->dropout,    &args->schedule,     &args->pixels,   &args->seed,
+                     &args->threads,   &args->save_every, &args->sample_every, &args->crop };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -44,7 +44,9 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "Widths of the network, from the finest level to the coarsest (default: by the size)", "LIST" },
     { "layers", 0, 0, G_OPTION_ARG_STRING, &args->layers, "ResNet blocks a level (default: 2)", "N" },
     { "attention", 0, 0, G_OPTION_ARG_STRING, &args->attention,
-      "Heights in pixels that get attention, or none (default: the level of 9 to 16)", "LIST|none" },
+      "Heights in pixels that get attention; none: not in the middle either, good for textures of any size "
+      "(default: the level of 9 to 16)",
+      "LIST|none" },
     { "batch", 0, 0, G_OPTION_ARG_STRING, &args->batch, "Pictures a step (default: 32)", "N" },
     { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps, "Steps to train in all (default: 20000)", "N" },
     { "lr", 0, 0, G_OPTION_ARG_STRING, &args->lr, "Learning rate (default: 0.0002)", "X" },
@@ -54,8 +56,18 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "Largest decay of the moving average of the weights (default: 0.9999)", "X" },
     { "dropout", 0, 0, G_OPTION_ARG_STRING, &args->dropout, "Share of values dropped at random (default: 0)",
       "X" },
+    { "crop", 0, 0, G_OPTION_ARG_STRING, &args->crop,
+      "Train on parts, of --size, at random places; pictures are scaled down to N pixels on their shorter "
+      "side before (default: on the middle of each)",
+      "N" },
+    { "tileable", 0, 0, G_OPTION_ARG_NONE, &args->tileable,
+      "The opposite sides of the pictures meet, and so shall those of the model's", NULL },
     { "flip", 0, 0, G_OPTION_ARG_NONE, &args->flip, "Mirror pictures left to right at random (default: off)",
       NULL },
+    { "flip-vertical", 0, 0, G_OPTION_ARG_NONE, &args->flip_vertical,
+      "Mirror pictures upside down at random (default: off)", NULL },
+    { "rotate", 0, 0, G_OPTION_ARG_NONE, &args->rotate,
+      "Turn pictures by quarter turns at random (default: off)", NULL },
     { "schedule", 0, 0, G_OPTION_ARG_STRING, &args->schedule,
       "Noise schedule: linear, scaled_linear, squaredcos_cap_v2 or sigmoid (default: linear)", "NAME" },
     { "pixels", 0, 0, G_OPTION_ARG_STRING, &args->pixels,
@@ -109,6 +121,7 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
          && ddpm_option_get_uint64 ("--warmup", args->warmup, 0, 1000000000, &options->warmup_steps, error)
          && ddpm_option_get_double ("--ema", args->ema, 0, 0.9999999, &options->ema, error)
          && ddpm_option_get_double ("--dropout", args->dropout, 0, 0.99, &options->dropout, error)
+         && ddpm_option_get_uint ("--crop", args->crop, 1, 65535, &options->crop, error)
          && ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
          && ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
          && ddpm_option_get_uint64 ("--save-every", args->save_every, 0, 1000000000, &options->save_every,
@@ -135,6 +148,9 @@ read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options,
   if (args->pixels != NULL)
     ddpm_pixels_from_name (args->pixels, &options->pixels);
   options->flip = args->flip;
+  options->flip_vertical = args->flip_vertical;
+  options->rotate = args->rotate;
+  options->tileable = args->tileable;
   options->recompute = args->recompute;
   options->resume = args->resume;
   if (args->float32)
