@@ -47,55 +47,79 @@ choose_method (DdpmConvShape *shape, const DdpmKernels *kernels, gboolean bf16)
     }
 }
 
-static void
-divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels)
+static guint
+count_tiles (const UnetConvPlan *plan, guint n_rows)
 {
-  const guint cols = ddpm_conv_count_tile_cols (&plan->shape);
-  const gsize row_floats =
-    (gsize) plan->n_points * cols * (plan->in_blocks * plan->n_taps + plan->out_blocks) * kernels->vector;
-  const guint most = CLAMP (CHUNK_FLOATS / row_floats, 1, plan->n_rows);
-  const guint rows_per_image = plan->n_rows / plan->shape.n_images;
-  guint n_strips;
+  return n_rows * ddpm_conv_count_tile_cols (&plan->shape);
+}
 
+/* From so many tiles on there are tasks enough if each takes ROW_TILES. */
+#define ROW_TILES 32
+#define MIN_TILES_BY_ROWS (4 * ROW_TILES)
+
+/* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
+ * would take longer than the multiplications. */
+#define MAX_TILES_BY_PARTS 32
+
+static void
+divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection direction)
+{
+  const guint n_tiles = count_tiles (plan, plan->n_rows),
+              rows_per_image = plan->n_rows / plan->shape.n_images;
+  const gsize row_floats = (gsize) plan->n_points * count_tiles (plan, 1)
+                           * (plan->in_blocks * plan->n_taps + plan->out_blocks) * kernels->vector;
+  guint most = plan->n_rows; /* in a chunk */
+
+  if (direction == UNET_CONV_WEIGHT_GRAD)
+    most = CLAMP (CHUNK_FLOATS / row_floats, 1, plan->n_rows);
+  else if (n_tiles >= MIN_TILES_BY_ROWS)
+    most = MAX (ROW_TILES / count_tiles (plan, 1), 1);
   plan->n_chunks = (plan->n_rows + most - 1) / most;
   plan->rows_per_chunk = (plan->n_rows + plan->n_chunks - 1) / plan->n_chunks;
-  for (n_strips = 1; n_strips < plan->rows_per_chunk; n_strips++)
-    {
-      plan->rows_per_strip = (plan->rows_per_chunk + n_strips - 1) / n_strips;
-      if (ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image))
-          <= STRIP_FLOATS)
-        break;
-    }
-  plan->rows_per_strip = (plan->rows_per_chunk + n_strips - 1) / n_strips;
-  plan->worker =
+
+  if (direction != UNET_CONV_WEIGHT_GRAD && n_tiles >= MIN_TILES_BY_ROWS)
+    plan->division = UNET_CONV_BY_ROWS;
+  else if (direction != UNET_CONV_WEIGHT_GRAD && n_tiles <= MAX_TILES_BY_PARTS
+           && plan->shape.method != DDPM_CONV_UNFOLD)
+    plan->division = UNET_CONV_BY_PARTS;
+  else
+    plan->division = UNET_CONV_BY_STEPS;
+
+  plan->rows_per_strip = plan->rows_per_chunk;
+  for (guint n_strips = 2;
+       plan->division != UNET_CONV_BY_ROWS && n_strips <= plan->rows_per_chunk
+       && ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image))
+            > STRIP_FLOATS;
+       n_strips++)
+    plan->rows_per_strip = (plan->rows_per_chunk + n_strips - 1) / n_strips;
+  plan->strip =
     ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image));
 }
 
-/* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
- * would take longer than the multiplications: a part at a time stays in a core's own cache. */
-#define PARTS_MAX_TILES 32
-
+/* Points and weights in memory, and what each thread needs. */
 static void
-divide_weights (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection direction)
+measure (UnetConvPlan *plan, const DdpmKernels *kernels)
 {
-  const gsize square = (gsize) kernels->vector * kernels->vector;
-  const gsize packed = plan->shape.kernel * plan->shape.kernel * square;
+  const guint vector = kernels->vector, group = kernels->tile_group, rows = plan->rows_per_chunk;
+  const gsize square = (gsize) vector * vector, packed = plan->shape.kernel * plan->shape.kernel * square;
+  const guint numbers_per_float = plan->bf16 ? 2 : 1;
 
-  plan->parts = direction != UNET_CONV_WEIGHT_GRAD && plan->shape.method != DDPM_CONV_UNFOLD
-                && plan->n_chunks == 1
-                && plan->n_rows * ddpm_conv_count_tile_cols (&plan->shape) <= PARTS_MAX_TILES;
-  if (plan->parts)
+  plan->in_stride =
+    ddpm_conv_point_stride (&plan->shape, vector, group, rows, plan->in_blocks * plan->n_taps);
+  plan->out_stride = ddpm_conv_point_stride (&plan->shape, vector, group, rows, plan->out_blocks);
+  plan->tiles_in = plan->in_stride * plan->n_points / numbers_per_float;
+  plan->tiles_out = plan->out_stride * plan->n_points;
+  if (plan->division == UNET_CONV_BY_PARTS)
     {
       plan->weight_stride = unet_pad_channel (UNET_CONV_PART_OUT * UNET_CONV_PART_IN * square);
-      plan->worker = MAX (plan->worker, packed + plan->n_points * plan->weight_stride);
+      plan->worker = MAX (plan->strip, packed + plan->n_points * plan->weight_stride);
+      return;
     }
-  else
-    {
-      plan->weight_stride =
-        unet_pad_channel ((gsize) plan->out_blocks * plan->in_blocks * plan->n_taps * square);
-      plan->points = plan->weight_stride * plan->n_points / (plan->bf16 ? 2 : 1);
-      plan->worker = MAX (plan->worker, packed);
-    }
+  plan->weight_stride = unet_pad_channel ((gsize) plan->out_blocks * plan->in_blocks * plan->n_taps * square);
+  plan->points = plan->weight_stride * plan->n_points / numbers_per_float;
+  plan->worker = MAX (plan->strip, packed);
+  if (plan->division == UNET_CONV_BY_ROWS)
+    plan->worker = MAX (plan->worker, plan->strip + plan->tiles_in + plan->tiles_out);
 }
 
 static guint
@@ -139,7 +163,6 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
                         .n_in = turned ? out->channels : in->channels,
                         .n_out = turned ? in->channels : out->channels,
                         .bf16 = options->precision == DDPM_PRECISION_BF16 };
-  const guint vector = kernels->vector, group = kernels->tile_group;
 
   if (turned)
     turn_shape (&plan.shape);
@@ -149,13 +172,8 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
   plan.n_taps = ddpm_conv_count_taps (&plan.shape);
   plan.n_points = ddpm_conv_count_points (plan.shape.method);
   plan.n_rows = ddpm_conv_count_tile_rows (&plan.shape);
-  divide_rows (&plan, kernels);
-  divide_weights (&plan, kernels, direction);
-  plan.in_stride =
-    ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.in_blocks * plan.n_taps);
-  plan.out_stride = ddpm_conv_point_stride (&plan.shape, vector, group, plan.rows_per_chunk, plan.out_blocks);
-  plan.tiles_in = plan.in_stride * plan.n_points / (plan.bf16 ? 2 : 1);
-  plan.tiles_out = plan.out_stride * plan.n_points;
+  divide_rows (&plan, kernels, direction);
+  measure (&plan, kernels);
   return plan;
 }
 

@@ -13,8 +13,20 @@ typedef enum
   UNET_CONV_WEIGHT_GRAD /* from the input and the output's gradient to the weights' */
 } UnetConvDirection;
 
+/* How the work is cut into tasks. What one thread has written is far from another: its own share of the rows
+ * or of the channels is where a thread stays. */
+typedef enum
+{
+  UNET_CONV_BY_ROWS,  /* many tiles: a task does everything for a chunk */
+  UNET_CONV_BY_PARTS, /* few tiles: a task does everything but the transform of the input for some output
+                         channels, and transforms its weights part by part, which stay in a core's cache while
+                         they are multiplied */
+  UNET_CONV_BY_STEPS  /* each step is divided for itself; so is the weight gradient */
+} UnetConvDivision;
+
 /* What is read has n_in channels, what is written n_out. Chunks are runs of tile rows, small enough for the
- * tiles to stay in the cache between the steps; strips are the parts of a chunk that a task transforms. */
+ * tiles to stay in the cache between the steps (by parts and by steps there is one); strips are the parts of
+ * a chunk that a task transforms. */
 typedef struct
 {
   DdpmConvShape shape;
@@ -22,13 +34,11 @@ typedef struct
   guint n_taps, n_points;
   gboolean bf16;                                          /* what is multiplied; sums are floats */
   guint n_rows, n_chunks, rows_per_chunk, rows_per_strip; /* tile rows */
-  /* weights are transformed part by part while they are multiplied, rather than all before: see
-   * conv-product.c */
-  gboolean parts;
+  UnetConvDivision division;
   gsize in_stride, out_stride, weight_stride; /* numbers from point to point */
-  /* scratch, in floats */
-  gsize tiles_in, tiles_out, points;
-  gsize worker; /* of each thread */
+  gsize strip, tiles_in, tiles_out;           /* floats, of a chunk */
+  gsize points;                               /* floats, of all transformed weights or their gradient */
+  gsize worker; /* floats of scratch that each thread needs; tiles by rows included */
 } UnetConvPlan;
 
 /* Blocks of output and of input channels in a part of the weights. */

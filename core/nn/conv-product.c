@@ -1,13 +1,10 @@
-/* A convolution in chunks of tile rows; for each chunk two runs of the team: one transforms the input (and,
- * the first time, the weights) and the chunk before's products into output, the other multiplies. Small ones
- * are a single chunk, whose products become output at once. */
+/* A convolution forward, or its data gradient: transform the input and the weights, multiply, transform the
+ * products into output. How the three are cut into tasks depends on the number of tiles (UnetConvDivision).
+ */
 #include "core/nn/conv-product.h"
 
 /* Blocks of output channels in a task of multiplication: as many as the kernels keep in registers. */
 #define MULTIPLY_OUT_BLOCKS 3
-
-/* Fewer than these would leave threads without work. */
-#define MIN_BLOCKS_TO_DIVIDE 8
 
 /* Where points are few, groups of tiles are divided until there are that many tasks. */
 #define MULTIPLY_MIN_TASKS 32
@@ -150,11 +147,9 @@ typedef struct
 {
   const DdpmUnetPass *pass;
   const UnetConvProduct *product;
-  guint chunk;
-  guint n_input_tasks;
-  guint n_weight_tasks, n_output_tasks; /* at most one of them: weights for the first chunk, then output */
-  void *points;                         /* transformed weights, floats or bfloat16 */
-  guint n_ranges;                       /* multiply: of groups of tiles */
+  void *points; /* transformed weights, floats or bfloat16 */
+  guint n_input_tasks, n_weight_tasks;
+  guint n_ranges; /* multiply by steps: of groups of tiles */
 } Run;
 
 static float *
@@ -207,63 +202,120 @@ transform_weights (const Run *run, guint out_block, guint in_block, float *packe
                                      points, plan->weight_stride);
 }
 
-static void
-run_weight_task (const Run *run, guint task, float *scratch)
+static guint
+count_weight_tasks (const UnetConvProduct *product)
 {
+  const UnetConvPlan *plan = &product->plan;
+
+  if (plan->division == UNET_CONV_BY_PARTS || has_ready_weights (product))
+    return 0;
+  return plan->out_blocks * ((plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS);
+}
+
+static void
+run_weight_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
   const UnetConvPlan *plan = &run->product->plan;
   const guint per_block = (plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS;
   const guint out = task / per_block, first = task % per_block * WEIGHT_IN_BLOCKS;
   const gsize size = (gsize) plan->n_taps * run->pass->kernels->vector * run->pass->kernels->vector;
 
   for (guint in = first; in < MIN (first + WEIGHT_IN_BLOCKS, plan->in_blocks); in++)
-    transform_weights (run, out, in, scratch,
+    transform_weights (run, out, in, get_worker_scratch (run->pass, worker),
                        get_number (plan, run->points, ((gsize) out * plan->in_blocks + in) * size));
 }
 
 static void
-run_input_task (const Run *run, guint task, float *scratch)
+transform_input (const Run *run, guint block, guint row_begin, guint row_end, float *strip,
+                 const DdpmConvTiles *tiles)
 {
   const UnetConvPlan *plan = &run->product->plan;
-  const guint n_strips = unet_conv_count_strips (plan, run->chunk), block = task / n_strips;
   const DdpmConvSource source = unet_conv_get_block (&run->product->source, block, run->pass->kernels->vector,
                                                      plan->n_in, plan->shape.n_images);
-  const DdpmConvTiles tiles = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
-  guint begin, end;
 
-  unet_conv_get_strip (plan, run->chunk, task % n_strips, &begin, &end);
-  run->pass->kernels->conv_input_tiles (&plan->shape, &source, block, begin, end, scratch, &tiles);
+  run->pass->kernels->conv_input_tiles (&plan->shape, &source, block, row_begin, row_end, strip, tiles);
 }
 
-/* Of the chunk before. */
 static void
-run_output_task (const Run *run, guint task, float *scratch)
+store_output (const Run *run, guint block, guint row_begin, guint row_end, float *strip,
+              const DdpmConvTiles *tiles)
+{
+  const DdpmConvTarget target = get_target_block (run->product, block, run->pass->kernels->vector);
+
+  run->pass->kernels->conv_output (&run->product->plan.shape, tiles, block, row_begin, row_end, strip,
+                                   &target);
+}
+
+/* A part of the product for which all of the input's blocks are multiplied by transformed weights. */
+static DdpmConvPart
+begin_part (const Run *run, guint point, guint out_begin, guint out_end)
 {
   const UnetConvPlan *plan = &run->product->plan;
-  const guint n_strips = unet_conv_count_strips (plan, run->chunk - 1), block = task / n_strips;
-  const DdpmConvTarget target = get_target_block (run->product, block, run->pass->kernels->vector);
-  const DdpmConvTiles tiles = unet_conv_get_tiles_out (run->pass, plan, run->chunk - 1);
-  guint begin, end;
+  const guint n_blocks = plan->in_blocks * plan->n_taps;
+  const gsize out_stride = (gsize) n_blocks * run->pass->kernels->vector * run->pass->kernels->vector;
 
-  unet_conv_get_strip (plan, run->chunk - 1, task % n_strips, &begin, &end);
-  run->pass->kernels->conv_output (&plan->shape, &tiles, block, begin, end, scratch, &target);
+  return (DdpmConvPart) { .point = point,
+                          .n_in = plan->n_in,
+                          .n_taps = plan->n_taps,
+                          .in_end = n_blocks,
+                          .out_begin = out_begin,
+                          .out_end = MIN (out_end, plan->out_blocks),
+                          .weights = get_number (plan, run->points,
+                                                 point * plan->weight_stride + out_begin * out_stride),
+                          .out_stride = out_stride };
 }
 
-/* Input tasks and, evenly between them, the others (the team gives its threads neighbouring tasks: each shall
- * have its part of both). */
+/* --- by rows ------------------------------------------------------------------------------- */
+
+/* All of a chunk, in scratch of the thread's own. */
+static void
+run_rows_task (guint chunk, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  float *strip = get_worker_scratch (run->pass, worker);
+  DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, chunk);
+  DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, chunk);
+
+  in.values = strip + plan->strip;
+  out.values = strip + plan->strip + plan->tiles_in;
+  for (guint block = 0; block < plan->in_blocks; block++)
+    transform_input (run, block, in.row_begin, in.row_end, strip, &in);
+  for (guint point = 0; point < plan->n_points; point++)
+    {
+      DdpmConvPart part = begin_part (run, point, 0, plan->out_blocks);
+
+      part.group_end = unet_conv_count_groups (run->pass, plan, chunk);
+      multiply (run, &in, &part, &out);
+    }
+  for (guint block = 0; block < plan->out_blocks; block++)
+    store_output (run, block, in.row_begin, in.row_end, strip, &out);
+}
+
+/* --- by steps ------------------------------------------------------------------------------ */
+
+/* Channels of the input and, evenly between them, blocks of weights (the team gives its threads neighbouring
+ * tasks: each shall have its part of both). */
 static void
 run_transform_task (guint task, guint worker, gpointer data)
 {
   const Run *run = data;
-  float *scratch = get_worker_scratch (run->pass, worker);
-  const guint64 n_others = run->n_weight_tasks + run->n_output_tasks, n_tasks = n_others + run->n_input_tasks;
-  const guint n_others_before = task * n_others / n_tasks;
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint n_strips = unet_conv_count_strips (plan, 0);
+  const guint64 n_tasks = run->n_weight_tasks + run->n_input_tasks;
+  const guint n_weights_before = task * (guint64) run->n_weight_tasks / n_tasks,
+              input = task - n_weights_before;
+  const DdpmConvTiles tiles = unet_conv_get_tiles_in (run->pass, plan, 0);
+  guint begin, end;
 
-  if ((task + 1) * n_others / n_tasks == n_others_before)
-    run_input_task (run, task - n_others_before, scratch);
-  else if (run->n_weight_tasks > 0)
-    run_weight_task (run, n_others_before, scratch);
-  else
-    run_output_task (run, n_others_before, scratch);
+  if ((task + 1) * (guint64) run->n_weight_tasks / n_tasks > n_weights_before)
+    {
+      run_weight_task (n_weights_before, worker, data);
+      return;
+    }
+  unet_conv_get_strip (plan, 0, input % n_strips, &begin, &end);
+  transform_input (run, input / n_strips, begin, end, get_worker_scratch (run->pass, worker), &tiles);
 }
 
 /* A point's product for some blocks of output channels and some groups of tiles. */
@@ -272,27 +324,33 @@ run_multiply_task (guint task, guint worker, gpointer data)
 {
   const Run *run = data;
   const UnetConvPlan *plan = &run->product->plan;
-  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
-  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
-  const guint n_groups = unet_conv_count_groups (run->pass, plan, run->chunk);
-  const guint per_range = (n_groups + run->n_ranges - 1) / run->n_ranges;
-  const guint range = task % run->n_ranges, point = task / run->n_ranges % plan->n_points;
+  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, 0);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, 0);
+  const guint n_groups = unet_conv_count_groups (run->pass, plan, 0);
+  const guint per_range = (n_groups + run->n_ranges - 1) / run->n_ranges, range = task % run->n_ranges;
   const guint block = task / run->n_ranges / plan->n_points * MULTIPLY_OUT_BLOCKS;
-  const gsize out_stride = (gsize) in.n_blocks * run->pass->kernels->vector * run->pass->kernels->vector;
-  const DdpmConvPart part = { .point = point,
-                              .n_in = plan->n_in,
-                              .n_taps = plan->n_taps,
-                              .in_end = in.n_blocks,
-                              .out_begin = block,
-                              .out_end = MIN (block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
-                              .group_begin = MIN (range * per_range, n_groups),
-                              .group_end = MIN ((range + 1) * per_range, n_groups),
-                              .weights = get_number (plan, run->points,
-                                                     point * plan->weight_stride + block * out_stride),
-                              .out_stride = out_stride };
+  DdpmConvPart part =
+    begin_part (run, task / run->n_ranges % plan->n_points, block, block + MULTIPLY_OUT_BLOCKS);
 
+  part.group_begin = MIN (range * per_range, n_groups);
+  part.group_end = MIN (part.group_begin + per_range, n_groups);
   multiply (run, &in, &part, &out);
 }
+
+static void
+run_output_task (guint task, guint worker, gpointer data)
+{
+  const Run *run = data;
+  const UnetConvPlan *plan = &run->product->plan;
+  const guint n_strips = unet_conv_count_strips (plan, 0);
+  const DdpmConvTiles tiles = unet_conv_get_tiles_out (run->pass, plan, 0);
+  guint begin, end;
+
+  unet_conv_get_strip (plan, 0, task % n_strips, &begin, &end);
+  store_output (run, task / n_strips, begin, end, get_worker_scratch (run->pass, worker), &tiles);
+}
+
+/* --- by parts ------------------------------------------------------------------------------ */
 
 /* While a point is multiplied, its share of the packed weights that come after this part are brought near. */
 static void
@@ -318,8 +376,8 @@ multiply_parts (const Run *run, DdpmConvPart part, float *scratch)
 {
   const UnetConvPlan *plan = &run->product->plan;
   const DdpmKernels *kernels = run->pass->kernels;
-  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
-  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
+  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, 0);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, 0);
   const gsize square = (gsize) kernels->vector * kernels->vector;
   float *points = scratch + plan->shape.kernel * plan->shape.kernel * square;
 
@@ -343,94 +401,65 @@ multiply_parts (const Run *run, DdpmConvPart part, float *scratch)
     }
 }
 
-/* All that is left to do for some blocks of output channels. */
 static void
-run_blocks_task (guint task, guint worker, gpointer data)
+run_parts_task (guint task, guint worker, gpointer data)
 {
   const Run *run = data;
   const UnetConvPlan *plan = &run->product->plan;
-  const DdpmKernels *kernels = run->pass->kernels;
-  const DdpmConvTiles in = unet_conv_get_tiles_in (run->pass, plan, run->chunk);
-  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, run->chunk);
-  const guint n_strips = unet_conv_count_strips (plan, run->chunk);
+  const DdpmConvTiles out = unet_conv_get_tiles_out (run->pass, plan, 0);
   float *scratch = get_worker_scratch (run->pass, worker);
-  DdpmConvPart part = { .n_in = plan->n_in,
-                        .n_taps = plan->n_taps,
-                        .out_begin = task * UNET_CONV_PART_OUT,
-                        .out_end = MIN ((task + 1) * UNET_CONV_PART_OUT, plan->out_blocks),
-                        .group_end = unet_conv_count_groups (run->pass, plan, run->chunk) };
+  const DdpmConvPart part = { .n_in = plan->n_in,
+                              .n_taps = 1,
+                              .out_begin = task * UNET_CONV_PART_OUT,
+                              .out_end = MIN ((task + 1) * UNET_CONV_PART_OUT, plan->out_blocks),
+                              .group_end = unet_conv_count_groups (run->pass, plan, 0) };
   guint begin, end;
 
-  if (plan->parts)
-    multiply_parts (run, part, scratch);
-  else
-    {
-      part.in_end = in.n_blocks;
-      part.out_stride = (gsize) in.n_blocks * kernels->vector * kernels->vector;
-      part.weights = get_number (plan, run->points, part.out_begin * part.out_stride);
-      multiply (run, &in, &part, &out);
-    }
+  multiply_parts (run, part, scratch);
   for (guint block = part.out_begin; block < part.out_end; block++)
-    for (guint strip = 0; strip < n_strips; strip++)
+    for (guint strip = 0; strip < unet_conv_count_strips (plan, 0); strip++)
       {
-        const DdpmConvTarget target = get_target_block (run->product, block, kernels->vector);
-
-        unet_conv_get_strip (plan, run->chunk, strip, &begin, &end);
-        kernels->conv_output (&plan->shape, &out, block, begin, end, scratch, &target);
+        unet_conv_get_strip (plan, 0, strip, &begin, &end);
+        store_output (run, block, begin, end, scratch, &out);
       }
 }
 
-static void
-run_multiply (Run *run)
-{
-  const UnetConvPlan *plan = &run->product->plan;
-  const guint n_tasks = (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS * plan->n_points;
-
-  run->n_ranges = CLAMP ((MULTIPLY_MIN_TASKS + n_tasks - 1) / n_tasks, 1,
-                         unet_conv_count_groups (run->pass, plan, run->chunk));
-  ddpm_team_run (run->pass->team, n_tasks * run->n_ranges, run_multiply_task, run);
-}
-
-/* In one chunk whose weights need no run of their own, output channels go their own ways after the transform.
- */
-static gboolean
-is_divided_by_blocks (const UnetConvProduct *product)
-{
-  const UnetConvPlan *plan = &product->plan;
-
-  return plan->parts
-         || (has_ready_weights (product) && plan->n_chunks == 1 && plan->out_blocks >= MIN_BLOCKS_TO_DIVIDE);
-}
+/* --- the product --------------------------------------------------------------------------- */
 
 void
 unet_conv_run_product (DdpmUnetPass *pass, const UnetConvProduct *product)
 {
   const UnetConvPlan *plan = &product->plan;
-  Run run = { .pass = pass, .product = product };
+  const guint n_out_tasks =
+    (plan->out_blocks + MULTIPLY_OUT_BLOCKS - 1) / MULTIPLY_OUT_BLOCKS * plan->n_points;
+  Run run = { .pass = pass,
+              .product = product,
+              .n_weight_tasks = count_weight_tasks (product),
+              .n_input_tasks = plan->in_blocks * unet_conv_count_strips (plan, 0) };
 
   run.points =
     has_ready_weights (product) ? (void *) product->packed : (float *) pass->arena.base + pass->plan.points;
-  if (is_divided_by_blocks (product))
+  if (plan->division == UNET_CONV_BY_ROWS)
     {
-      run.n_input_tasks = plan->in_blocks * unet_conv_count_strips (plan, 0);
-      ddpm_team_run (pass->team, run.n_input_tasks, run_transform_task, &run);
-      ddpm_team_run (pass->team, (plan->out_blocks + UNET_CONV_PART_OUT - 1) / UNET_CONV_PART_OUT,
-                     run_blocks_task, &run);
+      ddpm_team_run (pass->team, run.n_weight_tasks, run_weight_task, &run);
+      unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
+      ddpm_team_run (pass->team, plan->n_chunks, run_rows_task, &run);
+      unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
       return;
     }
-  for (run.chunk = 0; run.chunk <= plan->n_chunks; run.chunk++)
+  ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks, run_transform_task, &run);
+  unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
+  if (plan->division == UNET_CONV_BY_PARTS)
     {
-      const gboolean first = run.chunk == 0, last = run.chunk == plan->n_chunks;
-
-      if (first && !has_ready_weights (product))
-        run.n_weight_tasks = plan->out_blocks * ((plan->in_blocks + WEIGHT_IN_BLOCKS - 1) / WEIGHT_IN_BLOCKS);
-      else
-        run.n_weight_tasks = 0;
-      run.n_input_tasks = last ? 0 : plan->in_blocks * unet_conv_count_strips (plan, run.chunk);
-      run.n_output_tasks = first ? 0 : plan->out_blocks * unet_conv_count_strips (plan, run.chunk - 1);
-      ddpm_team_run (pass->team, run.n_weight_tasks + run.n_input_tasks + run.n_output_tasks,
-                     run_transform_task, &run);
-      if (!last)
-        run_multiply (&run);
+      ddpm_team_run (pass->team, (plan->out_blocks + UNET_CONV_PART_OUT - 1) / UNET_CONV_PART_OUT,
+                     run_parts_task, &run);
+      unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
+      return;
     }
+  run.n_ranges =
+    CLAMP ((MULTIPLY_MIN_TASKS + n_out_tasks - 1) / n_out_tasks, 1, unet_conv_count_groups (pass, plan, 0));
+  ddpm_team_run (pass->team, n_out_tasks * run.n_ranges, run_multiply_task, &run);
+  unet_profile_end_step (pass, UNET_STEP_MULTIPLY);
+  ddpm_team_run (pass->team, plan->out_blocks * unet_conv_count_strips (plan, 0), run_output_task, &run);
+  unet_profile_end_step (pass, UNET_STEP_TRANSFORM);
 }

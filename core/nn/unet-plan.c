@@ -17,8 +17,11 @@ take (UnetPlan *plan, gsize n_floats)
 static void
 measure_conv (UnetPlan *sizes, const UnetConvPlan *conv)
 {
-  sizes->tiles_in = MAX (sizes->tiles_in, conv->tiles_in);
-  sizes->tiles_out = MAX (sizes->tiles_out, conv->tiles_out);
+  if (conv->division != UNET_CONV_BY_ROWS)
+    {
+      sizes->tiles_in = MAX (sizes->tiles_in, conv->tiles_in);
+      sizes->tiles_out = MAX (sizes->tiles_out, conv->tiles_out);
+    }
   sizes->points = MAX (sizes->points, conv->points);
   sizes->worker_stride = MAX (sizes->worker_stride, conv->worker);
 }
