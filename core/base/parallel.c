@@ -121,8 +121,14 @@ is_work_ready (DdpmTeam *team)
   return atomic_load (&team->quit);
 }
 
-/* Whoever sleeps says so before it looks for the last time, and who has work says so before it looks for
- * sleepers: one of them sees the other. */
+/* Whoever sleeps says so before it looks for the last time, and who has news tells them before it looks for
+ * sleepers. With this between the one and the other, one of them sees what the other said. */
+static inline void
+say_before_looking (void)
+{
+  atomic_thread_fence (memory_order_seq_cst);
+}
+
 static void
 wait_for_work (DdpmTeam *team)
 {
@@ -134,6 +140,7 @@ wait_for_work (DdpmTeam *team)
     }
   pthread_mutex_lock (&team->mutex);
   atomic_fetch_add (&team->n_sleeping, 1);
+  say_before_looking ();
   while (!is_work_ready (team))
     pthread_cond_wait (&team->work_ready, &team->mutex);
   atomic_fetch_sub (&team->n_sleeping, 1);
@@ -143,6 +150,7 @@ wait_for_work (DdpmTeam *team)
 static void
 wake_workers (DdpmTeam *team)
 {
+  say_before_looking ();
   if (atomic_load (&team->n_sleeping) == 0)
     return;
   pthread_mutex_lock (&team->mutex);
@@ -162,6 +170,7 @@ wait_for_workers (DdpmTeam *team, guint n_awaited)
     }
   pthread_mutex_lock (&team->mutex);
   atomic_store (&team->caller_sleeping, TRUE);
+  say_before_looking ();
   while (atomic_load (&team->n_done) != n_awaited)
     pthread_cond_wait (&team->work_done, &team->mutex);
   atomic_store (&team->caller_sleeping, FALSE);
@@ -171,6 +180,7 @@ wait_for_workers (DdpmTeam *team, guint n_awaited)
 static void
 wake_caller (DdpmTeam *team)
 {
+  say_before_looking ();
   if (!atomic_load (&team->caller_sleeping))
     return;
   pthread_mutex_lock (&team->mutex);
@@ -297,7 +307,7 @@ ddpm_team_run (DdpmTeam *team, guint n_tasks, DdpmTaskFunc func, gpointer data)
     {
       const guint end = get_share_end (n_tasks, share, team->n_threads);
 
-      atomic_store (&team->shares[share].work, run << 32 | (end - begin));
+      atomic_store_explicit (&team->shares[share].work, run << 32 | (end - begin), memory_order_release);
       begin = end;
     }
   wake_workers (team);

@@ -58,7 +58,7 @@ as ()
   expect 0 "$cpu: sample" qemu-x86_64 -cpu "$cpu" "$ddpm" sample "$root/models/heroes" -o "$cpu.png" --steps 1
 }
 
-as Nehalem generic # SSE 4.2
+as qemu64 generic # hardly more than every x86-64 processor has
 as Haswell avx2
 
 expect 2 'Haswell: avx512 is refused' env DDPM_CPU=avx512 qemu-x86_64 -cpu Haswell "$ddpm" info "$root/models/heroes"

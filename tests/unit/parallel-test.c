@@ -61,10 +61,13 @@ test_runs_in_order (void)
       g_autoptr (DdpmTeam) team = ddpm_team_new (n_threads);
       guint values[7] = { 0 }, expected[7] = { 0 };
 
-      for (guint round = 0; round < 20000; round++)
+      for (guint round = 0; round < 5000; round++)
         {
           const guint n_tasks = 2 + round % 6;
 
+          /* pauses of all lengths up to that after which a waiting thread falls asleep, and a bit longer */
+          for (volatile guint pause = round * 97 % 100000; pause > 0; pause--)
+            ;
           ddpm_team_run (team, n_tasks, step_value, values);
           for (guint task = 0; task < n_tasks; task++)
             expected[task] = expected[task] * 3 + task;
