@@ -100,9 +100,9 @@ vec_load_mask (const uint8_t *mask, unsigned n)
 
   memcpy (&bytes, mask, n);
 
-  const half_vec halves = __builtin_convertvector(bytes, half_vec);
+  const half_vec halves = __builtin_convertvector (bytes, half_vec);
 
-  return __builtin_convertvector(__builtin_convertvector(halves, ivec), vec);
+  return __builtin_convertvector (__builtin_convertvector (halves, ivec), vec);
 }
 
 /* y[n] = act (scale x + shift), in whole vectors: up to VECTOR - 1 floats beyond n are read and written. */

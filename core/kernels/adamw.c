@@ -55,7 +55,7 @@ KERNEL (sum_squares) (const float *x, size_t n)
     for (int part = 0; part < 4; part++)
       {
         const wide_vec values =
-          __builtin_convertvector(*(const half_vec *) (x + i + part * (VECTOR / 2)), wide_vec);
+          __builtin_convertvector (*(const half_vec *) (x + i + part * (VECTOR / 2)), wide_vec);
 
         sums[part] += values * values;
       }

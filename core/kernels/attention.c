@@ -16,9 +16,9 @@
 /* Scores of the forward pass: this many keys. */
 #define FORWARD_KEYS 128
 
-_Static_assert(BLOCK % VECTOR == 0, "blocks are whole vectors");
-_Static_assert(DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
-_Static_assert(DDPM_ATTENTION_BACKWARD_FLOATS >= 3 * BLOCK * BLOCK, "scratch of the backward pass");
+_Static_assert (BLOCK % VECTOR == 0, "blocks are whole vectors");
+_Static_assert (DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
+_Static_assert (DDPM_ATTENTION_BACKWARD_FLOATS >= 3 * BLOCK * BLOCK, "scratch of the backward pass");
 
 static size_t
 round_up (size_t n)

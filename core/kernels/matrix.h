@@ -40,7 +40,7 @@ multiply_block (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, in
   const float *restrict a = m->a + row * a_row;
   const float *restrict b = m->b + col;
   const float *keep = m->keep;
-  const vec one = (vec){ 0 } + 1.0f;
+  const vec one = (vec) { 0 } + 1.0f;
   vec sums[MATRIX_ROWS][MATRIX_VECTORS] = { { { 0 } } };
   float *c;
 

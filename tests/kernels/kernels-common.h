@@ -48,7 +48,7 @@ new_random (guint32 stream, gsize n)
 {
   float *values = g_new0 (float, n + DDPM_KERNEL_SLACK);
 
-  ddpm_rng_normal ((DdpmRngKey){ .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
+  ddpm_rng_normal ((DdpmRngKey) { .seed = 7, .purpose = DDPM_RNG_LATENT, .index = stream }, values, n);
   return values;
 }
 

@@ -78,7 +78,8 @@ test_move_average (gconstpointer data)
       g_autofree float *x = new_random (1, n), *before = new_random (2, n);
       Guarded average = guarded_new (n);
 
-      memcpy (average.data, before, n * sizeof (float));
+      for (gsize j = 0; j < n; j++)
+        average.data[j] = before[j];
       kernels->move_average (average.data, x, n, 0.25f);
       for (gsize j = 0; j < n; j++)
         assert_near (average.data[j], 0.75 * before[j] + 0.25 * x[j], 1);
