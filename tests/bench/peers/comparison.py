@@ -36,57 +36,60 @@ class Comparison:
         self.heroes = heroes
         self.make = programs.Programs(ddpm, folder, n_threads)
         self.n_threads = n_threads
-        self.settings = {}  # peer and kind of work -> its best settings
-        self.peers = []  # the same in words
+        self.finalists = {}  # peer and kind of work -> its best settings
+        self.settings = []  # the same in words
         self.agreements = []  # sentences
         self.failed = False  # a part could not be measured
 
     # The peers at their best settings
 
     def onnx_runtime(self, shape, batch):
-        best = self.best('forward', self.make.onnx_runtime, programs.onnx_runtime_settings(), n_runs=8)
-        return self.make.onnx_runtime(shape, batch, **best)
+        return self.at_best('forward', self.make.onnx_runtime, programs.onnx_runtime_settings(), shape, batch, n_runs=8)
 
     def pytorch(self, shape, batch, *options, env=(), work='forward f32'):
-        def make(shape, batch, **candidate):
-            return self.make.pytorch(shape, batch, *options, env=env, **candidate)
+        def make(shape, batch, **settings):
+            return self.make.pytorch(shape, batch, *options, env=env, **settings)
 
-        train = '--train' in options
-        best = self.best(work, make, programs.pytorch_settings(self.n_threads), *((1, 8) if train else (4, 1)))
-        return make(shape, batch, **best)
+        n_runs, search_batch = (1, 8) if '--train' in options else (4, 1)
+        return self.at_best(work, make, programs.pytorch_settings(self.n_threads), shape, batch, n_runs, search_batch)
 
-    def best(self, work, make, candidates, n_runs, batch=1):
-        """Searched once for each kind of work, on the small network; quick: the usual best, which comes first."""
-        programs_ = [make(CIFAR, batch, **candidate) for candidate in candidates]
+    def at_best(self, work, make, candidates, shape, batch, n_runs, search_batch=1):
+        """A list of the program at its best settings. They are searched once for each kind of work, on the small
+        network; quick: the usual best, which comes first."""
+        programs_ = [make(CIFAR, search_batch, **candidate) for candidate in candidates]
         name = f'{programs_[0].name}, {work}'
-        if name not in self.settings:
-            place = 0
+        if name not in self.finalists:
+            places = [0]
             if not self.quick:
                 say(f'{name}: looking for the best of {len(candidates)} settings')
-                place = programs.find_fastest(programs_, n_runs)
-            self.settings[name] = candidates[place]
-            self.peers.append(f'{name}: {programs_[place].settings}')
-        return self.settings[name]
+                places = programs.find_finalists(programs_, n_runs)
+            self.finalists[name] = [candidates[place] for place in places]
+            self.settings.append(f'{name}: ' + '; or '.join(programs_[place].settings for place in places))
+        return [make(shape, batch, **settings) for settings in self.finalists[name]]
 
-    def turns(self, work, programs_, n_runs, n_rounds=3):
+    def turns(self, work, teams, n_runs, n_rounds=3):
         if self.quick:
             n_runs, n_rounds = max(1, n_runs // 3), 1
-        return programs.take_turns(programs_, n_runs, n_rounds, lambda text: say(f'{work}: {text}'))
+        return programs.take_turns(teams, n_runs, n_rounds, lambda text: say(f'{work}: {text}'))
 
     def ours(self, shape, batch, *options, **more):
-        return self.make.ours(self.make.network(shape), batch, *options, **more)
+        """A list of one, as those of the peers."""
+        return [self.make.ours(self.make.network(shape), batch, *options, **more)]
 
     # What must hold before anything is timed
 
-    def check_outputs(self, work, programs_, most, rms=False, n_runs=1):
+    def check_outputs(self, work, teams, most, rms=False, n_runs=1):
         """Compares the outputs of the last run with the first program's; rms: by root mean square."""
         size = (lambda values: np.sqrt(np.mean(values ** 2))) if rms else (lambda values: np.abs(values).max())
-        wanted, *outputs = (program.read_output(self.make.folder / 'output', n_runs) for program in programs_)
-        for program, output in zip(programs_[1:], outputs):
+        first, *others = (program for team in teams for program in team[:1])
+        wanted = first.read_output(self.make.folder / 'output', n_runs)
+        for program in others:
+            output = program.read_output(self.make.folder / 'output', n_runs)
             if output.shape != wanted.shape:
-                raise Failed(f'{work}: the output of {program.name} has another size than that of {programs_[0].name}')
+                raise Failed(f'{work}: the output of {program.name} has another size than that of {first.name}')
             apart = size(output - wanted) / size(wanted)
-            self.agreements.append(f'{work}: {program.name} and {programs_[0].name} lie {apart:.1e} apart, '
+            name = f'{program.name} {program.settings}'.rstrip() if program.name == programs.OURS else program.name
+            self.agreements.append(f'{work}: {name} and {first.name} lie {apart:.1e} apart, '
                                    f'{"root mean square" if rms else "greatest value"}; at most {most:g} is allowed')
             # not a number is not allowed either
             if not apart <= most:
@@ -111,7 +114,7 @@ class Comparison:
     def bf16(self):
         half = ('--precision', 'bf16')
         try:
-            self.ours(CIFAR, 1, *half).run(1)
+            self.ours(CIFAR, 1, *half)[0].run(1)
         except Failed as error:
             yield Missing('forward bf16', str(error))
             return

@@ -1,6 +1,5 @@
 """The programs that are compared: each a command that prints one JSON object of what it measured."""
 import dataclasses
-import glob
 import itertools
 import json
 import math
@@ -19,15 +18,13 @@ OURS = 'ours'
 ONNX_RUNTIME = 'ONNX Runtime'
 PYTORCH = 'PyTorch'
 
-# PyTorch computes fastest where OpenBLAS shares its threads
-BLAS_FOLDERS = ':'.join(glob.glob('/usr/lib/*/openblas-openmp'))
-
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """name: of the three above; settings: in words; argv and env: the command."""
+    """name: of the three above; settings: in words; spins: whether its idle threads do; argv and env: the command."""
     name: str
     settings: str
+    spins: bool
     argv: tuple
     env: tuple = ()
 
@@ -74,51 +71,53 @@ class Programs:
     def ours(self, model, batch=1, *options, n_threads=None, env=()):
         """model: a folder."""
         threads = str(n_threads or self.n_threads)
-        return Program(OURS, '', (self.ddpm, 'bench', model, '--json', '--batch', str(batch), '--threads', threads,
+        return Program(OURS, ' '.join(options), False, (self.ddpm, 'bench', model, '--json', '--batch', str(batch), '--threads', threads,
                                   *options), env)
 
-    def onnx_runtime(self, shape, batch=1, norm_form='layer', spin='1'):
+    def onnx_runtime(self, shape, batch=1, norm_form='layer', spins=True):
         folder = self.network(shape)
         graph = folder / 'unet' / f'batch-{batch}-{norm_form}.onnx'
         if not graph.exists():
             call([sys.executable, HERE / 'write_onnx.py', folder, str(batch), norm_form, graph.name])
-        return Program(ONNX_RUNTIME, f'group norm as {norm_form} norm, idle threads {"spin" if spin == "1" else "sleep"}',
+        return Program(ONNX_RUNTIME, f'group norm as {norm_form} norm, idle threads {"spin" if spins else "sleep"}', spins,
                        (sys.executable, HERE / 'run_onnx.py', folder, graph, '--batch', str(batch), '--threads',
-                        str(self.n_threads), '--spin', spin))
+                        str(self.n_threads), '--spin', str(int(spins))))
 
-    def pytorch(self, shape, batch=1, *options, n_threads=None, layout='channels_last', wait='PASSIVE', env=()):
+    def pytorch(self, shape, batch=1, *options, n_threads=None, layout='channels_last', spins=False, env=()):
         n_threads = n_threads or self.n_threads
-        return Program(PYTORCH, f'{n_threads} thread{"s" if n_threads > 1 else ""}, {layout}, OMP_WAIT_POLICY={wait}',
+        wait = 'ACTIVE' if spins else 'PASSIVE'
+        return Program(PYTORCH, f'{n_threads} thread{"s" if n_threads > 1 else ""}, {layout}, OMP_WAIT_POLICY={wait}', spins,
                        (sys.executable, HERE / 'run_torch.py', self.network(shape), '--batch', str(batch), '--threads',
                         str(n_threads), '--layout', layout, *options),
-                       (('OMP_WAIT_POLICY', wait), ('LD_LIBRARY_PATH', BLAS_FOLDERS), *env))
+                       (('OMP_WAIT_POLICY', wait), *env))
 
 
 def onnx_runtime_settings():
-    return [{'norm_form': norm_form, 'spin': spin}
-            for norm_form, spin in itertools.product(('layer', 'instance', 'group'), ('1', '0'))]
+    return [{'norm_form': norm_form, 'spins': spins}
+            for spins, norm_form in itertools.product((True, False), ('layer', 'instance', 'group'))]
 
 
 def pytorch_settings(n_threads):
     """One thread has nobody to wait for."""
-    threads_and_waits = [(n_threads, 'PASSIVE'), (n_threads, 'ACTIVE')] + ([(1, 'PASSIVE')] if n_threads > 1 else [])
-    return [{'n_threads': n, 'wait': wait, 'layout': layout}
-            for (n, wait), layout in itertools.product(threads_and_waits, ('channels_last', 'contiguous'))]
+    threads_and_waits = [(n_threads, False), (n_threads, True)] + ([(1, False)] if n_threads > 1 else [])
+    return [{'n_threads': n, 'spins': spins, 'layout': layout}
+            for (n, spins), layout in itertools.product(threads_and_waits, ('channels_last', 'contiguous'))]
 
 
-def find_fastest(programs, n_runs):
-    """The place of the fastest one in the list. One that takes twice as long as the fastest so far is not waited for:
-    threads that spin can take ten times as long on cores that others use as well."""
-    fastest, best_ms, best_s = None, math.inf, None
-    for i, program in enumerate(programs):
+def find_finalists(programs, n_runs):
+    """The places of the fastest one whose idle threads spin and of the fastest one whose do not: which of the two is
+    faster depends on who else uses the cores. What takes twice as long as the fastest of its kind is not waited for."""
+    finalists = {}
+    for place, program in enumerate(programs):
+        _, best_ms, best_s = finalists.get(program.spins, (None, math.inf, None))
         begin = time.monotonic()
         try:
             ms = program.run(n_runs, most_s=best_s and 2 * best_s)['min_ms']
         except subprocess.TimeoutExpired:
             continue
         if ms < best_ms:
-            fastest, best_ms, best_s = i, ms, time.monotonic() - begin
-    return fastest
+            finalists[program.spins] = (place, ms, time.monotonic() - begin)
+    return [place for place, _, _ in finalists.values()]
 
 
 @dataclasses.dataclass
@@ -131,14 +130,16 @@ class Measured:
     results: list
 
 
-def take_turns(programs, n_runs, n_rounds, say_round):
-    """Measures the programs in turn, A B C A B C: what disturbs the machine for a while disturbs all of them."""
-    results = [[] for _ in programs]
+def take_turns(teams, n_runs, n_rounds, say_round):
+    """Measures the programs in turn, A B C A B C: what disturbs the machine for a while disturbs all of them. Each team
+    is a list of the same program with other settings, of which the fastest counts."""
+    results = {program: [] for team in teams for program in team}
     for i in range(n_rounds):
         say_round(f'round {i + 1} of {n_rounds}')
-        for program, of_program in zip(programs, results):
+        for program, of_program in results.items():
             of_program.append(program.run(n_runs))
-    return [Measured(program, statistics.median(result['median_ms'] for result in of_program),
-                     min(result['min_ms'] for result in of_program),
-                     max(result['peak_bytes'] for result in of_program), of_program)
-            for program, of_program in zip(programs, results)]
+    measured = {program: Measured(program, statistics.median(result['median_ms'] for result in of_program),
+                                  min(result['min_ms'] for result in of_program),
+                                  max(result['peak_bytes'] for result in of_program), of_program)
+                for program, of_program in results.items()}
+    return [min((measured[program] for program in team), key=lambda one: one.median_ms) for team in teams]

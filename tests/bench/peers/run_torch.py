@@ -30,6 +30,9 @@ layout = LAYOUTS[options.layout]
 config = model_folder.read_config(options.folder)
 weights = {name: torch.from_numpy(array) for name, array in model_folder.read_weights(options.folder).items()}
 weights = {name: w.to(memory_format=layout) if w.dim() == 4 else w for name, w in weights.items()}
+if options.precision == 'bf16':
+    # else autocast would convert them in every pass
+    weights = {name: w.bfloat16() if w.dim() > 1 else w for name, w in weights.items()}
 ops = torch_ops.TorchOps(config, weights)
 start_ms = (time.perf_counter() - begin) * 1e3
 x, timesteps = map(torch.from_numpy, fixed_input.fixed_input(config, options.batch))
