@@ -125,6 +125,13 @@ typedef struct
   void (*scale_add) (const float *x, size_t n, float a, int accumulate, float *out);
   float (*sum) (const float *x, size_t n);
 
+  /* resample.c: each of n_rows rows of `width` pixels of x, times factor, as two rows of 2 * width; and the
+   * way back, y = factor * the sums of x's squares of 2x2 pixels, n_rows rows of `width` of them. Added to
+   * what is in y if accumulate. */
+  void (*double_plane) (const float *x, unsigned width, size_t n_rows, float factor, int accumulate,
+                        float *y);
+  void (*halve_plane) (const float *x, unsigned width, size_t n_rows, float factor, int accumulate, float *y);
+
   /* matrix.c */
   void (*matrix_multiply) (const DdpmMatrixProduct *product);
   /* y[row][image] = bias[row] + sum over i of weights[row][i] x[image][i], for n_rows rows and n_images

@@ -31,6 +31,8 @@ DECLARE_KERNEL (act_forward);
 DECLARE_KERNEL (act_backward);
 DECLARE_KERNEL (scale_add);
 DECLARE_KERNEL (sum);
+DECLARE_KERNEL (double_plane);
+DECLARE_KERNEL (halve_plane);
 DECLARE_KERNEL (matrix_multiply);
 DECLARE_KERNEL (linear);
 DECLARE_KERNEL (attention_forward);

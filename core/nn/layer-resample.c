@@ -7,75 +7,42 @@ typedef struct
   UnetResample resample;
   const float *from; /* the side that is read */
   float *to;
-  guint small_width;                          /* of the smaller side */
-  gsize from_stride, to_stride, small_pixels; /* small_pixels: in all pictures */
+  guint small_width;                        /* of the smaller side */
+  gsize from_stride, to_stride, small_rows; /* small_rows: in all pictures */
   gboolean accumulate;
 } ResampleWork;
-
-/* to = factor * sum of each 2x2 square of from; rows of pictures follow each other, heights are even. */
-static void
-sum_squares (const ResampleWork *work, const float *from, float *to, float factor)
-{
-  const guint width = work->small_width;
-
-  for (gsize i = 0; i < work->small_pixels; i++)
-    {
-      const float *square = from + i / width * 4 * width + i % width * 2;
-      const float sum = factor * (square[0] + square[1] + square[2 * width] + square[2 * width + 1]);
-
-      to[i] = work->accumulate ? to[i] + sum : sum;
-    }
-}
-
-/* Each pixel times factor into its 2x2 square. */
-static void
-fill_squares (const ResampleWork *work, const float *from, float *to, float factor)
-{
-  const guint width = work->small_width;
-
-  for (gsize i = 0; i < work->small_pixels; i++)
-    {
-      float *square = to + i / width * 4 * width + i % width * 2;
-      const float value = factor * from[i];
-
-      for (guint corner = 0; corner < 4; corner++)
-        {
-          float *pixel = square + corner / 2 * 2 * width + corner % 2;
-
-          *pixel = work->accumulate ? *pixel + value : value;
-        }
-    }
-}
 
 static ResampleWork
 begin (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   const gint small = layer->resample == UNET_RESAMPLE_HALVE ? layer->output : layer->input;
+  const guint width = pass->width >> unet_tensor (pass->unet, small)->level;
 
   return (ResampleWork) { .pass = pass,
                           .resample = layer->resample,
-                          .small_width = pass->width >> unet_tensor (pass->unet, small)->level,
-                          .small_pixels = pass->batch * unet_pass_n_pixels (pass, small) };
+                          .small_width = width,
+                          .small_rows = pass->batch * unet_pass_n_pixels (pass, small) / width };
 }
 
 static void
 run_forward_task (guint channel, guint worker, gpointer data)
 {
   const ResampleWork *work = data;
+  const DdpmKernels *kernels = work->pass->kernels;
   const float *from = work->from + channel * work->from_stride;
   float *to = work->to + channel * work->to_stride;
 
   switch (work->resample)
     {
     case UNET_RESAMPLE_HALVE:
-      sum_squares (work, from, to, 0.25f);
+      kernels->halve_plane (from, work->small_width, work->small_rows, 0.25f, FALSE, to);
       break;
     case UNET_RESAMPLE_DOUBLE:
-      fill_squares (work, from, to, 1.0f);
+      kernels->double_plane (from, work->small_width, work->small_rows, 1.0f, FALSE, to);
       break;
     case UNET_RESAMPLE_COPY:
     default:
-      work->pass->kernels->scale_add (from, work->from_stride, 1.0f, FALSE, to);
+      kernels->scale_add (from, work->from_stride, 1.0f, FALSE, to);
       break;
     }
 }
@@ -96,20 +63,21 @@ static void
 run_backward_task (guint channel, guint worker, gpointer data)
 {
   const ResampleWork *work = data;
+  const DdpmKernels *kernels = work->pass->kernels;
   const float *from = work->from + channel * work->from_stride;
   float *to = work->to + channel * work->to_stride;
 
   switch (work->resample)
     {
     case UNET_RESAMPLE_HALVE:
-      fill_squares (work, from, to, 0.25f);
+      kernels->double_plane (from, work->small_width, work->small_rows, 0.25f, work->accumulate, to);
       break;
     case UNET_RESAMPLE_DOUBLE:
-      sum_squares (work, from, to, 1.0f);
+      kernels->halve_plane (from, work->small_width, work->small_rows, 1.0f, work->accumulate, to);
       break;
     case UNET_RESAMPLE_COPY:
     default:
-      work->pass->kernels->scale_add (from, work->from_stride, 1.0f, work->accumulate, to);
+      kernels->scale_add (from, work->from_stride, 1.0f, work->accumulate, to);
       break;
     }
 }

@@ -196,6 +196,49 @@ test_scale_add_and_sum (gconstpointer data)
     }
 }
 
+/* --- resample ------------------------------------------------------------------------------ */
+
+static void
+check_resample (const DdpmKernels *kernels, guint width, guint n_rows, gboolean accumulate)
+{
+  const guint n = width * n_rows;
+  g_autofree float *small = new_random (1, n), *large = new_random (2, 4 * n);
+  Guarded doubled = guarded_new (4 * n), halved = guarded_new (n);
+
+  for (guint i = 0; i < 4 * n; i++)
+    doubled.data[i] = 2;
+  for (guint i = 0; i < n; i++)
+    halved.data[i] = 2;
+  kernels->double_plane (small, width, n_rows, 0.5f, accumulate, doubled.data);
+  kernels->halve_plane (large, width, n_rows, 0.25f, accumulate, halved.data);
+  for (guint i = 0; i < n; i++)
+    {
+      const guint corner = i / width * 4 * width + i % width * 2;
+      const guint square[] = { corner, corner + 1, corner + 2 * width, corner + 2 * width + 1 };
+      double sum = accumulate ? 2 : 0;
+
+      for (guint j = 0; j < G_N_ELEMENTS (square); j++)
+        {
+          g_assert_cmpfloat (doubled.data[square[j]], ==, 0.5f * small[i] + (accumulate ? 2 : 0));
+          sum += 0.25 * large[square[j]];
+        }
+      assert_near (halved.data[i], sum, 5);
+    }
+  guarded_free (&doubled, 0);
+  guarded_free (&halved, 0);
+}
+
+static void
+test_resample (gconstpointer data)
+{
+  for (guint width = 1; width <= 40; width++)
+    for (guint n_rows = 1; n_rows <= 3; n_rows++)
+      {
+        check_resample (data, width, n_rows, FALSE);
+        check_resample (data, width, n_rows, TRUE);
+      }
+}
+
 static const LevelTest level_tests[] = {
   { "norm-stats", test_norm_stats },
   { "norm-stats-extremes", test_norm_stats_extremes },
@@ -204,6 +247,7 @@ static const LevelTest level_tests[] = {
   { "extremes", test_extremes },
   { "nan", test_nan },
   { "scale-add-and-sum", test_scale_add_and_sum },
+  { "resample", test_resample },
 };
 
 int
