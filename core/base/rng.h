@@ -21,7 +21,8 @@ typedef enum
   DDPM_RNG_TRAIN_TIMESTEP = 5, /* t; index = training step */
   DDPM_RNG_TRAIN_NOISE = 6,    /* epsilon; index = training step, step = place in the batch */
   DDPM_RNG_TRAIN_AUGMENT = 7,  /* views of pictures; index = training step, step = place in the batch */
-  DDPM_RNG_DROPOUT = 8         /* masks; index = training step, step = layer * 65536 + channel */
+  DDPM_RNG_DROPOUT = 8,        /* masks; index = training step, step = layer * 65536 + channel */
+  DDPM_RNG_TRAIN_LABEL = 9     /* whether it is dropped; index = training step, step = place in the batch */
 } DdpmRngPurpose;
 
 /* Names one stream. */

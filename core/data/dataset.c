@@ -273,27 +273,32 @@ hash_bytes (guint64 hash, const guint8 *bytes, gsize n)
   return hash;
 }
 
-static guint64
-hash_sizes (guint64 hash, guint a, guint b)
+guint64
+ddpm_dataset_extend_fingerprint (guint64 fingerprint, const guint32 *numbers, guint n)
 {
-  const guint32 sizes[] = { GUINT32_TO_LE (a), GUINT32_TO_LE (b) };
+  for (guint i = 0; i < n; i++)
+    {
+      const guint32 number = GUINT32_TO_LE (numbers[i]);
 
-  return hash_bytes (hash, (const guint8 *) sizes, sizeof sizes);
+      fingerprint = hash_bytes (fingerprint, (const guint8 *) &number, sizeof number);
+    }
+  return fingerprint;
 }
 
 static guint64
 fingerprint (const DdpmDataset *dataset)
 {
-  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+  const guint32 shape[] = { dataset->n_pictures, dataset->n_channels, dataset->height, dataset->width };
+  guint64 hash =
+    ddpm_dataset_extend_fingerprint (G_GUINT64_CONSTANT (0xcbf29ce484222325), shape, G_N_ELEMENTS (shape));
 
-  hash = hash_sizes (hash, dataset->n_pictures, dataset->n_channels);
-  hash = hash_sizes (hash, dataset->height, dataset->width);
   for (guint i = 0; i < dataset->n_pictures; i++)
     {
       const DdpmDatasetPicture *picture = &dataset->pictures[i];
+      const guint32 size[] = { picture->height, picture->width };
 
       if (picture->width != dataset->width || picture->height != dataset->height)
-        hash = hash_sizes (hash, picture->height, picture->width);
+        hash = ddpm_dataset_extend_fingerprint (hash, size, G_N_ELEMENTS (size));
       hash =
         hash_bytes (hash, picture->values, (gsize) dataset->n_channels * picture->height * picture->width);
     }

@@ -63,6 +63,9 @@ DdpmDataset *ddpm_dataset_load (GFile *folder, const DdpmFit *fit, guint multipl
                                 GError **error);
 void ddpm_dataset_free (DdpmDataset *dataset);
 
+/* A fingerprint of what one was of, and of numbers[n]. */
+guint64 ddpm_dataset_extend_fingerprint (guint64 fingerprint, const guint32 *numbers, guint n);
+
 /* The part of a picture that begins at (x, y), mirrored left to right, then top to bottom, then turned
  * clockwise (a square one, unless by half turns). Zero: the upper left part as it is. */
 typedef struct

@@ -11,9 +11,11 @@ struct _DdpmSampleJob
   GObject parent_instance;
 
   DdpmModel *model;          /* borrowed */
-  DdpmSampleOptions options; /* inputs NULL */
+  DdpmSampleOptions options; /* inputs and label NULL */
   DdpmImage *inputs[2];      /* copies of the options' */
 
+  guint32 label;                   /* row of the class table, if the network has one */
+  gboolean guided;                 /* the network is asked twice, with the label and without */
   guint n_channels, width, height; /* of the model's pictures in this job, pixels */
   DdpmSampler *sampler;            /* NULL: strength 0, nothing to denoise */
   guint noised_to;                 /* VARY, INTERPOLATE: t0 */
@@ -27,6 +29,9 @@ struct _DdpmSampleJob
 
 /* Of interpolation's picture `index`: how far it is from inputs[0] to inputs[1]. */
 double ddpm_sample_job_get_lambda (const DdpmSampleJob *job, guint index);
+
+/* Pictures that the network sees at once. */
+guint ddpm_sample_job_get_pass_batch (const DdpmSampleJob *job, guint batch);
 
 /* float tensors that a run takes besides the pass, in bytes. */
 gsize ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job);

@@ -12,8 +12,9 @@
 #include "core/base/rng.h"
 #include "core/job/sample-job-input.h"
 
-#define STEP_PIECE 2048 /* values of a picture that a thread takes through a step at once; a multiple of 4 \
-                         */
+#define STEP_PIECE                                                                        \
+  2048 /* values of a picture that a thread takes through a step at once; a multiple of 4 \
+        */
 
 typedef struct
 {
@@ -23,12 +24,12 @@ typedef struct
 
   gsize n_values;   /* floats of one picture */
   float *ends[2];   /* inputs as tensors, [n_values] */
-  float *x;         /* [batch][n_values] */
-  float *output;    /* [batch][n_values] */
+  float *x;         /* [pass batch][n_values]; with guidance the pictures are there twice */
+  float *output;    /* [pass batch][n_values]; with guidance first with the label, then without */
   float *estimate;  /* [batch][n_values], of x_0 */
   float *noise;     /* [n_values] */
-  float *timesteps; /* [batch] */
-  guint32 *labels;  /* [batch], or NULL */
+  float *timesteps; /* [pass batch] */
+  guint32 *labels;  /* [pass batch], or NULL */
 
   DdpmProgressFunc func;
   gpointer user_data;
@@ -62,8 +63,11 @@ get_n_values (const DdpmSampleJob *job)
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
-  /* x, output and estimate for each in the batch, and perhaps its preview; noise and both ends */
-  return sizeof (float) * get_n_values (job) * ((job->options.preview ? 4 : 3) * (gsize) job->batch + 3);
+  const gsize pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
+
+  /* x and output; the estimate for each in the batch, and perhaps its preview; noise and both ends */
+  return sizeof (float) * get_n_values (job)
+         * (2 * pass_batch + (job->options.preview ? 2 : 1) * (gsize) job->batch + 3);
 }
 
 static gboolean
@@ -72,17 +76,18 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
   DdpmSampleJob *job = run->job;
   const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
   const gsize n = run->n_values = get_n_values (job);
+  const guint pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
   DdpmPassOptions options;
 
   for (guint i = 0; i < 2; i++)
     if (job->inputs[i] != NULL)
       run->ends[i] = ddpm_sample_make_tensor (job->inputs[i], job->n_channels, job->height, job->width,
                                               job->model->notes.premultiplied);
-  run->x = g_try_new0 (float, n * job->batch);
-  run->output = g_try_new (float, n * job->batch);
+  run->x = g_try_new0 (float, n *pass_batch);
+  run->output = g_try_new (float, n *pass_batch);
   run->estimate = g_try_new0 (float, n * job->batch);
   run->noise = g_try_new (float, n);
-  run->timesteps = g_new (float, job->batch);
+  run->timesteps = g_new (float, pass_batch);
   if (run->x == NULL || run->output == NULL || run->estimate == NULL || run->noise == NULL)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
@@ -92,17 +97,16 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
     }
   if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
     {
-      /* The last row of the table means "no label". */
-      run->labels = g_new (guint32, job->batch);
-      for (guint i = 0; i < job->batch; i++)
-        run->labels[i] = config->num_class_embeds - 1;
+      run->labels = g_new (guint32, pass_batch);
+      for (guint i = 0; i < pass_batch; i++)
+        run->labels[i] = i < job->batch ? job->label : config->num_class_embeds - 1;
     }
   if (job->sampler == NULL)
     return TRUE;
 
   run->team = ddpm_team_new (job->options.n_threads);
   ddpm_team_set_cancellable (run->team, cancellable);
-  options = (DdpmPassOptions) { job->batch, job->height, job->width, DDPM_PASS_INFERENCE };
+  options = (DdpmPassOptions) { pass_batch, job->height, job->width, DDPM_PASS_INFERENCE };
   run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
   return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
 }
@@ -199,6 +203,16 @@ typedef struct
   guint n_pieces; /* of each picture */
 } StepWork;
 
+/* output[n] with the label, from that and what the network said without. */
+static void
+guide (double guidance, const float *without, float *output, gsize n)
+{
+  const float scale = (float) guidance;
+
+  for (gsize i = 0; i < n; i++)
+    output[i] = without[i] + scale * (output[i] - without[i]);
+}
+
 /* The sampler's step on a piece of a picture. */
 static void
 run_step_task (guint task, guint worker, gpointer data)
@@ -214,6 +228,9 @@ run_step_task (guint task, guint worker, gpointer data)
   if (needs_noise)
     ddpm_rng_normal_from (get_noise_key (run, DDPM_RNG_STEP, work->first + picture, work->step), begin, noise,
                           n);
+  if (run->job->guided)
+    guide (run->job->options.guidance, run->output + run->job->batch * run->n_values + at, run->output + at,
+           n);
   ddpm_sampler_step (run->job->sampler, work->step, run->output + at, needs_noise ? noise : NULL, run->x + at,
                      run->estimate + at, n);
 }
@@ -228,8 +245,10 @@ run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *can
   const guint t = ddpm_sampler_get_timesteps (job->sampler, &n_timesteps)[step];
   StepWork work = { run, step, first, (run->n_values + STEP_PIECE - 1) / STEP_PIECE };
 
-  for (guint i = 0; i < job->batch; i++)
+  for (guint i = 0; i < ddpm_sample_job_get_pass_batch (job, job->batch); i++)
     run->timesteps[i] = (float) t;
+  if (job->guided)
+    memcpy (run->x + job->batch * run->n_values, run->x, job->batch * run->n_values * sizeof (float));
   ddpm_unet_pass_forward (run->pass, run->x, run->timesteps, run->labels, run->output);
   ddpm_team_run (run->team, n_pictures * work.n_pieces, run_step_task, &work);
   /* the team skips what is left of cancelled work */

@@ -3,6 +3,7 @@
 
 #include <json-glib/json-glib.h>
 #include <math.h>
+#include <string.h>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
@@ -48,6 +49,7 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
     .sampler = DDPM_SAMPLER_DDIM,
     .n_steps = DEFAULT_STEPS,
     .strength = 0.5,
+    .guidance = 1,
   };
   if (model->notes.recommended_sampler != NULL)
     ddpm_sampler_kind_from_name (model->notes.recommended_sampler, &options->sampler);
@@ -95,12 +97,50 @@ check_options (const DdpmSampleOptions *options, GError **error)
   else if (options->task != DDPM_TASK_GENERATE && !(options->strength >= 0 && options->strength <= 1))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
                  options->strength);
+  else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The guidance is %g; it must be between 0 and %d.",
+                 options->guidance, DDPM_MAX_GUIDANCE);
+  else if (options->guidance != 1 && options->label == NULL)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                         "Guidance is towards a label; give one, or leave the guidance out.");
   else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
   else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
   else
     return TRUE;
+  return FALSE;
+}
+
+static gboolean
+set_label (DdpmSampleJob *job, const char *label, GError **error)
+{
+  char **names = job->model->notes.labels;
+  g_autofree char *wanted = label != NULL ? g_utf8_casefold (label, -1) : NULL;
+  g_autofree char *all = NULL;
+
+  job->label = ddpm_unet_get_config (job->model->unet)->num_class_embeds - 1; /* "no label" */
+  if (label == NULL)
+    return TRUE;
+  for (guint i = 0; names != NULL && names[i] != NULL; i++)
+    {
+      g_autofree char *name = g_utf8_casefold (names[i], -1);
+
+      if (strcmp (name, wanted) == 0)
+        {
+          job->label = i;
+          job->guided = job->options.guidance != 1;
+          return TRUE;
+        }
+    }
+  all = names != NULL && names[0] != NULL ? g_strjoinv (", ", names) : NULL;
+  if (all != NULL)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The model \"%s\" has no label \"%s\"; it has %s.",
+                 job->model->name, label, all);
+  else
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The model \"%s\" has no labels; leave out \"%s\", or train one with --labels.",
+                 job->model->name, label);
   return FALSE;
 }
 
@@ -191,10 +231,17 @@ set_steps (DdpmSampleJob *job, GError **error)
   return TRUE;
 }
 
+guint
+ddpm_sample_job_get_pass_batch (const DdpmSampleJob *job, guint batch)
+{
+  return job->guided ? 2 * batch : batch;
+}
+
 static gsize
 predict_pass_bytes (const DdpmSampleJob *job, guint batch)
 {
-  const DdpmPassOptions options = { batch, job->height, job->width, DDPM_PASS_INFERENCE };
+  const DdpmPassOptions options = { ddpm_sample_job_get_pass_batch (job, batch), job->height, job->width,
+                                    DDPM_PASS_INFERENCE };
 
   return ddpm_unet_predict_pass_bytes (job->model->unet, job->options.n_threads, &options);
 }
@@ -254,7 +301,8 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
       job->inputs[i] = used ? ddpm_image_copy (options->inputs[i]) : NULL;
       job->options.inputs[i] = NULL;
     }
-  if (!set_size (job, error) || !set_steps (job, error))
+  job->options.label = NULL;
+  if (!set_label (job, options->label, error) || !set_size (job, error) || !set_steps (job, error))
     return NULL;
   set_batch (job);
   return check_memory (job, error) ? g_steal_pointer (&job) : NULL;
@@ -330,6 +378,7 @@ char *
 ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
 {
   const DdpmSampleOptions *options = &job->options;
+  char **names = job->model->notes.labels;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
 
@@ -348,6 +397,11 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
     add_double (builder, "strength", options->strength);
   if (options->task == DDPM_TASK_INTERPOLATE)
     add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+  if (names != NULL && names[0] != NULL && job->label < g_strv_length (names))
+    {
+      add_string (builder, "label", names[job->label]);
+      add_double (builder, "guidance", options->guidance);
+    }
   add_int (builder, "width", job->width);
   add_int (builder, "height", job->height);
   add_int (builder, "batch", job->batch);

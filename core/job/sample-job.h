@@ -16,6 +16,7 @@ typedef enum
 
 #define DDPM_MAX_SEED 2147483647
 #define DDPM_MAX_COUNT 1000
+#define DDPM_MAX_GUIDANCE 100
 
 typedef struct
 {
@@ -29,7 +30,13 @@ typedef struct
   guint width, height; /* pixels of the result, GENERATE; 0: the model's own size */
   guint batch;         /* pictures at once; 0: chosen by size */
   guint n_threads;     /* 0: all */
-  gboolean preview;    /* progress brings the current estimates of x_0 along */
+  /* One of the model's labels, in any case; NULL: none. Borrowed until ddpm_sample_job_new returns. */
+  const char *label;
+  /* How far to go from what the network says without the label towards, and beyond, what it says with it (Ho
+   * and Salimans 2022): 0 … DDPM_MAX_GUIDANCE; 1, the default: only what it says with it, in half the time.
+   */
+  double guidance;
+  gboolean preview; /* progress brings the current estimates of x_0 along */
   /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is brought to
    * the model's size, and results back to the size of inputs[0]. Borrowed until ddpm_sample_job_new returns.
    */
@@ -37,7 +44,7 @@ typedef struct
 } DdpmSampleOptions;
 
 /* Defaults: 1 picture, seed 0, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0,
- * strength 0.5. */
+ * strength 0.5, no label, guidance 1. */
 void ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model);
 
 typedef struct _DdpmSampleJob DdpmSampleJob;
@@ -75,8 +82,8 @@ void ddpm_sample_job_stop_here (DdpmSampleJob *job);
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
- * index, count, sampler, steps, eta, strength and lambda where they apply, width, height, batch, version.
- * Caller frees. */
+ * index, count, sampler, steps, eta, strength, lambda, label and guidance where they apply, width, height,
+ * batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS

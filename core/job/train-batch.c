@@ -27,11 +27,7 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
   batch->order = g_new (guint32, dataset->n_pictures);
   batch->epoch = G_MAXUINT64; /* none */
   if (batch->num_class_embeds > 0)
-    {
-      batch->labels = g_new (guint32, batch->size);
-      for (guint i = 0; i < batch->size; i++)
-        batch->labels[i] = batch->num_class_embeds - 1;
-    }
+    batch->labels = g_new (guint32, batch->size);
   return TRUE;
 }
 
@@ -68,6 +64,19 @@ choose_pictures (DdpmTrainBatch *batch)
     }
 }
 
+/* A picture without its label teaches what guidance compares with. */
+static guint32
+choose_label (const DdpmTrainBatch *batch, guint place)
+{
+  const guint32 none = batch->num_class_embeds - 1, resolution = 1u << 24;
+  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_LABEL, batch->step, place };
+
+  if (batch->picture_labels == NULL
+      || ddpm_rng_below (key, 0, resolution) < batch->label_dropout * resolution)
+    return none;
+  return batch->picture_labels[batch->pictures[place]];
+}
+
 static void
 prepare_picture (guint task, guint worker, gpointer data)
 {
@@ -89,6 +98,8 @@ prepare_picture (guint task, guint worker, gpointer data)
   if (batch->prediction == DDPM_PREDICT_V)
     ddpm_schedule_get_velocity (batch->schedule, t, x0, noise, batch->target + at, n);
   batch->timesteps[task] = (float) t;
+  if (batch->labels != NULL)
+    batch->labels[task] = choose_label (batch, task);
 }
 
 void

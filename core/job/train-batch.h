@@ -20,8 +20,10 @@ typedef struct
   DdpmPrediction prediction;
   guint32 seed;
   DdpmAugment augment;
-  guint size;             /* pictures in a batch */
-  guint num_class_embeds; /* 0: no class table; else every picture gets the last row, "no label" */
+  guint size;                    /* pictures in a batch */
+  guint num_class_embeds;        /* 0: no class table; its last row means "no label" */
+  const guint32 *picture_labels; /* [n_pictures], rows of the table; NULL: none has a label */
+  double label_dropout;          /* share of labels that are taken away */
 
   /* made by ddpm_train_batch_init; [size][channels][height][width] each */
   float *x_t;       /* what the network sees */

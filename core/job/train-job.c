@@ -93,6 +93,8 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .recompute = setup->recompute,
     .peak_kept_bytes = setup->peak_kept_bytes,
     .first_step = setup->first_step,
+    .label_names = setup->labels != NULL ? setup->notes.labels : NULL,
+    .labels = setup->labels,
     .options = &setup->options,
   };
   atomic_store (&job->step, setup->first_step);

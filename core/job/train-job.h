@@ -45,6 +45,11 @@ typedef struct
   /* The opposite sides of every picture meet, and those of the model's pictures will: whole ones are shifted
    * at random, parts may reach over the edges. */
   gboolean tileable;
+  /* Folders directly in `pictures` are labels, those with at least min_label_pictures (1 … 10^6, default 10);
+   * what lies elsewhere has none. With from: the model's own labels keep what they mean. */
+  gboolean labels;
+  guint min_label_pictures;
+  double label_dropout; /* share of pictures that are trained on without their label, 0 … 1; default 0.1 */
   DdpmBetaSchedule schedule; /* default linear */
   DdpmPixels pixels;         /* AUTO: open */
   guint32 seed;              /* 0 … DDPM_MAX_SEED; default 0 */
@@ -87,6 +92,8 @@ typedef struct
   gboolean recompute;              /* as the option, or because memory would not do otherwise */
   gsize peak_kept_bytes;           /* what it would be without that */
   guint64 first_step;              /* steps done before; > 0: resumed there */
+  char *const *label_names;        /* NULL-terminated; NULL: no labels */
+  const guint32 *labels;           /* of each picture, the place in label_names, or their number: none */
   const DdpmTrainOptions *options; /* as decided */
 } DdpmTrainPlan;
 const DdpmTrainPlan *ddpm_train_job_get_plan (DdpmTrainJob *job); /* NULL before prepare */

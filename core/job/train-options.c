@@ -47,6 +47,10 @@ static const Field fields[] = {
   { "rotate", "--rotate", TYPE_SWITCH, FIELD (rotate), 0, 1, .is_newer = TRUE },
   { "crop", "--crop", TYPE_UINT, FIELD (crop), 0, 65535, 0, .is_newer = TRUE },
   { "tileable", "--tileable", TYPE_SWITCH, FIELD (tileable), 0, 1, .is_newer = TRUE },
+  { "labels", "--labels", TYPE_SWITCH, FIELD (labels), 0, 1, .is_newer = TRUE },
+  { "min_label_pictures", "--min-label-pictures", TYPE_UINT, FIELD (min_label_pictures), 1, 1e6, 10,
+    .is_newer = TRUE },
+  { "label_dropout", "--label-dropout", TYPE_REAL, FIELD (label_dropout), 0, 1, 0.1, .is_newer = TRUE },
   { "recompute", "--recompute", TYPE_SWITCH, FIELD (recompute), 0, 1, .may_change = TRUE, .is_newer = TRUE },
 };
 
@@ -198,6 +202,24 @@ check_lists (const DdpmTrainOptions *options, GError **error)
   return TRUE;
 }
 
+static gboolean
+check_labels (const DdpmTrainOptions *options, GError **error)
+{
+  const char *option = NULL;
+
+  if (options->labels || options->resume)
+    return TRUE;
+  if (options->min_label_pictures != DDPM_TRAIN_OPEN)
+    option = "--min-label-pictures";
+  else if (options->label_dropout != DDPM_TRAIN_OPEN_REAL)
+    option = "--label-dropout";
+  if (option == NULL)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               "%s means nothing without --labels; add that, or leave it out", option);
+  return FALSE;
+}
+
 gboolean
 ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
 {
@@ -245,7 +267,7 @@ ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
                            "Weights are written as float16 or float32 and as nothing else");
       return FALSE;
     }
-  return check_lists (options, error);
+  return check_lists (options, error) && check_labels (options, error);
 }
 
 static gboolean
@@ -366,13 +388,15 @@ read_field (DdpmTrainOptions *options, const Field *field, JsonObject *object, c
   JsonNode *node = NULL;
   double value = 0;
 
-  if (!field->is_newer || json_object_has_member (object, field->key))
+  if (field->is_newer && !json_object_has_member (object, field->key))
     {
-      node = get_member (object, field->key, types[field->type], file_name, error);
-      if (node == NULL)
-        return FALSE;
-      value = field->type == TYPE_SWITCH ? json_node_get_boolean (node) : json_node_get_double (node);
+      set_value (options, field, 0);
+      return TRUE;
     }
+  node = get_member (object, field->key, types[field->type], file_name, error);
+  if (node == NULL)
+    return FALSE;
+  value = field->type == TYPE_SWITCH ? json_node_get_boolean (node) : json_node_get_double (node);
   if (value >= field->least && value <= field->most)
     {
       set_value (options, field, value);

@@ -4,6 +4,8 @@
 #include "core/job/train-plan.h"
 
 #include "core/base/error.h"
+#include "core/data/labels.h"
+#include "core/job/train-from.h"
 #include "core/job/train-memory.h"
 #include "core/job/train-network.h"
 #include "core/job/train-options.h"
@@ -98,6 +100,33 @@ load_pictures (DdpmTrainSetup *setup, guint multiple, DdpmPixels pixels, const R
   return TRUE;
 }
 
+/* Looks for labels, where they are asked for, and gives the network a row for each and one for none. */
+static gboolean
+begin_labels (DdpmTrainSetup *setup, GError **error)
+{
+  const DdpmTrainOptions *options = &setup->options;
+  g_auto (GStrv) names = NULL;
+
+  if (!options->labels)
+    return TRUE;
+  names = ddpm_labels_find ((const char *const *) setup->dataset->paths, options->min_label_pictures);
+  if (names[0] == NULL)
+    {
+      g_autofree char *folder = g_file_get_parse_name (options->pictures);
+
+      return refuse (
+        error, DDPM_ERROR_USAGE,
+        "--labels: no folder in %s holds %u pictures or more; put the pictures of each label into "
+        "a folder of its name, or lower --min-label-pictures",
+        folder, options->min_label_pictures);
+    }
+  setup->config.class_embed = DDPM_CLASS_EMBED_TABLE;
+  setup->config.num_class_embeds = g_strv_length (names) + 1;
+  g_strfreev (setup->notes.labels);
+  setup->notes.labels = g_steal_pointer (&names);
+  return TRUE;
+}
+
 static DdpmPixels
 get_pixels_of_channels (guint n_channels)
 {
@@ -187,7 +216,8 @@ begin_from (DdpmTrainSetup *setup, const Reading *reading, GError **error)
   if (options->width != 0 && !ddpm_unet_config_check_size (config, options->height, options->width, error))
     return FALSE;
   return load_pictures (setup, ddpm_unet_config_get_size_multiple (config),
-                        get_pixels_of_channels (config->in_channels), reading, error);
+                        get_pixels_of_channels (config->in_channels), reading, error)
+         && begin_labels (setup, error);
 }
 
 static gboolean
@@ -209,7 +239,7 @@ begin_new (DdpmTrainSetup *setup, const Reading *reading, GError **error)
       && !ddpm_train_network_decide (config, options, setup->dataset->height, setup->dataset->width, error))
     return FALSE;
   config->in_channels = config->out_channels = setup->dataset->n_channels;
-  return TRUE;
+  return begin_labels (setup, error);
 }
 
 /* Reads options.json: the options go to `stored`, the rest to setup and `fingerprint`. */
@@ -255,6 +285,12 @@ read_stored (DdpmTrainSetup *setup, DdpmTrainOptions *stored, guint64 *fingerpri
                                            name, error)
       || !ddpm_model_notes_from_json (&setup->notes, json_object_get_member (object, "notes"), name, error))
     return FALSE;
+  if (stored->labels
+      && (setup->notes.labels == NULL
+          || g_strv_length (setup->notes.labels) + 1 != setup->config.num_class_embeds))
+    return refuse (
+      error, DDPM_ERROR_FILE,
+      "%s: the labels do not fit the network; the file is damaged and the training cannot be resumed", name);
   return TRUE;
 }
 
@@ -279,6 +315,21 @@ check_network_on_resume (const DdpmTrainSetup *setup, const DdpmTrainOptions *gi
     option);
 }
 
+/* Labels of the pictures, and the fingerprint of all that the run learns from. */
+static void
+complete_data (DdpmTrainSetup *setup)
+{
+  const DdpmDataset *dataset = setup->dataset;
+
+  setup->fingerprint = dataset->fingerprint;
+  if (!setup->options.labels)
+    return;
+  setup->labels =
+    ddpm_labels_assign ((const char *const *) dataset->paths, (const char *const *) setup->notes.labels);
+  setup->fingerprint =
+    ddpm_dataset_extend_fingerprint (setup->fingerprint, setup->labels, dataset->n_pictures);
+}
+
 static gboolean
 begin_resumed (DdpmTrainSetup *setup, const Reading *reading, GError **error)
 {
@@ -293,7 +344,8 @@ begin_resumed (DdpmTrainSetup *setup, const Reading *reading, GError **error)
       || !load_pictures (setup, ddpm_unet_config_get_size_multiple (&setup->config),
                          get_pixels_of_channels (setup->config.in_channels), reading, error))
     return FALSE;
-  if (setup->dataset->fingerprint != fingerprint)
+  complete_data (setup);
+  if (setup->fingerprint != fingerprint)
     {
       g_autofree char *name = g_file_get_parse_name (options->pictures);
 
@@ -320,7 +372,7 @@ find_first_step (DdpmTrainSetup *setup, guint64 steps, GError **error)
     return setup->options.from == NULL || open_from (setup, error);
   if (!ddpm_train_state_read (file, &counters, &sizes, error))
     return FALSE;
-  if (counters.fingerprint != setup->dataset->fingerprint)
+  if (counters.fingerprint != setup->fingerprint)
     {
       g_autofree char *name = g_file_get_parse_name (file);
 
@@ -371,10 +423,11 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
       setup->notes.recommended_sampler = g_strdup ("ddim");
       setup->notes.recommended_steps = 50;
     }
+  if (!options->resume)
+    complete_data (setup);
   if (options->resume && !find_first_step (setup, given->steps, error))
     return FALSE;
-  if (setup->from != NULL
-      && ddpm_unet_get_n_weights (setup->from->unet) != ddpm_unet_get_n_weights (setup->unet))
+  if (setup->from != NULL && !ddpm_train_from_fits (setup->from->unet, setup->unet))
     return refuse (
       error, DDPM_ERROR_FILE,
       "--from: %s is no longer the model that this training began with; start a new one in another folder",
@@ -412,6 +465,7 @@ ddpm_train_setup_free (DdpmTrainSetup *setup)
   g_clear_pointer (&setup->from, ddpm_model_free);
   g_clear_pointer (&setup->unet, ddpm_unet_free);
   g_clear_pointer (&setup->dataset, ddpm_dataset_free);
+  g_clear_pointer (&setup->labels, g_free);
   ddpm_model_notes_clear (&setup->notes);
   ddpm_scheduler_config_clear (&setup->scheduler);
   ddpm_train_options_clear (&setup->options);
@@ -424,7 +478,7 @@ ddpm_train_setup_store (const DdpmTrainSetup *setup, GError **error)
   g_autoptr (GFile) file = ddpm_train_get_options_file (setup->options.output);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
-  g_autofree char *fingerprint = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", setup->dataset->fingerprint);
+  g_autofree char *fingerprint = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", setup->fingerprint);
 
   json_builder_begin_object (builder);
   json_builder_set_member_name (builder, "version");

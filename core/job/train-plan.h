@@ -13,6 +13,8 @@ typedef struct
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
   DdpmDataset *dataset;
+  guint32 *labels;     /* of each picture, its row of the class table; NULL: none has a label */
+  guint64 fingerprint; /* of all data: pictures and labels */
   DdpmUnet *unet;
   DdpmModel *from;    /* --from, opened without its weights, when they are where this run begins; else NULL */
   guint64 first_step; /* steps done before this run */

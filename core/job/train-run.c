@@ -15,6 +15,7 @@
 
 #include "core/base/error.h"
 #include "core/job/train-batch.h"
+#include "core/job/train-from.h"
 #include "core/job/train-log.h"
 #include "core/job/train-rate.h"
 #include "core/job/train-sample.h"
@@ -204,10 +205,10 @@ begin_weights (Run *run, GError **error)
     }
   if (setup->from == NULL)
     ddpm_unet_init_weights (setup->unet, setup->options.seed, run->slabs.weights);
-  else if (!ddpm_model_read_weights (setup->from, run->slabs.weights, error))
+  else if (!ddpm_train_from_read (setup, run->slabs.weights, error))
     return FALSE;
   memcpy (run->slabs.ema, run->slabs.weights, size_bytes);
-  run->counters = (DdpmTrainCounters) { .fingerprint = setup->dataset->fingerprint, .smoothed = NAN };
+  run->counters = (DdpmTrainCounters) { .fingerprint = setup->fingerprint, .smoothed = NAN };
   return TRUE;
 }
 
@@ -244,6 +245,8 @@ begin (Run *run, GError **error)
     .size = options->batch,
     .num_class_embeds =
       setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,
+    .picture_labels = setup->labels,
+    .label_dropout = options->label_dropout,
   };
   ddpm_train_rate_init (&run->rate);
   run->saved_us = g_get_monotonic_time ();

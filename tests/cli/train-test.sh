@@ -72,6 +72,36 @@ same 'with alpha' "$("$look" shape alpha-out/seed-0-0001.png)" 8x8x4
 check 'and transparent pixels' test "$("$look" transparent alpha-out/seed-0-0001.png)" -gt 0
 same 'premultiplied' "$("$look" json alpha/ddpm.json '$.alpha')" '"premultiplied"'
 
+# textures: they wrap around, and their kinds have names
+mkdir -p textures/Bricks textures/Wood textures/rare
+"$make_pictures" pictures textures/Bricks 6 16 16 3
+"$make_pictures" pictures textures/Wood 5 16 8 3
+"$make_pictures" pictures textures/rare 1 16 16 3
+works 'tileable textures with labels' train textures -o materials --size 8 $tiny --steps 4 --sample-every 4 \
+  --tileable --flip --flip-vertical --rotate --labels --min-label-pictures 5
+says 'it names the labels' '^labels  *Bricks (6), Wood (5); none: 1 '
+check 'it made samples' test -s materials/samples/step-4.png
+same 'the names are kept' "$("$look" json materials/ddpm.json '$.labels')" '["Bricks","Wood"]'
+same 'and that they wrap around' "$("$look" json materials/ddpm.json '$.padding')" '"circular"'
+same 'a row each and one for none' "$("$look" json materials/unet/config.json '$.num_class_embeds')" 3
+same 'no attention anywhere' "$("$look" json materials/unet/config.json '$.add_attention')" false
+run info materials
+says 'info names them' '^labels  *Bricks, Wood$'
+says 'info tells of the edges' '^edges  *.*wrap around'
+works 'bricks' sample materials -o bricks.png --steps 2 --label bricks --guidance 2 --size 24x16
+same 'of another size' "$("$look" shape bricks.png)" 24x16x3
+"$look" text bricks.png >text.json
+same 'the text chunk has the label' "$("$look" json text.json '$.label')" '"Bricks"'
+same 'and the guidance' "$("$look" json text.json '$.guidance')" 2.0
+works 'vary one towards wood' vary materials bricks.png -o wood.png --steps 2 --label Wood
+fails 'a label that there is not' 2 'it has Bricks, Wood' sample materials -o x.png --label Stone
+fails 'a label of a model without' 2 'has no labels' sample m -o x.png --label Stone
+fails 'guidance towards nothing' 2 'towards a label' sample materials -o x.png --guidance 3
+works 'parts of textures' train textures -o parts --size 8 $tiny --steps 2 --sample-every 0 --tileable --crop 12
+fails 'parts larger than the pictures' 2 'scaled down to 4' train textures -o x --size 8 $tiny --crop 4
+fails 'turned pictures that are not square' 2 'rotate' train textures -o x --size 8x4 $tiny --rotate
+fails 'labels of too few pictures' 2 'holds 10 pictures or more' train textures -o x --size 8 $tiny --labels
+
 # from a model
 works 'train on from a model' train sprites -o more --from alpha --steps 2 --batch 4 --sample-every 0
 run info more --json && cp "$out" info.json

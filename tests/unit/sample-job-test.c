@@ -108,27 +108,6 @@ test_what_a_seed_means (void)
     }
 }
 
-/* The last row of a class table means "no label". */
-static void
-test_label (void)
-{
-  g_autoptr (DdpmModel) model = new_model (3, 4);
-  const DdpmParam *table = ddpm_unet_find_param (model->unet, "class_embedding.weight");
-  DdpmSampleOptions options = new_options (model);
-  g_autoptr (DdpmSampleJob) job = NULL, other_rows = NULL, other_label = NULL;
-  gsize n_columns;
-
-  g_assert_nonnull (table);
-  n_columns = table->shape[1];
-  job = run_job (model, &options);
-  memset (model->weights + table->offset, 0, 3 * n_columns * sizeof (float));
-  other_rows = run_job (model, &options);
-  memset (model->weights + table->offset + 3 * n_columns, 0, n_columns * sizeof (float));
-  other_label = run_job (model, &options);
-  assert_same_bytes (get_image (job, 0), get_image (other_rows, 0));
-  g_assert_cmpfloat (get_difference (get_image (job, 0), get_image (other_label, 0)), >, 0);
-}
-
 typedef struct
 {
   DdpmSampleJob *job;
@@ -542,7 +521,6 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job/generate", test_generate);
   g_test_add_func ("/sample-job/size", test_size);
   g_test_add_func ("/sample-job/what-a-seed-means", test_what_a_seed_means);
-  g_test_add_func ("/sample-job/label", test_label);
   g_test_add_func ("/sample-job/progress", test_progress);
   g_test_add_func ("/sample-job/cancel", test_cancel);
   g_test_add_func ("/sample-job/cancel-at-any-time", test_cancel_at_any_time);

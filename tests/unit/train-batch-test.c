@@ -254,9 +254,46 @@ test_labels (void)
   ddpm_train_batch_clear (&f.batch);
   f.batch.num_class_embeds = 11;
   g_assert_true (ddpm_train_batch_init (&f.batch, &error));
+  ddpm_train_batch_prepare (&f.batch, 1);
   for (guint i = 0; i < 3; i++)
     g_assert_cmpuint (f.batch.labels[i], ==, 10);
   tear_down (&f);
+}
+
+/* Pictures come with their own label, but for the share that goes without; which ones, the step decides. */
+static void
+test_label_dropout (void)
+{
+  static const guint32 labels[N_PICTURES] = { 3, 1, 4, 1, 5, 9, 2, 6, 5, 3 };
+  static const double shares[] = { 0, 0.2, 1 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (shares); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      guint n_dropped = 0;
+      Fixture f;
+
+      set_up (&f, 1000, DDPM_PREDICT_EPSILON, FALSE);
+      ddpm_train_batch_clear (&f.batch);
+      f.batch.num_class_embeds = 11;
+      f.batch.picture_labels = labels;
+      f.batch.label_dropout = shares[i];
+      g_assert_true (ddpm_train_batch_init (&f.batch, &error));
+      for (guint step = 3; step >= 2; step--)
+        ddpm_train_batch_prepare (&f.batch, step);
+      g_autofree guint32 *once = g_memdup2 (f.batch.labels, 1000 * sizeof (guint32));
+      for (guint p = 0; p < 1000; p++)
+        {
+          n_dropped += once[p] == 10;
+          g_assert_true (once[p] == 10 || once[p] == labels[f.batch.pictures[p]]);
+        }
+      g_assert_cmpfloat_with_epsilon (n_dropped / 1000.0, shares[i], shares[i] == 0.2 ? 0.05 : 1e-9);
+      ddpm_train_batch_prepare (&f.batch, 3);
+      g_assert_true (shares[i] == 1 || memcmp (once, f.batch.labels, 1000 * sizeof (guint32)) != 0);
+      ddpm_train_batch_prepare (&f.batch, 2);
+      g_assert_cmpmem (once, 1000 * sizeof (guint32), f.batch.labels, 1000 * sizeof (guint32));
+      tear_down (&f);
+    }
 }
 
 int
@@ -270,5 +307,6 @@ main (int argc, char **argv)
   g_test_add_func ("/train-batch/distribution", test_distribution);
   g_test_add_func ("/train-batch/loss", test_loss);
   g_test_add_func ("/train-batch/labels", test_labels);
+  g_test_add_func ("/train-batch/label-dropout", test_label_dropout);
   return g_test_run ();
 }

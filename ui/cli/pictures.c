@@ -10,8 +10,9 @@
 void
 ddpm_picture_args_clear (DdpmPictureArgs *args)
 {
-  char **texts[] = { &args->output, &args->count, &args->columns, &args->seed, &args->steps,   &args->sampler,
-                     &args->eta,    &args->batch, &args->threads, &args->size, &args->strength };
+  char **texts[] = { &args->output,   &args->count, &args->columns, &args->seed,    &args->steps,
+                     &args->sampler,  &args->eta,   &args->batch,   &args->threads, &args->size,
+                     &args->strength, &args->label, &args->guidance };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -36,6 +37,10 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "ddpm or ddim (default: as the model recommends, else ddim)", "NAME" },
     { "eta", 0, 0, G_OPTION_ARG_STRING, &args->eta, "Noise in the steps of ddim, from 0 to 1 (default: 0)",
       "X" },
+    { "label", 0, 0, G_OPTION_ARG_STRING, &args->label,
+      "Kind of picture, one of the labels that ddpm info tells (default: none in particular)", "NAME" },
+    { "guidance", 0, 0, G_OPTION_ARG_STRING, &args->guidance,
+      "How much the label counts: 1 as it is, 2 or 3 clearer, in twice the time (default: 1)", "X" },
     { "batch", 0, 0, G_OPTION_ARG_STRING, &args->batch, "Pictures made at once (default: by their size)",
       "N" },
     { "threads", 0, 0, G_OPTION_ARG_STRING, &args->threads,
@@ -64,6 +69,8 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
       || !ddpm_option_get_uint ("--steps", args->steps, 1, 1000000, &options->n_steps, error)
       || !ddpm_option_get_choice ("--sampler", args->sampler, ddpm_sampler_get_names (), &sampler, error)
       || !ddpm_option_get_double ("--eta", args->eta, 0, 1, &options->eta, error)
+      || !ddpm_option_get_double ("--guidance", args->guidance, 0, DDPM_MAX_GUIDANCE, &options->guidance,
+                                  error)
       || !ddpm_option_get_uint ("--batch", args->batch, 1, DDPM_MAX_COUNT, &options->batch, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
       || !ddpm_option_get_size ("--size", args->size, &options->width, &options->height, error)
@@ -72,6 +79,7 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
   if (args->sampler != NULL)
     ddpm_sampler_kind_from_name (args->sampler, &options->sampler);
   options->strength = strength / 100;
+  options->label = args->label;
   output->is_grid = args->grid || args->columns != NULL;
   return TRUE;
 }

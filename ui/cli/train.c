@@ -14,17 +14,20 @@
 typedef struct
 {
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
-    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop;
-  gboolean flip, flip_vertical, rotate, tileable, float32, recompute, resume;
+    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures,
+    *label_dropout;
+  gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume;
 } TrainArgs;
 
 static void
 train_args_clear (TrainArgs *args)
 {
-  char **texts[] = { &args->output,    &args->from,       &args->size,         &args->channels, &args->layers,
-                     &args->attention, &args->batch,      &args->steps,        &args->lr,       &args->warmup,
-                     &args->ema,       &args->dropout,    &args->schedule,     &args->pixels,   &args->seed,
-                     &args->threads,   &args->save_every, &args->sample_every, &args->crop };
+  char **texts[] = { &args->output,       &args->from,         &args->size,  &args->channels,
+                     &args->layers,       &args->attention,    &args->batch, &args->steps,
+                     &args->lr,           &args->warmup,       &args->ema,   &args->dropout,
+                     &args->schedule,     &args->pixels,       &args->seed,  &args->threads,
+                     &args->save_every,   &args->sample_every, &args->crop,  &args->min_label_pictures,
+                     &args->label_dropout };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -68,6 +71,13 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "Mirror pictures upside down at random (default: off)", NULL },
     { "rotate", 0, 0, G_OPTION_ARG_NONE, &args->rotate,
       "Turn pictures by quarter turns at random (default: off)", NULL },
+    { "labels", 0, 0, G_OPTION_ARG_NONE, &args->labels,
+      "Folders in FOLDER are labels, so that each kind of picture can be asked for with ddpm sample --label",
+      NULL },
+    { "min-label-pictures", 0, 0, G_OPTION_ARG_STRING, &args->min_label_pictures,
+      "Pictures a folder needs to be a label; those of others have none (default: 10)", "N" },
+    { "label-dropout", 0, 0, G_OPTION_ARG_STRING, &args->label_dropout,
+      "Share of pictures seen without their label, for --guidance (default: 0.1)", "X" },
     { "schedule", 0, 0, G_OPTION_ARG_STRING, &args->schedule,
       "Noise schedule: linear, scaled_linear, squaredcos_cap_v2 or sigmoid (default: linear)", "NAME" },
     { "pixels", 0, 0, G_OPTION_ARG_STRING, &args->pixels,
@@ -122,6 +132,10 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
          && ddpm_option_get_double ("--ema", args->ema, 0, 0.9999999, &options->ema, error)
          && ddpm_option_get_double ("--dropout", args->dropout, 0, 0.99, &options->dropout, error)
          && ddpm_option_get_uint ("--crop", args->crop, 1, 65535, &options->crop, error)
+         && ddpm_option_get_uint ("--min-label-pictures", args->min_label_pictures, 1, 1000000,
+                                  &options->min_label_pictures, error)
+         && ddpm_option_get_double ("--label-dropout", args->label_dropout, 0, 1, &options->label_dropout,
+                                    error)
          && ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
          && ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
          && ddpm_option_get_uint64 ("--save-every", args->save_every, 0, 1000000000, &options->save_every,
@@ -151,6 +165,7 @@ read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options,
   options->flip_vertical = args->flip_vertical;
   options->rotate = args->rotate;
   options->tileable = args->tileable;
+  options->labels = args->labels;
   options->recompute = args->recompute;
   options->resume = args->resume;
   if (args->float32)
@@ -173,6 +188,21 @@ print_skipped (const DdpmDataset *dataset)
     printf ("             %s: %s\n", dataset->skipped[i].path, dataset->skipped[i].reason);
   if (n_shown < dataset->n_skipped)
     printf ("             and %u more\n", dataset->n_skipped - n_shown);
+}
+
+/* "Bricks (85), Wood (15)", and how many pictures have none of them. */
+static void
+print_labels (const DdpmTrainPlan *plan)
+{
+  const guint n_labels = g_strv_length ((char **) plan->label_names);
+  g_autofree guint *counts = g_new0 (guint, n_labels + 1);
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < plan->dataset->n_pictures; i++)
+    counts[plan->labels[i]]++;
+  for (guint i = 0; i < n_labels; i++)
+    g_string_append_printf (text, "%s%s (%u)", i > 0 ? ", " : "", plan->label_names[i], counts[i]);
+  printf ("labels       %s; none: %u pictures\n", text->str, counts[n_labels]);
 }
 
 static void
@@ -203,6 +233,8 @@ print_plan (const DdpmTrainPlan *plan)
     printf (", %u of them scaled or cropped", plan->dataset->n_resized);
   printf ("\n");
   print_skipped (plan->dataset);
+  if (plan->label_names != NULL)
+    print_labels (plan);
   for (guint i = 0; i < config->n_levels; i++)
     g_string_append_printf (widths, "%s%u%s", i > 0 ? "," : "", config->block_out_channels[i],
                             config->down_block_types[i] == DDPM_BLOCK_ATTENTION ? " with attention" : "");

@@ -1,0 +1,198 @@
+/* Sampling with labels, and guidance towards them. */
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "core/base/error.h"
+#include "tests/unit/sample-job-common.h"
+
+static DdpmModel *
+new_labelled_model (void)
+{
+  DdpmModel *model = new_model (3, 4);
+
+  model->notes.labels = g_strsplit ("Bricks,Wood,\303\204pfel", ",", -1);
+  return model;
+}
+
+/* First to last row of the class table become 0. */
+static void
+clear_rows (DdpmModel *model, guint first, guint n)
+{
+  const DdpmParam *table = ddpm_unet_find_param (model->unet, "class_embedding.weight");
+
+  g_assert_nonnull (table);
+  memset (model->weights + table->offset + first * table->shape[1], 0, n * table->shape[1] * sizeof (float));
+}
+
+/* The last row of a class table means "no label". */
+static void
+test_no_label (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 4);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) job = NULL, other_rows = NULL, other_label = NULL;
+
+  job = run_job (model, &options);
+  clear_rows (model, 0, 3);
+  other_rows = run_job (model, &options);
+  clear_rows (model, 3, 1);
+  other_label = run_job (model, &options);
+  assert_same_bytes (get_image (job, 0), get_image (other_rows, 0));
+  g_assert_cmpfloat (get_difference (get_image (job, 0), get_image (other_label, 0)), >, 0);
+}
+
+/* A label is its row, however it is written. */
+static void
+test_label (void)
+{
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) wood = NULL, same = NULL, apples = NULL, other = NULL;
+
+  options.label = "Wood";
+  wood = run_job (model, &options);
+  clear_rows (model, 0, 1);
+  clear_rows (model, 3, 1);
+  options.label = "wood";
+  same = run_job (model, &options);
+  assert_same_bytes (get_image (wood, 0), get_image (same, 0));
+  options.label = "\303\244PFEL";
+  apples = run_job (model, &options);
+  g_assert_cmpfloat (get_difference (get_image (wood, 0), get_image (apples, 0)), >, 0);
+  clear_rows (model, 1, 1);
+  options.label = "Wood";
+  other = run_job (model, &options);
+  g_assert_cmpfloat (get_difference (get_image (wood, 0), get_image (other, 0)), >, 0);
+}
+
+/* One step from almost no noise, after which a picture depends on the network's output in a straight line. */
+static DdpmSampleJob *
+run_one_step (DdpmModel *model, const DdpmImage *input, const char *label, double guidance, guint count,
+              guint n_threads)
+{
+  DdpmSampleOptions options = new_options (model);
+
+  options.task = DDPM_TASK_VARY;
+  options.inputs[0] = input;
+  options.strength = 0.001;
+  options.n_steps = 1;
+  options.label = label;
+  options.guidance = guidance;
+  options.count = count;
+  options.batch = 2;
+  options.n_threads = n_threads;
+  return run_job (model, &options);
+}
+
+/* none + g (label - none), for each picture of a batch that is full or not. */
+static void
+test_guidance (void)
+{
+  static const double guidances[] = { 0, 0.5, 2, 7.5 };
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  g_autoptr (DdpmImage) input = new_image (SIZE, SIZE, 3);
+  g_autoptr (DdpmSampleJob) none = run_one_step (model, input, NULL, 1, 3, 1);
+  g_autoptr (DdpmSampleJob) label = run_one_step (model, input, "Bricks", 1, 3, 1);
+
+  for (guint i = 0; i < G_N_ELEMENTS (guidances); i++)
+    {
+      const double g = guidances[i];
+      g_autoptr (DdpmSampleJob) job = run_one_step (model, input, "Bricks", g, 3, 1);
+      g_autoptr (DdpmSampleJob) threaded = run_one_step (model, input, "Bricks", g, 3, 3);
+
+      for (guint p = 0; p < 3; p++)
+        {
+          const float *from = get_image (none, p)->pixels, *to = get_image (label, p)->pixels;
+          const float *pixels = get_image (job, p)->pixels;
+
+          g_assert_cmpfloat (get_difference (get_image (none, p), get_image (label, p)), >, 1e-3);
+          for (guint v = 0; v < SIZE * SIZE * 3; v++)
+            g_assert_cmpfloat_with_epsilon (pixels[v], from[v] + g * (to[v] - from[v]), 1e-5);
+          assert_same_bytes (get_image (job, p), get_image (threaded, p));
+        }
+    }
+}
+
+/* Both halves of the batch are counted. */
+static void
+test_memory (void)
+{
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) plain = NULL, guided = NULL, larger = NULL;
+
+  options.label = "Wood";
+  options.count = 4;
+  options.batch = 2;
+  plain = new_job (model, &options);
+  options.guidance = 2;
+  guided = new_job (model, &options);
+  options.guidance = 1;
+  options.batch = 4;
+  larger = new_job (model, &options);
+  g_assert_cmpuint (ddpm_sample_job_predict_bytes (guided), >, ddpm_sample_job_predict_bytes (plain));
+  g_assert_cmpuint (ddpm_sample_job_predict_bytes (guided), <, ddpm_sample_job_predict_bytes (larger));
+}
+
+static void
+test_describe (void)
+{
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) plain = new_job (model, &options), labelled = NULL;
+  g_autofree char *plain_text = ddpm_sample_job_describe (plain, 0), *text = NULL;
+  g_autoptr (JsonNode) node = NULL;
+  JsonObject *object;
+
+  options.label = "WOOD";
+  options.guidance = 2.5;
+  labelled = new_job (model, &options);
+  text = ddpm_sample_job_describe (labelled, 0);
+  node = json_from_string (text, NULL);
+  g_assert_nonnull (node);
+  object = json_node_get_object (node);
+  g_assert_cmpstr (json_object_get_string_member (object, "label"), ==, "Wood");
+  g_assert_cmpfloat (json_object_get_double_member (object, "guidance"), ==, 2.5);
+  g_assert_null (strstr (plain_text, "label"));
+  g_assert_null (strstr (plain_text, "guidance"));
+}
+
+static void
+assert_refused (DdpmModel *model, const char *label, double guidance, const char *words)
+{
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (GError) error = NULL;
+
+  options.label = label;
+  options.guidance = guidance;
+  g_assert_null (ddpm_sample_job_new (model, &options, &error));
+  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
+  if (strstr (error->message, words) == NULL)
+    g_error ("expected “%s” in “%s”", words, error->message);
+}
+
+static void
+test_refused (void)
+{
+  g_autoptr (DdpmModel) labelled = new_labelled_model (), plain = new_model (3, 0);
+
+  assert_refused (labelled, "Stone", 1, "has no label \"Stone\"; it has Bricks, Wood, \303\204pfel");
+  assert_refused (labelled, "", 1, "has no label \"\"");
+  assert_refused (plain, "Wood", 1, "has no labels; leave out \"Wood\"");
+  assert_refused (labelled, NULL, 2, "Guidance is towards a label");
+  assert_refused (labelled, "Wood", -1, "The guidance is -1");
+  assert_refused (labelled, "Wood", NAN, "must be between 0 and 100");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/sample-job-labels/no-label", test_no_label);
+  g_test_add_func ("/sample-job-labels/label", test_label);
+  g_test_add_func ("/sample-job-labels/guidance", test_guidance);
+  g_test_add_func ("/sample-job-labels/memory", test_memory);
+  g_test_add_func ("/sample-job-labels/describe", test_describe);
+  g_test_add_func ("/sample-job-labels/refused", test_refused);
+  return g_test_run ();
+}
