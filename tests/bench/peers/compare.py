@@ -4,6 +4,7 @@ import datetime
 import os
 import pathlib
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -79,6 +80,8 @@ def main():
             table.write_results(options.results, describe(options.ddpm, what, rows, time.monotonic() - began, load))
 
 
+# the temporary folder goes in either case
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 try:
     main()
 except KeyboardInterrupt:
