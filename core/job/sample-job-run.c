@@ -106,7 +106,8 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
 
   run->team = ddpm_team_new (job->options.n_threads);
   ddpm_team_set_cancellable (run->team, cancellable);
-  options = (DdpmPassOptions) { pass_batch, job->height, job->width, DDPM_PASS_INFERENCE };
+  options =
+    (DdpmPassOptions) { pass_batch, job->height, job->width, DDPM_PASS_INFERENCE, job->options.precision };
   run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
   return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
 }

@@ -241,7 +241,7 @@ static gsize
 predict_pass_bytes (const DdpmSampleJob *job, guint batch)
 {
   const DdpmPassOptions options = { ddpm_sample_job_get_pass_batch (job, batch), job->height, job->width,
-                                    DDPM_PASS_INFERENCE };
+                                    DDPM_PASS_INFERENCE, job->options.precision };
 
   return ddpm_unet_predict_pass_bytes (job->model->unet, job->options.n_threads, &options);
 }
@@ -286,7 +286,8 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   g_return_val_if_fail (model != NULL, NULL);
   g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
 
-  if (!check_model (model, error) || !check_options (options, error))
+  if (!check_model (model, error) || !check_options (options, error)
+      || !ddpm_precision_check (options->precision, error))
     return NULL;
 
   job = g_object_new (DDPM_TYPE_SAMPLE_JOB, NULL);

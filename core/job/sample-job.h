@@ -36,6 +36,7 @@ typedef struct
    * and Salimans 2022): 0 … DDPM_MAX_GUIDANCE; 1, the default: only what it says with it, in half the time.
    */
   double guidance;
+  DdpmPrecision precision;
   gboolean preview; /* progress brings the current estimates of x_0 along */
   /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is brought to
    * the model's size, and results back to the size of inputs[0]. Borrowed until ddpm_sample_job_new returns.
@@ -43,7 +44,7 @@ typedef struct
   const DdpmImage *inputs[2];
 } DdpmSampleOptions;
 
-/* Defaults: 1 picture, seed 0, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0,
+/* Defaults: 1 picture, seed 0, f32, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0,
  * strength 0.5, no label, guidance 1. */
 void ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model);
 

@@ -20,9 +20,20 @@ ddpm_unet_predict_pass_bytes (const DdpmUnet *unet, guint n_threads, const DdpmP
   return n_floats * sizeof (float);
 }
 
+gboolean
+ddpm_precision_check (DdpmPrecision precision, GError **error)
+{
+  const DdpmKernels *kernels = ddpm_kernels_get ();
+
+  if (precision != DDPM_PRECISION_BF16 || kernels->has_bf16)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+               "this processor (%s) has no fast arithmetic in bf16; use the precision f32", kernels->name);
+  return FALSE;
+}
+
 static gboolean
-check_options (const DdpmUnet *unet, const DdpmKernels *kernels, const DdpmPassOptions *options,
-               GError **error)
+check_options (const DdpmUnet *unet, const DdpmPassOptions *options, GError **error)
 {
   if (!ddpm_unet_config_check_size (&unet->config, options->height, options->width, error))
     return FALSE;
@@ -34,13 +45,8 @@ check_options (const DdpmUnet *unet, const DdpmKernels *kernels, const DdpmPassO
                    options->batch, options->width, options->height);
       return FALSE;
     }
-  if (options->precision == DDPM_PRECISION_BF16 && !kernels->has_bf16)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "this processor (%s) has no fast arithmetic in bf16; use the precision f32",
-                   kernels->name);
-      return FALSE;
-    }
+  if (!ddpm_precision_check (options->precision, error))
+    return FALSE;
   if (options->precision == DDPM_PRECISION_BF16 && options->mode == DDPM_PASS_TRAINING)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
@@ -57,7 +63,7 @@ ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions 
 
   g_return_val_if_fail (options->batch > 0, NULL);
   pass->kernels = ddpm_kernels_get ();
-  if (!check_options (unet, pass->kernels, options, error))
+  if (!check_options (unet, options, error))
     return NULL;
   pass->unet = unet;
   pass->team = team;

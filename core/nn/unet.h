@@ -39,6 +39,9 @@ typedef enum
   DDPM_PRECISION_BF16 /* inference only, where the processor has instructions for it */
 } DdpmPrecision;
 
+/* FALSE with DDPM_ERROR_UNSUPPORTED where the processor has no instructions for it. */
+gboolean ddpm_precision_check (DdpmPrecision precision, GError **error);
+
 /* What a pass is for. */
 typedef struct
 {

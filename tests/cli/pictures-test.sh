@@ -81,6 +81,17 @@ else
   skip 'is the same picture' 'none was finished'
 fi
 
+# bf16: nearly the same pictures where the processor has it, else one sentence
+works 'f32 by name' sample rgb -o f32.png --steps 3 --precision f32
+if "$ddpm" info rgb | grep -q bf16
+then
+  works 'bf16' sample rgb -o bf16.png --steps 3 --precision bf16
+  check 'bf16 gives nearly the same picture' test "$("$look" differ f32.png bf16.png)" -le 32
+else
+  fails 'bf16 without its instructions' 1 'precision f32' sample rgb -o bf16.png --steps 3 --precision bf16
+  check 'nothing was written in bf16' test ! -e bf16.png
+fi
+
 # unreadable pictures
 echo 'not a picture' >words.png
 head -c 60 $a >cut.png

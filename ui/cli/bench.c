@@ -63,13 +63,12 @@ parse_args (BenchArgs *args, DdpmBenchOptions *options, int argc, char **argv, c
 static gboolean
 read_args (const BenchArgs *args, DdpmBenchOptions *options, GError **error)
 {
-  static const char *const precisions[] = { "f32", "bf16", NULL };
   guint precision = DDPM_PRECISION_F32;
 
   if (!ddpm_option_get_uint ("--batch", args->batch, 1, 4096, &options->batch, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
       || !ddpm_option_get_uint ("--repeat", args->runs, 1, MAX_RUNS, &options->n_runs, error)
-      || !ddpm_option_get_choice ("--precision", args->precision, precisions, &precision, error))
+      || !ddpm_option_get_precision ("--precision", args->precision, &precision, error))
     return FALSE;
   options->precision = precision;
   if (!options->recompute || options->train)

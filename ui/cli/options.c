@@ -170,6 +170,14 @@ ddpm_option_get_choice (const char *option, const char *text, const char *const 
 }
 
 gboolean
+ddpm_option_get_precision (const char *option, const char *text, guint *value, GError **error)
+{
+  static const char *const names[] = { [DDPM_PRECISION_F32] = "f32", [DDPM_PRECISION_BF16] = "bf16", NULL };
+
+  return ddpm_option_get_choice (option, text, names, value, error);
+}
+
+gboolean
 ddpm_option_require (const char *option, const char *text, GError **error)
 {
   if (text != NULL)

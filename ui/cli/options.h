@@ -36,6 +36,9 @@ gboolean ddpm_option_get_list (const char *option, const char *text, guint max_v
 gboolean ddpm_option_get_choice (const char *option, const char *text, const char *const *names, guint *value,
                                  GError **error);
 
+/* f32 or bf16: a DdpmPrecision. */
+gboolean ddpm_option_get_precision (const char *option, const char *text, guint *value, GError **error);
+
 /* FALSE with the sentence that `option` is missing where text is NULL. */
 gboolean ddpm_option_require (const char *option, const char *text, GError **error);
 

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 /* The options as given; NULL: not given. */
 typedef struct
 {
-  char *output, *count, *columns, *seed, *steps, *sampler, *eta, *batch, *threads, *label, *guidance;
+  char *output, *count, *columns, *seed, *steps, *sampler, *eta, *precision, *batch, *threads, *label,
+    *guidance;
   char *size;     /* sample */
   char *strength; /* vary, interpolate: per cent */
   gboolean grid;
