@@ -19,6 +19,7 @@ typedef struct
   guint64 step, total;       /* steps done of all of this phase; total 0: not known */
   double seconds_left;       /* < 0: not known yet */
   double loss;               /* training: smoothed; NaN: none */
+  double held_out;           /* training: the last loss on held out pictures, average weights; 0: none */
   double steps_per_s;        /* 0: not known yet */
   DdpmImage *const *preview; /* current estimates of x_0, or NULL; borrowed during the call */
   guint n_preview;

@@ -24,7 +24,7 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
   batch->timesteps = g_new0 (float, batch->size);
   batch->losses = g_new0 (double, batch->size);
   batch->pictures = g_new0 (guint32, batch->size);
-  batch->order = g_new (guint32, dataset->n_pictures);
+  batch->order = g_new (guint32, batch->n_members);
   batch->epoch = G_MAXUINT64; /* none */
   if (batch->num_class_embeds > 0)
     batch->labels = g_new (guint32, batch->size);
@@ -46,7 +46,7 @@ ddpm_train_batch_clear (DdpmTrainBatch *batch)
 static void
 choose_pictures (DdpmTrainBatch *batch)
 {
-  const guint n = batch->dataset->n_pictures;
+  const guint n = batch->n_members;
 
   for (guint i = 0; i < batch->size; i++)
     {
@@ -60,7 +60,7 @@ choose_pictures (DdpmTrainBatch *batch)
           ddpm_rng_permutation (key, batch->order, n);
           batch->epoch = epoch;
         }
-      batch->pictures[i] = batch->order[position % n];
+      batch->pictures[i] = batch->members[batch->order[position % n]];
     }
 }
 

@@ -16,6 +16,8 @@ typedef struct
   /* set by the caller, borrowed */
   DdpmTeam *team;
   const DdpmDataset *dataset;
+  const guint32 *members; /* [n_members], at least one: the pictures to draw from */
+  guint n_members;
   const DdpmSchedule *schedule;
   DdpmPrediction prediction;
   guint32 seed;
@@ -37,7 +39,7 @@ typedef struct
   float *scratch;
   gsize n_picture;   /* floats of a picture */
   double *losses;    /* [size], sums of squares */
-  guint32 *order;    /* [n_pictures], that of `epoch` */
+  guint32 *order;    /* [n_members], that of `epoch` */
   guint32 *pictures; /* [size] */
   guint64 epoch, step;
 } DdpmTrainBatch;

@@ -45,6 +45,8 @@ typedef struct
   /* The opposite sides of every picture meet, and those of the model's pictures will: whole ones are shifted
    * at random, parts may reach over the edges. */
   gboolean tileable;
+  guint held_out; /* one picture in so many (0 … 10^6) is not trained on, but measured; 0: none; default: 20,
+                   * or none with fewer than 40 pictures */
   /* Folders directly in `pictures` are labels, those with at least min_label_pictures (1 … 10^6, default 10);
    * what lies elsewhere has none. With from: the model's own labels keep what they mean. */
   gboolean labels;
@@ -91,6 +93,7 @@ typedef struct
   gsize peak_bytes;                /* of memory: slabs, passes and pictures */
   gboolean recompute;              /* as the option, or because memory would not do otherwise */
   gsize peak_kept_bytes;           /* what it would be without that */
+  guint n_held_out;                /* pictures that are not trained on */
   guint64 first_step;              /* steps done before; > 0: resumed there */
   char *const *label_names;        /* NULL-terminated; NULL: no labels */
   const guint32 *labels;           /* of each picture, the place in label_names, or their number: none */

@@ -7,7 +7,8 @@
 #include "core/base/atomic-file.h"
 #include "core/base/error.h"
 
-#define HEADER "step,loss,smoothed_loss,lr,grad_norm,pictures_per_s,seconds\n"
+#define HEADER "step,loss,smoothed_loss,lr,grad_norm,pictures_per_s,seconds,held_out_average,held_out\n"
+#define SECONDS_COLUMN 6
 
 struct _DdpmTrainLog
 {
@@ -24,8 +25,7 @@ set_errno (const char *name, GError **error)
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be written: %s", name, g_strerror (code));
 }
 
-/* The header and the whole lines of text up to last_step, each step once; what the last of them says in its
- * last column. */
+/* The header and the whole lines of text up to last_step, each step once; the seconds of the last of them. */
 static char *
 keep_lines (const char *text, guint64 last_step, double *seconds)
 {
@@ -37,12 +37,13 @@ keep_lines (const char *text, guint64 last_step, double *seconds)
     {
       char *end = NULL;
       const guint64 step = g_ascii_strtoull (lines[i], &end, 10);
-      const char *last = strrchr (lines[i], ',');
+      g_auto (GStrv) columns = g_strsplit (lines[i], ",", -1);
 
       if (end == lines[i] || *end != ',' || step <= previous || step > last_step)
         continue;
       g_string_append_printf (kept, "%s\n", lines[i]);
-      *seconds = g_ascii_strtod (last + 1, NULL);
+      if (g_strv_length (columns) > SECONDS_COLUMN)
+        *seconds = g_ascii_strtod (columns[SECONDS_COLUMN], NULL);
       previous = step;
     }
   return g_string_free (kept, FALSE);
@@ -89,14 +90,21 @@ ddpm_train_log_get_seconds (const DdpmTrainLog *log)
 gboolean
 ddpm_train_log_add (DdpmTrainLog *log, const DdpmTrainLine *line, GError **error)
 {
-  const double values[] = { line->loss,      line->smoothed,       line->lr,
-                            line->grad_norm, line->pictures_per_s, line->seconds };
+  const double values[] = {
+    line->loss,    line->smoothed,         line->lr,      line->grad_norm, line->pictures_per_s,
+    line->seconds, line->held_out_average, line->held_out
+  };
   g_autoptr (GString) text = g_string_new (NULL);
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 
   g_string_printf (text, "%" G_GUINT64_FORMAT, line->step);
   for (guint i = 0; i < G_N_ELEMENTS (values); i++)
-    g_string_append_printf (text, ",%s", g_ascii_formatd (number, sizeof number, "%.6g", values[i]));
+    {
+      const gboolean is_missing = i > SECONDS_COLUMN - 1 && values[i] == 0;
+
+      g_string_append_printf (text, ",%s",
+                              is_missing ? "" : g_ascii_formatd (number, sizeof number, "%.6g", values[i]));
+    }
   g_string_append_c (text, '\n');
   if (fputs (text->str, log->stream) >= 0 && fflush (log->stream) == 0)
     return TRUE;

@@ -14,6 +14,8 @@ typedef struct
   double grad_norm;      /* before clipping */
   double pictures_per_s; /* at the median speed of the last steps */
   double seconds;        /* of training, without pauses between runs */
+  double held_out_average,
+    held_out; /* loss on held out pictures, of average and raw weights; 0: not measured */
 } DdpmTrainLine;
 
 typedef struct _DdpmTrainLog DdpmTrainLog;

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/job/train-held-out.h"
 
 /* Pictures in a sample grid, as rows and columns: more of the small ones, which cost less. */
 #define SMALL_PIXELS (32 * 32)
@@ -16,7 +17,7 @@ get_dataset_bytes (const DdpmDataset *dataset)
 }
 
 /* What the run takes from now on: weights, gradients, average and two moments, the tensors of a batch, the
- * network's pass, and another one for samples. */
+ * network's pass, and now and then another one, for samples or what is held out. */
 static gsize
 predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
 {
@@ -30,12 +31,13 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
                                      .recompute = recompute };
   const DdpmPassOptions sampling = { setup->sample_columns, dataset->height, dataset->width,
                                      DDPM_PASS_INFERENCE };
+  gsize passing = ddpm_train_held_out_predict_bytes (setup);
   gsize bytes = (5 * ddpm_unet_get_n_weights (setup->unet) + 4 * options->batch * picture) * sizeof (float);
 
   bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
   if (options->sample_every > 0)
-    bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling);
-  return bytes;
+    passing = MAX (passing, ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling));
+  return bytes + passing;
 }
 
 gboolean

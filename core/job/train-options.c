@@ -51,6 +51,7 @@ static const Field fields[] = {
   { "min_label_pictures", "--min-label-pictures", TYPE_UINT, FIELD (min_label_pictures), 1, 1e6, 10,
     .is_newer = TRUE },
   { "label_dropout", "--label-dropout", TYPE_REAL, FIELD (label_dropout), 0, 1, 0.1, .is_newer = TRUE },
+  { "held_out", "--held-out", TYPE_UINT, FIELD (held_out), 0, 1e6, DDPM_TRAIN_OPEN, .is_newer = TRUE },
   { "recompute", "--recompute", TYPE_SWITCH, FIELD (recompute), 0, 1, .may_change = TRUE, .is_newer = TRUE },
 };
 

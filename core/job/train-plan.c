@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 #include "core/data/labels.h"
 #include "core/job/train-from.h"
+#include "core/job/train-held-out.h"
 #include "core/job/train-memory.h"
 #include "core/job/train-network.h"
 #include "core/job/train-options.h"
@@ -315,13 +316,17 @@ check_network_on_resume (const DdpmTrainSetup *setup, const DdpmTrainOptions *gi
     option);
 }
 
-/* Labels of the pictures, and the fingerprint of all that the run learns from. */
+/* What is held out, labels of the pictures, and the fingerprint of all that the run learns from. */
 static void
 complete_data (DdpmTrainSetup *setup)
 {
   const DdpmDataset *dataset = setup->dataset;
 
   setup->fingerprint = dataset->fingerprint;
+  ddpm_train_held_out_choose (setup);
+  if (setup->n_held_out > 0)
+    setup->fingerprint =
+      ddpm_dataset_extend_fingerprint (setup->fingerprint, setup->held_out, setup->n_held_out);
   if (!setup->options.labels)
     return;
   setup->labels =
@@ -466,6 +471,8 @@ ddpm_train_setup_free (DdpmTrainSetup *setup)
   g_clear_pointer (&setup->unet, ddpm_unet_free);
   g_clear_pointer (&setup->dataset, ddpm_dataset_free);
   g_clear_pointer (&setup->labels, g_free);
+  g_clear_pointer (&setup->training, g_free);
+  g_clear_pointer (&setup->held_out, g_free);
   ddpm_model_notes_clear (&setup->notes);
   ddpm_scheduler_config_clear (&setup->scheduler);
   ddpm_train_options_clear (&setup->options);

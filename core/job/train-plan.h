@@ -13,8 +13,10 @@ typedef struct
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
   DdpmDataset *dataset;
-  guint32 *labels;     /* of each picture, its row of the class table; NULL: none has a label */
-  guint64 fingerprint; /* of all data: pictures and labels */
+  guint32 *labels;              /* of each picture, its row of the class table; NULL: none has a label */
+  guint32 *training, *held_out; /* [n_training], at least one, and [n_held_out]: numbers of pictures */
+  guint n_training, n_held_out;
+  guint64 fingerprint; /* of all data: pictures, labels, and what is held out */
   DdpmUnet *unet;
   DdpmModel *from;    /* --from, opened without its weights, when they are where this run begins; else NULL */
   guint64 first_step; /* steps done before this run */

@@ -16,6 +16,7 @@
 #include "core/base/error.h"
 #include "core/job/train-batch.h"
 #include "core/job/train-from.h"
+#include "core/job/train-held-out.h"
 #include "core/job/train-log.h"
 #include "core/job/train-rate.h"
 #include "core/job/train-sample.h"
@@ -23,6 +24,7 @@
 #include "core/nn/adamw.h"
 
 #define LOG_EVERY 50 /* steps */
+#define HELD_OUT_EVERY 500
 #define SAVE_EVERY_US (300 * G_USEC_PER_SEC)
 #define SMOOTHING 0.02 /* share of the newest loss in the smoothed one */
 
@@ -45,8 +47,10 @@ typedef struct
   DdpmTrainBatch batch;
   DdpmTrainCounters counters;
   DdpmTrainRate rate;
-  guint64 saved_step; /* of the last checkpoint; 0: none */
-  gint64 saved_us;    /* when that was */
+  guint64 saved_step;                /* of the last checkpoint; 0: none */
+  gint64 saved_us;                   /* when that was */
+  double held_out_average, held_out; /* the last ones measured; 0: none */
+  guint64 held_out_step;             /* when that was */
   double grad_norm;
   double seconds; /* of training that the log told of at the start */
 } Run;
@@ -78,6 +82,7 @@ tell (const Run *run, DdpmPhase phase, const char *message)
     .total = total,
     .seconds_left = steps_per_s > 0 ? (double) (total - run->counters.step) / steps_per_s : -1,
     .loss = run->counters.smoothed,
+    .held_out = run->held_out_average,
     .steps_per_s = steps_per_s,
     .message = message,
   };
@@ -238,6 +243,8 @@ begin (Run *run, GError **error)
   run->batch = (DdpmTrainBatch) {
     .team = run->team,
     .dataset = dataset,
+    .members = setup->training,
+    .n_members = setup->n_training,
     .schedule = run->schedule,
     .prediction = setup->scheduler.prediction_type,
     .seed = options->seed,
@@ -333,9 +340,36 @@ make_step (Run *run, GCancellable *cancellable, GError **error)
   return TRUE;
 }
 
+/* A loss that cannot be measured is no reason to end a training. */
+static void
+measure_held_out (Run *run, GCancellable *cancellable)
+{
+  const DdpmTrainSetup *setup = run->setup;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *message = NULL;
+  double average, raw;
+
+  if (ddpm_train_held_out_measure (setup, run->schedule, run->team, run->slabs.ema, cancellable, &average,
+                                   &error)
+      && ddpm_train_held_out_measure (setup, run->schedule, run->team, run->slabs.weights, cancellable, &raw,
+                                      &error))
+    {
+      run->held_out_average = average;
+      run->held_out = raw;
+      run->held_out_step = run->counters.step;
+      return;
+    }
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  message = g_strdup_printf ("no loss on held out pictures at step %" G_GUINT64_FORMAT ": %s",
+                             run->counters.step, error->message);
+  tell (run, DDPM_PHASE_TRAIN, message);
+}
+
 static gboolean
 add_line (Run *run, GError **error)
 {
+  const gboolean measured = run->held_out_step == run->counters.step;
   DdpmTrainCounters *counters = &run->counters;
   const DdpmTrainLine line = {
     .step = counters->step,
@@ -345,6 +379,8 @@ add_line (Run *run, GError **error)
     .grad_norm = run->grad_norm,
     .pictures_per_s = ddpm_train_rate_get (&run->rate) * run->setup->options.batch,
     .seconds = run->seconds + ddpm_train_rate_get_total (&run->rate),
+    .held_out_average = measured ? run->held_out_average : 0,
+    .held_out = measured ? run->held_out : 0,
   };
 
   /* The last line of a run may come early. It does not count as a line here: a run that goes on after it ends
@@ -461,6 +497,8 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
       ddpm_train_rate_end_step (&run.rate);
       tell (&run, DDPM_PHASE_TRAIN, NULL);
       last = run.counters.step == options->steps;
+      if (setup->n_held_out > 0 && (last || run.counters.step % HELD_OUT_EVERY == 0))
+        measure_held_out (&run, cancellable);
       if ((last || run.counters.step % LOG_EVERY == 0) && !add_line (&run, error))
         return FALSE;
       if (!last && options->sample_every > 0 && run.counters.step % options->sample_every == 0)

@@ -6,6 +6,8 @@
 #define N_PICTURES 10
 #define SIDE 4
 
+static const guint32 everything[N_PICTURES] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+
 typedef struct
 {
   DdpmTeam *team;
@@ -49,6 +51,8 @@ set_up (Fixture *f, guint size, DdpmPrediction prediction, gboolean flip)
   f->batch = (DdpmTrainBatch) {
     .team = f->team,
     .dataset = f->dataset,
+    .members = everything,
+    .n_members = N_PICTURES,
     .schedule = f->schedule,
     .prediction = prediction,
     .seed = 3,
@@ -98,6 +102,24 @@ test_epochs (void)
       g_assert_cmpint (memcmp (drawn, drawn + N_PICTURES, N_PICTURES * sizeof *drawn), !=, 0);
       tear_down (&f);
     }
+}
+
+/* The others never come. */
+static void
+test_members (void)
+{
+  static const guint32 members[] = { 7, 2, 5 };
+  guint seen = 0;
+  Fixture f;
+
+  set_up (&f, 9, DDPM_PREDICT_EPSILON, FALSE);
+  f.batch.members = members;
+  f.batch.n_members = G_N_ELEMENTS (members);
+  ddpm_train_batch_prepare (&f.batch, 4);
+  for (guint i = 0; i < 9; i++)
+    seen |= 1u << f.batch.pictures[i];
+  g_assert_cmphex (seen, ==, 1u << 7 | 1u << 2 | 1u << 5);
+  tear_down (&f);
 }
 
 /* A step's batch does not depend on those before it, nor on the number of threads. */
@@ -301,6 +323,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-batch/epochs", test_epochs);
+  g_test_add_func ("/train-batch/members", test_members);
   g_test_add_func ("/train-batch/any-step", test_any_step);
   g_test_add_func ("/train-batch/targets", test_targets);
   g_test_add_func ("/train-batch/flip", test_flip);

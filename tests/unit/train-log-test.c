@@ -2,7 +2,7 @@
 
 #include <glib/gstdio.h>
 
-#define HEADER "step,loss,smoothed_loss,lr,grad_norm,pictures_per_s,seconds\n"
+#define HEADER "step,loss,smoothed_loss,lr,grad_norm,pictures_per_s,seconds,held_out_average,held_out\n"
 
 static char *folder;
 
@@ -40,7 +40,7 @@ test_new (void)
   assert_text (file, HEADER);
   g_assert_true (ddpm_train_log_add (log, &line, &error));
   /* there at once, without the log being closed */
-  assert_text (file, HEADER "50,0.5,0.75,0.0002,1.25,100,3.5\n");
+  assert_text (file, HEADER "50,0.5,0.75,0.0002,1.25,100,3.5,,\n");
 }
 
 /* A run that was killed after its checkpoint of step 100, in the middle of a line. */
@@ -48,19 +48,19 @@ static void
 test_resumed (void)
 {
   g_autoptr (GFile) file = write_file (HEADER "50,1,1,1,1,1,3.5\n"
-                                              "100,1,1,1,1,1,7.25\n"
+                                              "100,1,1,1,1,1,7.25,0.5,0.25\n"
                                               "150,1,1,1,1,1,9\n"
                                               "20");
   g_autoptr (GError) error = NULL;
   g_autoptr (DdpmTrainLog) log = ddpm_train_log_open (file, 100, &error);
-  const DdpmTrainLine line = { 150, 2, 2, 2, 2, 2, 10 };
+  const DdpmTrainLine line = { 150, 2, 2, 2, 2, 2, 10, 3, 4 };
 
   g_assert_no_error (error);
   g_assert_cmpfloat (ddpm_train_log_get_seconds (log), ==, 7.25);
   g_assert_true (ddpm_train_log_add (log, &line, &error));
   assert_text (file, HEADER "50,1,1,1,1,1,3.5\n"
-                            "100,1,1,1,1,1,7.25\n"
-                            "150,2,2,2,2,2,10\n");
+                            "100,1,1,1,1,1,7.25,0.5,0.25\n"
+                            "150,2,2,2,2,2,10,3,4\n");
 }
 
 /* Whatever stands in the file: lines that are none, repeated or out of order go. */

@@ -76,6 +76,8 @@ format_line (const DdpmProgress *progress)
     g_string_append_printf (text, " %" G_GUINT64_FORMAT, progress->step);
   if (progress->phase == DDPM_PHASE_TRAIN && isfinite (progress->loss))
     g_string_append_printf (text, ", loss %.4f", progress->loss);
+  if (progress->held_out > 0)
+    g_string_append_printf (text, " (held out %.4f)", progress->held_out);
   if (progress->steps_per_s >= 1)
     g_string_append_printf (text, ", %.1f steps/s", progress->steps_per_s);
   else if (progress->steps_per_s > 0)

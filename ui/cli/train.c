@@ -14,7 +14,7 @@
 typedef struct
 {
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
-    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures,
+    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures, *held_out,
     *label_dropout;
   gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume;
 } TrainArgs;
@@ -22,12 +22,13 @@ typedef struct
 static void
 train_args_clear (TrainArgs *args)
 {
-  char **texts[] = { &args->output,       &args->from,         &args->size,  &args->channels,
-                     &args->layers,       &args->attention,    &args->batch, &args->steps,
-                     &args->lr,           &args->warmup,       &args->ema,   &args->dropout,
-                     &args->schedule,     &args->pixels,       &args->seed,  &args->threads,
-                     &args->save_every,   &args->sample_every, &args->crop,  &args->min_label_pictures,
-                     &args->label_dropout };
+  char **texts[] = {
+    &args->output,        &args->from,       &args->size,         &args->channels, &args->layers,
+    &args->attention,     &args->batch,      &args->steps,        &args->lr,       &args->warmup,
+    &args->ema,           &args->dropout,    &args->schedule,     &args->pixels,   &args->seed,
+    &args->threads,       &args->save_every, &args->sample_every, &args->crop,     &args->min_label_pictures,
+    &args->label_dropout, &args->held_out
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -78,6 +79,10 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "Pictures a folder needs to be a label; those of others have none (default: 10)", "N" },
     { "label-dropout", 0, 0, G_OPTION_ARG_STRING, &args->label_dropout,
       "Share of pictures seen without their label, for --guidance (default: 0.1)", "X" },
+    { "held-out", 0, 0, G_OPTION_ARG_STRING, &args->held_out,
+      "One picture in N is not trained on but measured, 0 for none (default: 20, none for less than 40 "
+      "pictures)",
+      "N" },
     { "schedule", 0, 0, G_OPTION_ARG_STRING, &args->schedule,
       "Noise schedule: linear, scaled_linear, squaredcos_cap_v2 or sigmoid (default: linear)", "NAME" },
     { "pixels", 0, 0, G_OPTION_ARG_STRING, &args->pixels,
@@ -136,6 +141,7 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
                                   &options->min_label_pictures, error)
          && ddpm_option_get_double ("--label-dropout", args->label_dropout, 0, 1, &options->label_dropout,
                                     error)
+         && ddpm_option_get_uint ("--held-out", args->held_out, 0, 1000000, &options->held_out, error)
          && ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
          && ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
          && ddpm_option_get_uint64 ("--save-every", args->save_every, 0, 1000000000, &options->save_every,
@@ -231,6 +237,8 @@ print_plan (const DdpmTrainPlan *plan)
   printf ("pictures     %u", plan->dataset->n_pictures);
   if (plan->dataset->n_resized > 0)
     printf (", %u of them scaled or cropped", plan->dataset->n_resized);
+  if (plan->n_held_out > 0)
+    printf (", %u held out to measure the loss on", plan->n_held_out);
   printf ("\n");
   print_skipped (plan->dataset);
   if (plan->label_names != NULL)

@@ -1,0 +1,23 @@
+/* The loss on pictures that are not trained on: it tells learning from learning by heart. */
+#pragma once
+
+#include "core/base/parallel.h"
+#include "core/job/train-plan.h"
+
+G_BEGIN_DECLS
+
+/* Decides which pictures are held out: one in options.held_out, by their names alone, so that others keep
+ * their place when pictures are added. An open option becomes 0 for few pictures. */
+void ddpm_train_held_out_choose (DdpmTrainSetup *setup);
+
+/* Memory that a measurement takes for a while, in bytes. */
+gsize ddpm_train_held_out_predict_bytes (const DdpmTrainSetup *setup);
+
+/* The mean loss of weights[n_weights] on about 256 views of the held out pictures, the same ones with the
+ * same noise, timesteps and labels each time. There have to be held out pictures. Errors: DDPM_ERROR_MEMORY,
+ * G_IO_ERROR_CANCELLED. */
+gboolean ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *schedule,
+                                      DdpmTeam *team, const float *weights, GCancellable *cancellable,
+                                      double *loss, GError **error);
+
+G_END_DECLS
