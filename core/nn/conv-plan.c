@@ -59,7 +59,7 @@ count_tiles (const UnetConvPlan *plan, guint n_rows)
 
 /* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
  * would take longer than the multiplications. */
-#define MAX_TILES_BY_PARTS 32
+#define MAX_TILES_BY_PARTS 64
 
 static void
 divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection direction)
