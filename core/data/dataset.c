@@ -23,7 +23,7 @@ typedef struct
   GPtrArray *paths; /* (char *) of the pictures that were read */
   GArray *pictures; /* DdpmDatasetPicture, of four channels */
   DdpmFit fit;
-  guint n_resized;
+  guint n_resized, n_enlarged;
   gboolean any_transparency, any_colour;
   GCancellable *cancellable;
 } Loading;
@@ -200,6 +200,7 @@ add_picture (Loading *loading, const char *path, const DdpmImage *image, GError 
   loading->any_transparency |= ddpm_image_has_transparency (image);
   loading->any_colour |= ddpm_image_has_colour (image);
   loading->n_resized += image->width != fitted->width || image->height != fitted->height;
+  loading->n_enlarged += image->width < fitted->width || image->height < fitted->height;
   g_array_append_val (loading->pictures, picture);
   g_ptr_array_add (loading->paths, g_strdup (path));
   return TRUE;
@@ -285,6 +286,12 @@ ddpm_dataset_extend_fingerprint (guint64 fingerprint, const guint32 *numbers, gu
   return fingerprint;
 }
 
+static gsize
+count_bytes (const DdpmDataset *dataset, const DdpmDatasetPicture *picture)
+{
+  return (gsize) dataset->n_channels * picture->height * picture->width;
+}
+
 static guint64
 fingerprint (const DdpmDataset *dataset)
 {
@@ -299,10 +306,26 @@ fingerprint (const DdpmDataset *dataset)
 
       if (picture->width != dataset->width || picture->height != dataset->height)
         hash = ddpm_dataset_extend_fingerprint (hash, size, G_N_ELEMENTS (size));
-      hash =
-        hash_bytes (hash, picture->values, (gsize) dataset->n_channels * picture->height * picture->width);
+      hash = hash_bytes (hash, picture->values, count_bytes (dataset, picture));
     }
   return hash;
+}
+
+static guint
+count_repeated (const DdpmDataset *dataset)
+{
+  g_autoptr (GHashTable) seen =
+    g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
+  guint n_repeated = 0;
+
+  for (guint i = 0; i < dataset->n_pictures; i++)
+    {
+      const DdpmDatasetPicture *picture = &dataset->pictures[i];
+
+      n_repeated +=
+        !g_hash_table_add (seen, g_bytes_new_static (picture->values, count_bytes (dataset, picture)));
+    }
+  return n_repeated;
 }
 
 /* All of them in the channels that are wanted. */
@@ -342,6 +365,8 @@ finish (Loading *loading, DdpmPixels pixels)
   dataset->skipped = (DdpmSkipped *) g_array_steal (loading->skipped, &n_skipped);
   dataset->n_skipped = n_skipped;
   dataset->n_resized = loading->n_resized;
+  dataset->n_enlarged = loading->n_enlarged;
+  dataset->n_repeated = count_repeated (dataset);
   dataset->fingerprint = fingerprint (dataset);
   return dataset;
 }

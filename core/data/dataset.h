@@ -40,6 +40,8 @@ typedef struct
   DdpmSkipped *skipped;
   guint n_skipped;
   guint n_resized;     /* pictures that are kept in another size than they had */
+  guint n_enlarged;    /* … in a larger one */
+  guint n_repeated;    /* pictures that are kept with the same values as one before them */
   guint64 fingerprint; /* of values and shape: a resumed run checks that the data are the same */
 } DdpmDataset;
 

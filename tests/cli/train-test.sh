@@ -14,6 +14,10 @@ echo 'some words' >messy/words.png
 
 tiny='--channels 8,16 --layers 1 --attention none --batch 4'
 
+works 'only look' train messy -o m --size 8 $tiny --steps 6 --dry-run
+says 'it tells what it found' '^pictures  *9'
+says 'it tells what to expect of so few' '^expect .* 9 pictures are few'
+check 'nothing is written' test ! -e m
 works 'train on a messy folder' train messy -o m --size 8 $tiny --steps 6 --sample-every 3 --seed 3
 says 'it counts the pictures' '^pictures  *9'
 says 'it counts what it skipped' '^skipped  *4 files'

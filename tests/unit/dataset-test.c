@@ -355,6 +355,8 @@ test_parts (void)
   g_assert_cmpuint (dataset->pictures[1].height, ==, 11);
   g_assert_cmpuint (dataset->n_bytes, ==, 200 + 99);
   g_assert_cmpuint (dataset->n_resized, ==, 1);
+  g_assert_cmpuint (dataset->n_enlarged, ==, 0);
+  g_assert_cmpuint (dataset->n_repeated, ==, 0);
 
   save_size (scratch, "b.png", 11, 9); /* the same bytes */
   g_autoptr (DdpmDataset) other =
@@ -365,6 +367,24 @@ test_parts (void)
   g_assert_null (ddpm_dataset_load (folder, &too_small, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error));
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
   g_assert_nonnull (strstr (error->message, "scaled down to 7"));
+}
+
+/* Told of, so that people see what they have: the same picture twice, and too small ones. */
+static void
+test_oddities (void)
+{
+  static const guint8 grey = 90;
+  g_autoptr (Scratch) scratch = scratch_new ();
+
+  save_flat (scratch, "a.png", 8, 8, 1, &grey);
+  save_flat (scratch, "b.png", 8, 8, 3, (const guint8[]) { 90, 90, 90 });
+  save_flat (scratch, "c/a.png", 8, 8, 1, &grey);
+  save_flat (scratch, "d.png", 8, 8, 1, (const guint8[]) { 91 });
+  save_flat (scratch, "e.png", 8, 7, 1, (const guint8[]) { 92 });
+  g_autoptr (DdpmDataset) dataset = load_well (scratch, 8, 8, 1, DDPM_PIXELS_AUTO);
+  g_assert_cmpuint (dataset->n_pictures, ==, 5);
+  g_assert_cmpuint (dataset->n_repeated, ==, 2);
+  g_assert_cmpuint (dataset->n_enlarged, ==, 1);
 }
 
 /* ---- errors ---- */
@@ -514,6 +534,7 @@ main (int argc, char **argv)
   g_test_add_func ("/dataset/size/varied", test_size_varied);
   g_test_add_func ("/dataset/size/asked", test_size_asked);
   g_test_add_func ("/dataset/parts", test_parts);
+  g_test_add_func ("/dataset/oddities", test_oddities);
   g_test_add_func ("/dataset/errors", test_errors);
   g_test_add_func ("/dataset/cancel", test_cancel);
   g_test_add_func ("/dataset/progress", test_progress);

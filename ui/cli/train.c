@@ -7,8 +7,7 @@
 #include "ui/cli/options.h"
 #include "ui/cli/progress.h"
 #include "ui/cli/signals.h"
-
-#define MAX_SKIPPED_SHOWN 10
+#include "ui/cli/train-report.h"
 
 /* The options as given; NULL: not given. */
 typedef struct
@@ -16,7 +15,7 @@ typedef struct
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
     *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures, *held_out,
     *label_dropout;
-  gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume;
+  gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume, dry_run;
 } TrainArgs;
 
 static void
@@ -100,6 +99,8 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       NULL },
     { "float32", 0, 0, G_OPTION_ARG_NONE, &args->float32, "Write the weights as float32 (default: float16)",
       NULL },
+    { "dry-run", 0, 0, G_OPTION_ARG_NONE, &args->dry_run,
+      "Only look at the pictures and tell what would be done; nothing is written", NULL },
     { "resume", 0, 0, G_OPTION_ARG_NONE, &args->resume,
       "Go on where the training of MODEL stopped; of the options, steps, threads, save-every, "
       "sample-every and recompute may change",
@@ -184,81 +185,6 @@ read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options,
   return args->from == NULL || options->from != NULL;
 }
 
-static void
-print_skipped (const DdpmDataset *dataset)
-{
-  guint n_shown = MIN (dataset->n_skipped, MAX_SKIPPED_SHOWN);
-
-  printf ("skipped      %u file%s\n", dataset->n_skipped, dataset->n_skipped == 1 ? "" : "s");
-  for (guint i = 0; i < n_shown; i++)
-    printf ("             %s: %s\n", dataset->skipped[i].path, dataset->skipped[i].reason);
-  if (n_shown < dataset->n_skipped)
-    printf ("             and %u more\n", dataset->n_skipped - n_shown);
-}
-
-/* "Bricks (85), Wood (15)", and how many pictures have none of them. */
-static void
-print_labels (const DdpmTrainPlan *plan)
-{
-  const guint n_labels = g_strv_length ((char **) plan->label_names);
-  g_autofree guint *counts = g_new0 (guint, n_labels + 1);
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  for (guint i = 0; i < plan->dataset->n_pictures; i++)
-    counts[plan->labels[i]]++;
-  for (guint i = 0; i < n_labels; i++)
-    g_string_append_printf (text, "%s%s (%u)", i > 0 ? ", " : "", plan->label_names[i], counts[i]);
-  printf ("labels       %s; none: %u pictures\n", text->str, counts[n_labels]);
-}
-
-static void
-print_memory (const DdpmTrainPlan *plan)
-{
-  g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
-  g_autofree char *kept = ddpm_format_bytes ((double) plan->peak_kept_bytes);
-
-  printf ("memory       %s at most", memory);
-  if (plan->recompute)
-    printf (", since values are computed again instead of being kept, which would take %s%s", kept,
-            plan->options->recompute ? "" : ", more than is free");
-  printf ("\n");
-}
-
-/* What will happen, before it takes hours. */
-static void
-print_plan (const DdpmTrainPlan *plan)
-{
-  const DdpmUnetConfig *config = plan->config;
-  const DdpmTrainOptions *options = plan->options;
-  g_autofree char *forward = ddpm_format_flop (plan->flop_per_picture);
-  g_autofree char *step = ddpm_format_flop (3 * plan->flop_per_picture * options->batch);
-  g_autoptr (GString) widths = g_string_new (NULL);
-
-  printf ("pictures     %u", plan->dataset->n_pictures);
-  if (plan->dataset->n_resized > 0)
-    printf (", %u of them scaled or cropped", plan->dataset->n_resized);
-  if (plan->n_held_out > 0)
-    printf (", %u held out to measure the loss on", plan->n_held_out);
-  printf ("\n");
-  print_skipped (plan->dataset);
-  if (plan->label_names != NULL)
-    print_labels (plan);
-  for (guint i = 0; i < config->n_levels; i++)
-    g_string_append_printf (widths, "%s%u%s", i > 0 ? "," : "", config->block_out_channels[i],
-                            config->down_block_types[i] == DDPM_BLOCK_ATTENTION ? " with attention" : "");
-  printf ("size         %ux%u pixels, %u channel%s\n", config->sample_width, config->sample_height,
-          config->in_channels, config->in_channels == 1 ? "" : "s");
-  printf ("network      channels %s; %u layers a level\n", widths->str, config->layers_per_block);
-  printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
-  printf ("cost         %s forward a picture, about %s a step\n", forward, step);
-  print_memory (plan);
-  printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
-  if (plan->first_step > 0)
-    printf (", going on after step %" G_GUINT64_FORMAT, plan->first_step);
-  printf ("\n");
-  fflush (stdout);
-}
-
 /* As a shell reads it back. */
 static void
 append_word (GString *text, const char *word)
@@ -304,7 +230,7 @@ report_stop (DdpmTrainJob *job, const char *output, const char *command, DdpmSig
 }
 
 static int
-run_job (DdpmTrainJob *job, const char *output, const char *resume_command, GError **error)
+run_job (DdpmTrainJob *job, const char *output, const char *resume_command, gboolean dry_run, GError **error)
 {
   g_autoptr (DdpmSignals) signals = ddpm_signals_new ("finishing the step; once more Ctrl-C stops at once");
   GCancellable *cancellable = ddpm_signals_get_cancellable (signals);
@@ -316,7 +242,9 @@ run_job (DdpmTrainJob *job, const char *output, const char *resume_command, GErr
   ddpm_progress_line_clear (&line);
   if (done)
     {
-      print_plan (ddpm_train_job_get_plan (job));
+      ddpm_train_report_plan (ddpm_train_job_get_plan (job));
+      if (dry_run)
+        return 0;
       done = ddpm_train_job_run (job, ddpm_progress_line_show, &line, cancellable, &local_error);
       ddpm_progress_line_clear (&line);
     }
@@ -356,5 +284,5 @@ ddpm_command_train (const char *program, int argc, char **argv, GError **error)
   if (job == NULL)
     return 1;
   g_autofree char *resume_command = format_resume_command (program, &args, operands[0]);
-  return run_job (job, args.output, resume_command, error);
+  return run_job (job, args.output, resume_command, args.dry_run, error);
 }
