@@ -44,7 +44,10 @@ stats_add_row (LaneStats *stats, const float *row, size_t n_vectors)
     {
 #pragma GCC unroll 8
       for (int i = 0; i < 8; i++)
-        values[i] = vec_load (row + i * VECTOR);
+        {
+          fetch_ahead (row + i * VECTOR);
+          values[i] = vec_load (row + i * VECTOR);
+        }
       stats_add (stats, values, 8);
     }
   for (; n_vectors > 0; n_vectors--, row += VECTOR)
@@ -108,19 +111,31 @@ grad_through_act (RowGrad *row, vec x, vec grad, DdpmKernelAct act)
 }
 
 FORCE_INLINE void
+act_backward_whole (RowGrad *row, const float *x, float *grad, size_t n, DdpmKernelAct act,
+                    const uint8_t *mask)
+{
+  for (size_t i = 0; i < n; i += VECTOR)
+    {
+      vec g = vec_load (grad + i);
+
+      fetch_ahead (x + i);
+      fetch_ahead (grad + i);
+      if (mask != NULL)
+        g *= vec_load_mask (mask + i, VECTOR) * row->mask_scale;
+      vec_store (grad + i, grad_through_act (row, vec_load (x + i), g, act));
+    }
+}
+
+FORCE_INLINE void
 act_backward_row (RowGrad *row, const float *x, float *grad, size_t n, DdpmKernelAct act, const uint8_t *mask)
 {
   const size_t whole = n - n % VECTOR;
   const unsigned n_rest = n % VECTOR;
 
   if (mask == NULL)
-    for (size_t i = 0; i < whole; i += VECTOR)
-      vec_store (grad + i, grad_through_act (row, vec_load (x + i), vec_load (grad + i), act));
+    act_backward_whole (row, x, grad, whole, act, NULL);
   else
-    for (size_t i = 0; i < whole; i += VECTOR)
-      vec_store (grad + i, grad_through_act (
-                             row, vec_load (x + i),
-                             vec_load (grad + i) * vec_load_mask (mask + i, VECTOR) * row->mask_scale, act));
+    act_backward_whole (row, x, grad, whole, act, mask);
   if (n_rest > 0)
     {
       vec g = vec_load_n (grad + whole, n_rest);
@@ -167,12 +182,13 @@ KERNEL (norm_input_backward) (const float *x, const float *grad, size_t n, float
 {
   const size_t whole = n - n % VECTOR;
 
-  if (accumulate)
-    for (size_t i = 0; i < whole; i += VECTOR)
-      vec_store (grad_x + i, vec_load (grad_x + i) + (vec_load (grad + i) * a + (vec_load (x + i) * b + c)));
-  else
-    for (size_t i = 0; i < whole; i += VECTOR)
-      vec_store (grad_x + i, vec_load (grad + i) * a + (vec_load (x + i) * b + c));
+  for (size_t i = 0; i < whole; i += VECTOR)
+    {
+      const vec g = vec_load (grad + i) * a + (vec_load (x + i) * b + c);
+
+      fetch_ahead (grad_x + i);
+      vec_store (grad_x + i, accumulate ? vec_load (grad_x + i) + g : g);
+    }
   for (size_t i = whole; i < n; i++)
     grad_x[i] = a * grad[i] + (b * x[i] + c) + (accumulate ? grad_x[i] : 0.0f);
 }
