@@ -25,6 +25,9 @@ static const Case cases[] = {
   { 16, 16, { DDPM_CONV_UNFOLD, 1, 16, 1, 1, 1, 0, 1, 0, 16, 1 }, FALSE, FALSE },
   /* circular */
   { 4, 7, { 0, 2, 6, 5, 3, 1, 1, 1, 1, 6, 5 }, FALSE, FALSE },
+  { 3, 4, { 0, 2, 2, 2, 3, 1, 1, 1, 1, 2, 2 }, TRUE, FALSE },
+  { 3, 4, { 0, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1 }, FALSE, FALSE },
+  { 2, 3, { 0, 2, 1, 1, 3, 1, 1, 2, 1, 2, 2 }, FALSE, FALSE },
   { 3, 4, { DDPM_CONV_UNFOLD, 1, 8, 6, 3, 2, 1, 1, 1, 4, 3 }, TRUE, FALSE },
   /* with zeros between the pixels, as for the data gradient of stride 2 */
   { 4, 5, { 0, 2, 4, 4, 3, 1, 1, 2, 0, 8, 8 }, FALSE, FALSE },
