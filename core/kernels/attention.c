@@ -5,63 +5,21 @@
  * (Dao et al. 2022, arXiv:2205.14135). Scores lie with the queries along the lanes of the vectors, so that
  * what softmax needs of each query, its largest score and the sum of its exponentials, are sums from row to
  * row. */
-#include <math.h>
-
 #include "core/kernels/level.h"
+#include "core/kernels/attention.h"
 #include "core/kernels/matrix.h"
 #include "core/kernels/transpose.h"
 
-#define BLOCK DDPM_ATTENTION_BLOCK
-
-/* Scores of the forward pass: this many keys. */
-#define FORWARD_KEYS 128
-
-_Static_assert (BLOCK % VECTOR == 0, "blocks are whole vectors");
-_Static_assert (DDPM_ATTENTION_FORWARD_FLOATS >= (FORWARD_KEYS + 3) * BLOCK, "scratch of the forward pass");
+_Static_assert (DDPM_ATTENTION_FORWARD_FLOATS >= FORWARD_KEYS * BLOCK, "scratch of the forward pass");
 _Static_assert (DDPM_ATTENTION_BACKWARD_FLOATS >= 3 * BLOCK * BLOCK, "scratch of the backward pass");
 
-static size_t
-round_up (size_t n)
-{
-  return (n + VECTOR - 1) / VECTOR * VECTOR;
-}
-
-/* For a vector of queries: n_keys scores, BLOCK apart, become exponentials of their distance to the largest
- * so far. max, sum and keep are of these queries: what was summed up before counts `keep` times from now on.
- */
-static void
-soften_scores (float *scores, size_t n_keys, float scale, float *max, float *sum, float *keep)
-{
-  const vec old_max = vec_load (max);
-  vec largest = vec_load (scores), new_max, sums = { 0 };
-
-  for (size_t k = 1; k < n_keys; k++)
-    largest = vec_max (largest, vec_load (scores + k * BLOCK));
-  new_max = vec_max (old_max, largest * scale);
-  for (size_t k = 0; k < n_keys; k++)
-    {
-      const vec p = vec_exp (vec_load (scores + k * BLOCK) * scale - new_max);
-
-      vec_store (scores + k * BLOCK, p);
-      sums += p;
-    }
-  vec_store (keep, vec_exp (old_max - new_max));
-  vec_store (sum, vec_load (sum) * vec_load (keep) + sums);
-  vec_store (max, new_max);
-}
-
 void
-KERNEL (attention_forward) (const DdpmAttention *a, size_t query_begin, size_t query_end, float *scratch)
+KERNEL (attention_forward) (const DdpmAttention *a, size_t query_begin, size_t query_end, float *scores)
 {
-  const size_t n = query_end - query_begin, lanes = round_up (n);
-  float *scores = scratch, *max = scores + FORWARD_KEYS * BLOCK, *sum = max + BLOCK, *keep = sum + BLOCK;
-  float *output = a->output + query_begin;
+  const size_t n = query_end - query_begin;
+  Softmax softmax;
 
-  for (size_t i = 0; i < lanes; i++)
-    {
-      max[i] = -INFINITY;
-      sum[i] = 0.0f;
-    }
+  softmax_init (&softmax);
   for (size_t key = 0; key < a->n_pixels; key += FORWARD_KEYS)
     {
       const size_t n_keys = MIN (FORWARD_KEYS, a->n_pixels - key);
@@ -73,44 +31,26 @@ KERNEL (attention_forward) (const DdpmAttention *a, size_t query_begin, size_t q
                                             .c = scores,
                                             .ldc = BLOCK,
                                             .n_rows = n_keys,
-                                            .n_cols = lanes,
+                                            .n_cols = round_up (n),
                                             .n_sum = a->head_dim };
       const DdpmMatrixProduct to_output = { .a = a->value + key,
                                             .a_row = a->ld,
                                             .a_col = 1,
                                             .b = scores,
                                             .ldb = BLOCK,
-                                            .c = output,
+                                            .c = a->output + query_begin,
                                             .ldc = a->ld,
                                             .accumulate = key > 0,
-                                            .keep = keep,
+                                            .keep = softmax.keep,
                                             .n_rows = a->head_dim,
                                             .n_cols = n,
                                             .n_sum = n_keys };
 
       matrix_multiply (&to_scores);
-      for (size_t i = 0; i < lanes; i += VECTOR)
-        soften_scores (scores + i, n_keys, a->scale, max + i, sum + i, keep + i);
+      softmax_add_keys (&softmax, scores, n, n_keys, a->scale);
       matrix_multiply (&to_output);
     }
-
-  for (size_t i = 0; i < lanes; i += VECTOR)
-    {
-      const vec factor = 1.0f / vec_load (sum + i);
-      const unsigned left = MIN (VECTOR, n - i);
-
-      vec_store_n (a->max + query_begin + i, vec_load (max + i), left);
-      vec_store_n (a->factor + query_begin + i, factor, left);
-      for (unsigned d = 0; d < a->head_dim; d++)
-        {
-          float *to = output + d * a->ld + i;
-
-          if (left == VECTOR)
-            vec_store (to, vec_load (to) * factor);
-          else
-            vec_store_n (to, vec_load_n (to, left) * factor, left);
-        }
-    }
+  softmax_finish (&softmax, a, query_begin, n);
 }
 
 /* --- backward ------------------------------------------------------------------------------ */

@@ -46,8 +46,10 @@ typedef struct
 
 #define DDPM_ATTENTION_BLOCK 64 /* queries */
 
-/* Scratch, in floats; backward n_pixels more. */
-#define DDPM_ATTENTION_FORWARD_FLOATS (131 * DDPM_ATTENTION_BLOCK)
+/* Scratch, in floats; bf16 for each of head_dim, backward n_pixels more. */
+#define DDPM_ATTENTION_FORWARD_FLOATS (128 * DDPM_ATTENTION_BLOCK)
+#define DDPM_ATTENTION_BF16_FLOATS (192 * DDPM_ATTENTION_BLOCK)
+#define DDPM_ATTENTION_BF16_DIM_FLOATS (4 * DDPM_ATTENTION_BLOCK)
 #define DDPM_ATTENTION_BACKWARD_FLOATS (3 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
 
 /* The numbers of one step of AdamW with gradients g: m = keep1 m + gain1 grad_scale g,
@@ -61,7 +63,7 @@ typedef struct
 typedef struct
 {
   const char *name;
-  int has_bf16;        /* whether convolutions can take bfloat16 factors */
+  int has_bf16;        /* whether there are kernels that take bfloat16 factors */
   unsigned vector;     /* floats in a vector */
   unsigned tile_group; /* tiles of a convolution computed together */
 
@@ -142,6 +144,8 @@ typedef struct
   /* attention.c: queries query_begin … query_end-1, DDPM_ATTENTION_BLOCK at most; all of them. */
   void (*attention_forward) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
                              float *scratch);
+  void (*attention_forward_bf16) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
+                                  float *scratch); /* attention-bf16.c, where has_bf16 */
   void (*attention_backward) (const DdpmAttention *attention, float *scratch);
 
   /* adamw.c, on n numbers: first is m, second is v. */

@@ -33,6 +33,9 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .matrix_multiply = KERNEL (matrix_multiply),
   .linear = KERNEL (linear),
   .attention_forward = KERNEL (attention_forward),
+#ifdef __AVX512BF16__
+  .attention_forward_bf16 = KERNEL (attention_forward_bf16),
+#endif
   .attention_backward = KERNEL (attention_backward),
   .adamw = KERNEL (adamw),
   .sum_squares = KERNEL (sum_squares),

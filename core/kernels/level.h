@@ -36,6 +36,7 @@ DECLARE_KERNEL (halve_plane);
 DECLARE_KERNEL (matrix_multiply);
 DECLARE_KERNEL (linear);
 DECLARE_KERNEL (attention_forward);
+DECLARE_KERNEL (attention_forward_bf16);
 DECLARE_KERNEL (attention_backward);
 DECLARE_KERNEL (adamw);
 DECLARE_KERNEL (sum_squares);

@@ -32,9 +32,31 @@ store_narrow (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, int 
     }
 }
 
+/* Whether a and b hold floats, or pairs of neighbouring k in bfloat16. */
+typedef enum
+{
+  MATRIX_FLOATS,
+  MATRIX_BF16_PAIRS
+} MatrixKind;
+
+FORCE_INLINE vec
+multiply_add (MatrixKind kind, vec sum, const float *a, vec b)
+{
+#ifdef __AVX512BF16__
+  if (kind == MATRIX_BF16_PAIRS)
+    {
+      int pair;
+
+      memcpy (&pair, a, sizeof pair);
+      return (vec) _mm512_dpbf16_ps ((__m512) sum, (__m512bh) _mm512_set1_epi32 (pair), (__m512bh) b);
+    }
+#endif
+  return sum + *a * b;
+}
+
 /* rows * vectors of the result from (row, col) on. */
 FORCE_INLINE void
-multiply_block (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, int vectors)
+multiply_block (const DdpmMatrixProduct *m, MatrixKind kind, size_t row, size_t col, int rows, int vectors)
 {
   const size_t a_row = m->a_row, a_col = m->a_col, ldb = m->ldb;
   const float *restrict a = m->a + row * a_row;
@@ -55,7 +77,7 @@ multiply_block (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, in
       for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-          sums[i][v] += a[i * a_row] * wide[v];
+          sums[i][v] = multiply_add (kind, sums[i][v], a + i * a_row, wide[v]);
     }
   if (col + vectors * VECTOR > m->n_cols)
     {
@@ -84,41 +106,47 @@ multiply_block (const DdpmMatrixProduct *m, size_t row, size_t col, int rows, in
 }
 
 FORCE_INLINE void
-multiply_columns (const DdpmMatrixProduct *m, size_t col, int vectors)
+multiply_columns (const DdpmMatrixProduct *m, MatrixKind kind, size_t col, int vectors)
 {
   size_t row = 0;
 
   for (; row + MATRIX_ROWS <= m->n_rows; row += MATRIX_ROWS)
-    multiply_block (m, row, col, MATRIX_ROWS, vectors);
+    multiply_block (m, kind, row, col, MATRIX_ROWS, vectors);
   if (row + 4 <= m->n_rows)
     {
-      multiply_block (m, row, col, 4, vectors);
+      multiply_block (m, kind, row, col, 4, vectors);
       row += 4;
     }
   if (row + 2 <= m->n_rows)
     {
-      multiply_block (m, row, col, 2, vectors);
+      multiply_block (m, kind, row, col, 2, vectors);
       row += 2;
     }
   if (row < m->n_rows)
-    multiply_block (m, row, col, 1, vectors);
+    multiply_block (m, kind, row, col, 1, vectors);
 }
 
-static inline void
-matrix_multiply (const DdpmMatrixProduct *m)
+FORCE_INLINE void
+multiply_matrices (const DdpmMatrixProduct *m, MatrixKind kind)
 {
   size_t n_vectors = (m->n_cols + VECTOR - 1) / VECTOR, col = 0;
 
   for (; n_vectors >= MATRIX_VECTORS; n_vectors -= MATRIX_VECTORS, col += MATRIX_VECTORS * VECTOR)
-    multiply_columns (m, col, MATRIX_VECTORS);
+    multiply_columns (m, kind, col, MATRIX_VECTORS);
 #if MATRIX_VECTORS == 4
   if (n_vectors >= 2)
     {
-      multiply_columns (m, col, 2);
+      multiply_columns (m, kind, col, 2);
       n_vectors -= 2;
       col += 2 * VECTOR;
     }
 #endif
   if (n_vectors > 0)
-    multiply_columns (m, col, 1);
+    multiply_columns (m, kind, col, 1);
+}
+
+static inline void
+matrix_multiply (const DdpmMatrixProduct *m)
+{
+  multiply_matrices (m, MATRIX_FLOATS);
 }

@@ -5,11 +5,16 @@
 #include "core/nn/unet-pass.h"
 
 gsize
-unet_attention_scratch_floats (gsize n_pixels, DdpmPassMode mode)
+unet_attention_count_scratch (const DdpmUnet *unet, const UnetLayer *layer, const DdpmPassOptions *options)
 {
-  return mode == DDPM_PASS_TRAINING
-           ? MAX (DDPM_ATTENTION_FORWARD_FLOATS, DDPM_ATTENTION_BACKWARD_FLOATS + n_pixels)
-           : DDPM_ATTENTION_FORWARD_FLOATS;
+  const gint level = unet_tensor (unet, layer->query)->level;
+  const gsize n_pixels = (gsize) (options->height >> level) * (options->width >> level);
+
+  if (options->mode == DDPM_PASS_TRAINING)
+    return MAX (DDPM_ATTENTION_FORWARD_FLOATS, DDPM_ATTENTION_BACKWARD_FLOATS + n_pixels);
+  if (options->precision == DDPM_PRECISION_BF16)
+    return DDPM_ATTENTION_BF16_FLOATS + (gsize) layer->head_dim * DDPM_ATTENTION_BF16_DIM_FLOATS;
+  return DDPM_ATTENTION_FORWARD_FLOATS;
 }
 
 typedef struct
@@ -81,11 +86,15 @@ static void
 run_forward_task (guint task, guint worker, gpointer data)
 {
   const AttentionWork *work = data;
+  const DdpmUnetPass *pass = work->pass;
   const DdpmAttention attention = find_head (work, task / work->n_blocks);
-  const gsize query = (gsize) (task % work->n_blocks) * DDPM_ATTENTION_BLOCK;
+  const gsize begin = (gsize) (task % work->n_blocks) * DDPM_ATTENTION_BLOCK;
+  const gsize end = MIN (begin + DDPM_ATTENTION_BLOCK, work->n_pixels);
 
-  work->pass->kernels->attention_forward (
-    &attention, query, MIN (query + DDPM_ATTENTION_BLOCK, work->n_pixels), get_scratch (work->pass, worker));
+  if (pass->options.precision == DDPM_PRECISION_BF16)
+    pass->kernels->attention_forward_bf16 (&attention, begin, end, get_scratch (pass, worker));
+  else
+    pass->kernels->attention_forward (&attention, begin, end, get_scratch (pass, worker));
 }
 
 void

@@ -115,8 +115,9 @@ void unet_norm_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 
 /* --- layer-attention.c --- */
 
-/* Scratch of one thread. */
-gsize unet_attention_scratch_floats (gsize n_pixels, DdpmPassMode mode);
+/* Floats of scratch of one thread. */
+gsize unet_attention_count_scratch (const DdpmUnet *unet, const UnetLayer *layer,
+                                    const DdpmPassOptions *options);
 
 void unet_attention_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_attention_backward (DdpmUnetPass *pass, const UnetLayer *layer);

@@ -57,12 +57,7 @@ plan_scratch (UnetPlan *plan, const DdpmUnet *unet, const DdpmKernels *kernels, 
       else if (layer->kind == UNET_LINEAR)
         sizes.sums = MAX (sizes.sums, unet_linear_count_scratch (unet, layer, options->batch));
       else if (layer->kind == UNET_ATTENTION)
-        {
-          const gint level = unet_tensor (unet, layer->query)->level;
-          const gsize n_pixels = (gsize) (options->height >> level) * (options->width >> level);
-
-          sizes.worker_stride = MAX (sizes.worker_stride, unet_attention_scratch_floats (n_pixels, mode));
-        }
+        sizes.worker_stride = MAX (sizes.worker_stride, unet_attention_count_scratch (unet, layer, options));
     }
   plan->tiles_in = take (plan, sizes.tiles_in);
   plan->tiles_out = take (plan, sizes.tiles_out);

@@ -24,7 +24,21 @@ typedef struct
 } Plain;
 
 static void
-plain_init (Plain *plain, const Shape *shape)
+make_coarse (float *values, gsize n)
+{
+  for (gsize i = 0; i < n; i++)
+    {
+      guint32 bits;
+
+      memcpy (&bits, values + i, sizeof bits);
+      bits &= 0xffff0000u;
+      memcpy (values + i, &bits, sizeof bits);
+    }
+}
+
+/* coarse: numbers that bfloat16 holds as well */
+static void
+plain_init (Plain *plain, const Shape *shape, gboolean coarse)
 {
   const gsize n = shape->n_pixels, ld = n + 3;
 
@@ -42,6 +56,12 @@ plain_init (Plain *plain, const Shape *shape)
       plain->key[i] *= shape->magnitude;
       if (i % ld >= n) /* may be read, must not count */
         plain->query[i] = plain->key[i] = plain->value[i] = plain->grad_output[i] = NAN;
+    }
+  if (coarse)
+    {
+      make_coarse (plain->query, shape->head_dim * ld);
+      make_coarse (plain->key, shape->head_dim * ld);
+      make_coarse (plain->value, shape->head_dim * ld);
     }
   for (gsize q = 0; q < n; q++)
     {
@@ -77,19 +97,26 @@ get_score_error (const Plain *plain)
   return 1 + plain->shape.magnitude * plain->shape.magnitude * sqrt (plain->shape.head_dim);
 }
 
+/* rounding: what a probability may be off by, times itself. */
 static void
-check_output (const Plain *plain, const float *output)
+check_output (const Plain *plain, const float *output, double rounding)
 {
   const gsize n = plain->shape.n_pixels, ld = plain->ld;
 
   for (gsize d = 0; d < plain->shape.head_dim; d++)
     for (gsize q = 0; q < n; q++)
       {
-        double expected = 0;
+        double expected = 0, magnitude = 0;
 
         for (gsize k = 0; k < n; k++)
-          expected += plain->p[q * n + k] * plain->value[d * ld + k];
-        assert_near (output[d * ld + q], expected, get_score_error (plain));
+          {
+            const double term = plain->p[q * n + k] * plain->value[d * ld + k];
+
+            expected += term;
+            magnitude += fabs (term);
+          }
+        g_assert_cmpfloat_with_epsilon (output[d * ld + q], expected,
+                                        4e-6 * (1 + get_score_error (plain)) + rounding * magnitude);
       }
 }
 
@@ -146,7 +173,7 @@ check_shape (const DdpmKernels *kernels, const Shape *shape)
   Plain plain;
   const gsize n = shape->n_pixels;
 
-  plain_init (&plain, shape);
+  plain_init (&plain, shape, FALSE);
   {
     const gsize n_floats = (shape->head_dim - 1) * plain.ld + n;
     Guarded output = guarded_new (n_floats + DDPM_KERNEL_SLACK), max = guarded_new (n),
@@ -174,7 +201,7 @@ check_shape (const DdpmKernels *kernels, const Shape *shape)
     for (gsize query = 0; query < n; query += DDPM_ATTENTION_BLOCK)
       kernels->attention_forward (&attention, query, MIN (query + DDPM_ATTENTION_BLOCK, n),
                                   forward_scratch.data);
-    check_output (&plain, output.data);
+    check_output (&plain, output.data, 0);
     check_gaps (&plain, &output);
     kernels->attention_backward (&attention, backward_scratch.data);
     check_grads (&plain, grads[0].data, grads[1].data, grads[2].data);
@@ -211,7 +238,7 @@ test_nan (gconstpointer data)
   Plain plain;
   DdpmAttention attention;
 
-  plain_init (&plain, &shape);
+  plain_init (&plain, &shape, FALSE);
   plain.key[7] = NAN;
   attention = (DdpmAttention) { .query = plain.query,
                                 .key = plain.key,
@@ -229,9 +256,60 @@ test_nan (gconstpointer data)
   plain_clear (&plain);
 }
 
+static void
+check_bf16 (const DdpmKernels *kernels, const Shape *shape)
+{
+  const gsize n = shape->n_pixels;
+  Plain plain;
+
+  plain_init (&plain, shape, TRUE);
+  {
+    Guarded output = guarded_new ((shape->head_dim - 1) * plain.ld + n), max = guarded_new (n),
+            factor = guarded_new (n);
+    Guarded scratch =
+      guarded_new (DDPM_ATTENTION_BF16_FLOATS + shape->head_dim * DDPM_ATTENTION_BF16_DIM_FLOATS);
+    const DdpmAttention attention = { .query = plain.query,
+                                      .key = plain.key,
+                                      .value = plain.value,
+                                      .output = output.data,
+                                      .ld = plain.ld,
+                                      .n_pixels = n,
+                                      .head_dim = shape->head_dim,
+                                      .scale = (float) plain.scale,
+                                      .max = max.data,
+                                      .factor = factor.data };
+
+    for (gsize query = 0; query < n; query += DDPM_ATTENTION_BLOCK)
+      kernels->attention_forward_bf16 (&attention, query, MIN (query + DDPM_ATTENTION_BLOCK, n),
+                                       scratch.data);
+    check_output (&plain, output.data, 1 / 256.0);
+    check_gaps (&plain, &output);
+    guarded_free (&output, 0);
+    guarded_free (&max, 0);
+    guarded_free (&factor, 0);
+    guarded_free (&scratch, 0);
+  }
+  plain_clear (&plain);
+}
+
+static void
+test_bf16 (gconstpointer data)
+{
+  const DdpmKernels *kernels = data;
+
+  if (!kernels->has_bf16)
+    {
+      g_test_skip ("this level has no bf16");
+      return;
+    }
+  for (gsize i = 0; i < G_N_ELEMENTS (shapes); i++)
+    check_bf16 (kernels, &shapes[i]);
+}
+
 static const LevelTest level_tests[] = {
   { "attention", test_attention },
   { "attention-nan", test_nan },
+  { "attention-bf16", test_bf16 },
 };
 
 int
