@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-#include "core/kernels/kernels.h"
-#include "core/kernels/vector.h"
+#include "core/kernels/level.h"
 
 #define BLOCK DDPM_ATTENTION_BLOCK
 
