@@ -52,12 +52,6 @@ typedef struct
 #define DDPM_ATTENTION_BF16_DIM_FLOATS (4 * DDPM_ATTENTION_BLOCK)
 #define DDPM_ATTENTION_BACKWARD_FLOATS (3 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
 
-/* A stream of core/base/rng.h: key (seed, purpose), counter (step, index's lower half, its upper half). */
-typedef struct
-{
-  uint32_t key[2], counter[3];
-} DdpmDropoutStream;
-
 /* The numbers of one step of AdamW with gradients g: m = keep1 m + gain1 grad_scale g,
  * v = keep2 v + gain2 (grad_scale g)^2, weight = decay weight - rate m / (correction sqrt (v) + eps). */
 typedef struct
@@ -123,9 +117,6 @@ typedef struct
   /* grad_x = a * grad + b * x + c on a row, added if accumulate. */
   void (*norm_input_backward) (const float *x, const float *grad, size_t n, float a, float b, float c,
                                int accumulate, float *grad_x);
-
-  /* dropout.c: mask[n] is 1 where the stream's uniform number is at least `dropout`, else 0. */
-  void (*dropout_mask) (const DdpmDropoutStream *stream, float dropout, size_t n, uint8_t *mask);
 
   /* pointwise.c */
   void (*act_forward) (const float *x, size_t n, float scale, float shift, DdpmKernelAct act, float *y);

@@ -24,7 +24,6 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
   .norm_stats = KERNEL (norm_stats),
   .norm_act_backward = KERNEL (norm_act_backward),
   .norm_input_backward = KERNEL (norm_input_backward),
-  .dropout_mask = KERNEL (dropout_mask),
   .act_forward = KERNEL (act_forward),
   .act_backward = KERNEL (act_backward),
   .scale_add = KERNEL (scale_add),

@@ -27,7 +27,6 @@ DECLARE_KERNEL (conv_output);
 DECLARE_KERNEL (norm_stats);
 DECLARE_KERNEL (norm_act_backward);
 DECLARE_KERNEL (norm_input_backward);
-DECLARE_KERNEL (dropout_mask);
 DECLARE_KERNEL (act_forward);
 DECLARE_KERNEL (act_backward);
 DECLARE_KERNEL (scale_add);

@@ -104,14 +104,21 @@ run_mask_task (guint channel, guint worker, gpointer data)
 {
   const NormWork *work = data;
   const DdpmUnetPass *pass = work->pass;
+  guint8 *mask = unet_pass_norm_mask (pass, work->layer) + channel * work->stride;
   const guint32 layer_number = work->layer - unet_layer (pass->unet, 0);
-  const DdpmDropoutStream stream = { .key = { pass->dropout_seed, DDPM_RNG_DROPOUT },
-                                     .counter = { layer_number * 65536 + channel,
-                                                  (guint32) pass->dropout_step,
-                                                  (guint32) (pass->dropout_step >> 32) } };
+  const DdpmRngKey key = { pass->dropout_seed, DDPM_RNG_DROPOUT, pass->dropout_step,
+                           layer_number * 65536 + channel };
+  const float dropout = (float) pass->unet->config.dropout;
+  float uniform[256];
 
-  pass->kernels->dropout_mask (&stream, (float) pass->unet->config.dropout, work->stride,
-                               unet_pass_norm_mask (pass, work->layer) + channel * work->stride);
+  for (gsize i = 0; i < work->stride; i += G_N_ELEMENTS (uniform))
+    {
+      const gsize n = MIN (G_N_ELEMENTS (uniform), work->stride - i);
+
+      ddpm_rng_uniform_from (key, i, uniform, n);
+      for (gsize j = 0; j < n; j++)
+        mask[i + j] = uniform[j] >= dropout;
+    }
 }
 
 void

@@ -107,34 +107,6 @@ test_norm_backward (gconstpointer data)
       }
 }
 
-static void
-test_dropout (gconstpointer data)
-{
-  const DdpmKernels *kernels = data;
-  const DdpmRngKey key = {
-    .seed = 3, .purpose = DDPM_RNG_DROPOUT, .index = 0x123456789a, .step = 7 * 65536 + 11
-  };
-  const DdpmDropoutStream stream = { .key = { key.seed, key.purpose },
-                                     .counter = { key.step, (guint32) key.index,
-                                                  (guint32) (key.index >> 32) } };
-  static const float dropouts[] = { 0.0f, 0.1f, 0.5f, 0.9f, 0.99f };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (lengths); i++)
-    for (gsize d = 0; d < G_N_ELEMENTS (dropouts); d++)
-      {
-        const gsize n = lengths[i];
-        g_autofree float *uniform = g_new (float, n);
-        g_autofree guint8 *mask = g_malloc (n + 1);
-
-        mask[n] = 77;
-        kernels->dropout_mask (&stream, dropouts[d], n, mask);
-        ddpm_rng_uniform (key, uniform, n);
-        for (gsize j = 0; j < n; j++)
-          g_assert_cmpuint (mask[j], ==, uniform[j] >= dropouts[d]);
-        g_assert_cmpuint (mask[n], ==, 77);
-      }
-}
-
 /* --- pointwise ----------------------------------------------------------------------------- */
 
 static void
@@ -271,7 +243,6 @@ static const LevelTest level_tests[] = {
   { "norm-stats", test_norm_stats },
   { "norm-stats-extremes", test_norm_stats_extremes },
   { "norm-backward", test_norm_backward },
-  { "dropout", test_dropout },
   { "act", test_act },
   { "extremes", test_extremes },
   { "nan", test_nan },
