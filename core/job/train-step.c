@@ -1,0 +1,118 @@
+#include "core/job/train-step.h"
+
+#include <string.h>
+
+#include "core/nn/adamw.h"
+
+/* Five slabs in one arena: weights, average, two moments, gradients. */
+static gboolean
+take_slabs (DdpmTrainStep *step, GError **error)
+{
+  const gsize n = ddpm_unet_get_n_weights (step->setup->unet);
+  const gsize stride = (n + 15) / 16 * 16; /* each begins on a cache line */
+  float *slab = NULL;
+
+  if (!ddpm_arena_init (&step->arena, 5 * stride * sizeof (float), error))
+    return FALSE;
+  slab = step->arena.base;
+  step->slabs = (DdpmTrainSlabs) { slab, slab + stride, slab + 2 * stride, slab + 3 * stride, n };
+  step->grads = slab + 4 * stride;
+  return TRUE;
+}
+
+static gboolean
+make_pass (DdpmTrainStep *step, GError **error)
+{
+  const DdpmTrainSetup *setup = step->setup;
+  const DdpmPassOptions options = { .batch = setup->options.batch,
+                                    .height = setup->dataset->height,
+                                    .width = setup->dataset->width,
+                                    .mode = DDPM_PASS_TRAINING,
+                                    .recompute = setup->recompute };
+
+  step->pass = ddpm_unet_pass_new (setup->unet, step->team, &options, error);
+  if (step->pass == NULL)
+    return FALSE;
+  ddpm_unet_pass_set_weights (step->pass, step->slabs.weights);
+  return TRUE;
+}
+
+static gboolean
+make_batch (DdpmTrainStep *step, GError **error)
+{
+  const DdpmTrainSetup *setup = step->setup;
+  const DdpmTrainOptions *options = &setup->options;
+
+  step->batch = (DdpmTrainBatch) {
+    .team = step->team,
+    .dataset = setup->dataset,
+    .members = setup->training,
+    .n_members = setup->n_training,
+    .schedule = step->schedule,
+    .prediction = setup->scheduler.prediction_type,
+    .seed = options->seed,
+    .augment = { options->flip, options->flip_vertical, options->rotate },
+    .size = options->batch,
+    .num_class_embeds =
+      setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,
+    .picture_labels = setup->labels,
+    .label_dropout = options->label_dropout,
+  };
+  return ddpm_train_batch_init (&step->batch, error);
+}
+
+gboolean
+ddpm_train_step_init (DdpmTrainStep *step, const DdpmTrainSetup *setup, GError **error)
+{
+  *step = (DdpmTrainStep) { .setup = setup };
+  step->schedule = ddpm_schedule_new (&setup->scheduler, error);
+  if (step->schedule == NULL || !take_slabs (step, error))
+    return FALSE;
+  step->team = ddpm_team_new (setup->options.n_threads);
+  return make_pass (step, error) && make_batch (step, error);
+}
+
+void
+ddpm_train_step_clear (DdpmTrainStep *step)
+{
+  ddpm_train_batch_clear (&step->batch);
+  g_clear_pointer (&step->pass, ddpm_unet_pass_free);
+  g_clear_pointer (&step->schedule, ddpm_schedule_free);
+  g_clear_pointer (&step->team, ddpm_team_free);
+  ddpm_arena_clear (&step->arena);
+}
+
+gboolean
+ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable, double *loss)
+{
+  DdpmTrainBatch *batch = &step->batch;
+
+  ddpm_team_set_cancellable (step->team, cancellable);
+  ddpm_train_batch_prepare (batch, number);
+  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed, number);
+  ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
+  *loss = ddpm_train_batch_get_loss (batch);
+  memset (step->grads, 0, step->slabs.n * sizeof (float));
+  ddpm_unet_pass_backward (step->pass, batch->output, step->grads, NULL);
+  /* what follows is done as a whole or not at all */
+  ddpm_team_set_cancellable (step->team, NULL);
+  if (g_cancellable_is_cancelled (cancellable))
+    return FALSE;
+  step->grad_norm = ddpm_gradient_norm (step->team, step->grads, step->slabs.n);
+  return TRUE;
+}
+
+void
+ddpm_train_step_update (DdpmTrainStep *step, guint64 number, double lr)
+{
+  static const DdpmAdamwOptions adamw = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0 };
+  const DdpmTrainOptions *options = &step->setup->options;
+  const DdpmTrainSlabs *slabs = &step->slabs;
+  double scale = 1;
+
+  if (options->max_grad_norm > 0 && step->grad_norm > options->max_grad_norm)
+    scale = options->max_grad_norm / step->grad_norm;
+  ddpm_adamw_update (step->team, &adamw, number, lr, scale, slabs->weights, step->grads, slabs->first,
+                     slabs->second, slabs->n);
+  ddpm_ema_update (step->team, ddpm_ema_decay (options->ema, number), slabs->ema, slabs->weights, slabs->n);
+}
