@@ -11,6 +11,8 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
   float *tensors = NULL;
   gsize n;
 
+  if (batch->whole == 0)
+    batch->whole = batch->size;
   batch->n_picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
   n = batch->size * batch->n_picture;
   if (!ddpm_arena_init (&batch->arena, N_TENSORS * n * sizeof (float), error))
@@ -50,7 +52,7 @@ choose_pictures (DdpmTrainBatch *batch)
 
   for (guint i = 0; i < batch->size; i++)
     {
-      const guint64 position = (batch->step - 1) * batch->size + i;
+      const guint64 position = (batch->step - 1) * batch->whole + batch->first + i;
       const guint64 epoch = position / n;
 
       if (epoch != batch->epoch)
@@ -66,15 +68,15 @@ choose_pictures (DdpmTrainBatch *batch)
 
 /* A picture without its label teaches what guidance compares with. */
 static guint32
-choose_label (const DdpmTrainBatch *batch, guint place)
+choose_label (const DdpmTrainBatch *batch, guint number)
 {
   const guint32 none = batch->num_class_embeds - 1, resolution = 1u << 24;
-  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_LABEL, batch->step, place };
+  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_LABEL, batch->step, batch->first + number };
 
   if (batch->picture_labels == NULL
       || ddpm_rng_below (key, 0, resolution) < batch->label_dropout * resolution)
     return none;
-  return batch->picture_labels[batch->pictures[place]];
+  return batch->picture_labels[batch->pictures[number]];
 }
 
 static void
@@ -82,11 +84,12 @@ prepare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
   const gsize n = batch->n_picture, at = task * n;
+  const guint place = batch->first + task;
   const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, batch->step, 0 };
-  const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, batch->step, task };
-  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, task };
+  const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, batch->step, place };
+  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, place };
   const guint picture = batch->pictures[task];
-  const guint t = ddpm_rng_below (timestep_key, task, batch->schedule->n_timesteps);
+  const guint t = ddpm_rng_below (timestep_key, place, batch->schedule->n_timesteps);
   const DdpmView view = ddpm_augment_choose (&batch->augment, batch->dataset, picture, augment_key);
   /* the network's output is not needed yet: its place holds what is not the target */
   float *noise = batch->prediction == DDPM_PREDICT_EPSILON ? batch->target + at : batch->output + at;
@@ -115,7 +118,7 @@ compare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
   const gsize n = batch->n_picture;
-  const float scale = (float) (2.0 / ((double) batch->size * (double) n));
+  const float scale = (float) (2.0 / ((double) batch->whole * (double) n));
   const float *target = batch->target + task * n;
   float *output = batch->output + task * n;
   double sum = 0;
@@ -138,5 +141,5 @@ ddpm_train_batch_get_loss (DdpmTrainBatch *batch)
   ddpm_team_run (batch->team, batch->size, compare_picture, batch);
   for (guint i = 0; i < batch->size; i++)
     sum += batch->losses[i];
-  return sum / ((double) batch->size * (double) batch->n_picture);
+  return sum / ((double) batch->whole * (double) batch->n_picture);
 }

@@ -1,6 +1,7 @@
 /* The batch of one training step and the loss on it: algorithm 1 of Ho et al. 2020.
  *
- * Which pictures, timesteps, noise and flips a step uses is a function of the seed and the step alone. */
+ * Which pictures, timesteps, noise and flips a step uses is a function of the seed and the step alone, and of
+ * a picture's place in the step's whole batch, however that is cut into parts. */
 #pragma once
 
 #include "core/base/arena.h"
@@ -22,7 +23,9 @@ typedef struct
   DdpmPrediction prediction;
   guint32 seed;
   DdpmAugment augment;
-  guint size;                    /* pictures in a batch */
+  guint size;                    /* pictures in this batch */
+  guint first, whole;            /* the batch is a part of a step's: its first place there, and all that
+                                    one's pictures; 0, 0: it is all of it */
   guint num_class_embeds;        /* 0: no class table; its last row means "no label" */
   const guint32 *picture_labels; /* [n_pictures], rows of the table; NULL: none has a label */
   double label_dropout;          /* share of labels that are taken away */
@@ -51,7 +54,8 @@ void ddpm_train_batch_clear (DdpmTrainBatch *batch);
 /* Fills in x_t, target, timesteps and labels of step number `step` (from 1). */
 void ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step);
 
-/* The mean of (output - target)^2 over everything (equation 14); output becomes its gradient. */
+/* The mean of (output - target)^2 over everything (equation 14); output becomes its gradient. Of a part of a
+ * step's batch: what it adds to the whole's mean. */
 double ddpm_train_batch_get_loss (DdpmTrainBatch *batch);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainBatch, ddpm_train_batch_clear)

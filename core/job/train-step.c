@@ -89,7 +89,7 @@ ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *canc
 
   ddpm_team_set_cancellable (step->team, cancellable);
   ddpm_train_batch_prepare (batch, number);
-  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed, number);
+  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed, number, batch->first);
   ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
   *loss = ddpm_train_batch_get_loss (batch);
   memset (step->grads, 0, step->slabs.n * sizeof (float));

@@ -109,15 +109,16 @@ run_mask_task (guint channel, guint worker, gpointer data)
   const DdpmRngKey key = { pass->dropout_seed, DDPM_RNG_DROPOUT, pass->dropout_step,
                            layer_number * 65536 + channel };
   const float dropout = (float) pass->unet->config.dropout;
+  const gsize first = pass->dropout_first * work->n_pixels, end = first + work->stride;
   float uniform[256];
 
-  for (gsize i = 0; i < work->stride; i += G_N_ELEMENTS (uniform))
+  for (gsize i = first / 4 * 4; i < end; i += G_N_ELEMENTS (uniform))
     {
-      const gsize n = MIN (G_N_ELEMENTS (uniform), work->stride - i);
+      const gsize n = MIN (G_N_ELEMENTS (uniform), end - i);
 
       ddpm_rng_uniform_from (key, i, uniform, n);
-      for (gsize j = 0; j < n; j++)
-        mask[i + j] = uniform[j] >= dropout;
+      for (gsize j = MAX (i, first) - i; j < n; j++)
+        mask[i + j - first] = uniform[j] >= dropout;
     }
 }
 

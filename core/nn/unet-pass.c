@@ -101,10 +101,11 @@ ddpm_unet_pass_get_bytes (const DdpmUnetPass *pass)
 }
 
 void
-ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step)
+ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step, guint first)
 {
   pass->dropout_seed = seed;
   pass->dropout_step = step;
+  pass->dropout_first = first;
 }
 
 /* --- what the layers need to know ---------------------------------------------------------- */

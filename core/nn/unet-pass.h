@@ -54,6 +54,7 @@ struct _DdpmUnetPass
   gboolean wants_grad_x;
   guint32 dropout_seed;
   guint64 dropout_step;
+  guint dropout_first;
   UnetProfile *profile; /* NULL: none */
 };
 

@@ -110,8 +110,9 @@ void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *ti
 void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights,
                               float *grad_x);
 
-/* Dropout masks of the next forward of a training pass are a function of (seed, step). */
-void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step);
+/* Dropout masks of the next forward of a training pass are a function of (seed, step) and of each picture's
+ * place in the step's batch, where the first of this pass has place `first`. */
+void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step, guint first);
 
 gsize ddpm_unet_pass_get_bytes (const DdpmUnetPass *pass);
 

@@ -50,7 +50,7 @@ make_pass (Fixture *f)
   f->pass = ddpm_unet_pass_new (f->unet, f->team, &f->options, &error);
   g_assert_no_error (error);
   ddpm_unet_pass_set_weights (f->pass, f->weights);
-  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9);
+  ddpm_unet_pass_set_dropout_key (f->pass, 5, 9, 0);
 }
 
 static void
@@ -321,10 +321,10 @@ test_dropout (void)
   fixture_init (&f, &config, 8);
   run_forward (&f);
   first = g_memdup2 (f.output, f.n_out * sizeof (float));
-  ddpm_unet_pass_set_dropout_key (f.pass, 5, 10);
+  ddpm_unet_pass_set_dropout_key (f.pass, 5, 10, 0);
   run_forward (&f);
   g_assert_true (memcmp (first, f.output, f.n_out * sizeof (float)) != 0);
-  ddpm_unet_pass_set_dropout_key (f.pass, 5, 9);
+  ddpm_unet_pass_set_dropout_key (f.pass, 5, 9, 0);
   run_forward (&f);
   g_assert_cmpmem (first, f.n_out * sizeof (float), f.output, f.n_out * sizeof (float));
   fixture_clear (&f);

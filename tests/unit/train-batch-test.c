@@ -146,6 +146,51 @@ test_any_step (void)
   tear_down (&g);
 }
 
+/* The parts of a step's batch are what the whole is. */
+static void
+test_parts (void)
+{
+  static const guint sizes[] = { 3, 1, 3 };
+  static const guint32 labels[N_PICTURES] = { 0, 1, 2, 3, 0, 1, 2, 3, 0, 1 };
+  double loss = 0;
+  Fixture whole;
+
+  set_up (&whole, 7, DDPM_PREDICT_EPSILON, TRUE);
+  for (guint i = 0, first = 0; i < G_N_ELEMENTS (sizes); first += sizes[i++])
+    {
+      const gsize n = whole.batch.n_picture, n_bytes = sizes[i] * n * sizeof (float);
+      Fixture f;
+
+      set_up (&f, sizes[i], DDPM_PREDICT_EPSILON, TRUE);
+      f.batch.first = first;
+      f.batch.whole = 7;
+      whole.batch.picture_labels = f.batch.picture_labels = labels;
+      whole.batch.num_class_embeds = f.batch.num_class_embeds = 5;
+      whole.batch.label_dropout = f.batch.label_dropout = 0.5;
+      g_clear_pointer (&whole.batch.labels, g_free);
+      whole.batch.labels = g_new (guint32, 7);
+      f.batch.labels = g_new (guint32, sizes[i]);
+      ddpm_train_batch_prepare (&whole.batch, 5);
+      ddpm_train_batch_prepare (&f.batch, 5);
+      g_assert_cmpmem (f.batch.x_t, n_bytes, whole.batch.x_t + first * n, n_bytes);
+      g_assert_cmpmem (f.batch.target, n_bytes, whole.batch.target + first * n, n_bytes);
+      for (guint k = 0; k < sizes[i]; k++)
+        {
+          g_assert_cmpfloat (f.batch.timesteps[k], ==, whole.batch.timesteps[first + k]);
+          g_assert_cmpuint (f.batch.labels[k], ==, whole.batch.labels[first + k]);
+        }
+      memset (whole.batch.output, 0, 7 * n * sizeof (float));
+      memset (f.batch.output, 0, n_bytes);
+      ddpm_train_batch_get_loss (&whole.batch);
+      loss += ddpm_train_batch_get_loss (&f.batch);
+      g_assert_cmpmem (f.batch.output, n_bytes, whole.batch.output + first * n, n_bytes);
+      tear_down (&f);
+    }
+  memset (whole.batch.output, 0, 7 * whole.batch.n_picture * sizeof (float));
+  g_assert_cmpfloat_with_epsilon (loss, ddpm_train_batch_get_loss (&whole.batch), 1e-12);
+  tear_down (&whole);
+}
+
 /* x_t is what its picture, timestep and noise make, and the target belongs to it, for all three kinds of
  * prediction. */
 static void
@@ -325,6 +370,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train-batch/epochs", test_epochs);
   g_test_add_func ("/train-batch/members", test_members);
   g_test_add_func ("/train-batch/any-step", test_any_step);
+  g_test_add_func ("/train-batch/parts", test_parts);
   g_test_add_func ("/train-batch/targets", test_targets);
   g_test_add_func ("/train-batch/flip", test_flip);
   g_test_add_func ("/train-batch/distribution", test_distribution);

@@ -7,7 +7,7 @@
 #include "core/base/rng.h"
 #include "core/nn/unet.h"
 
-#define SIZE 16
+#define SIZE 12 /* 3x3 pixels at the last level */
 
 static DdpmUnet *
 make_unet (double dropout)
@@ -55,6 +55,7 @@ run (const DdpmUnet *unet, guint n_threads, guint first, guint batch, DdpmPassMo
       timesteps[b] = 100 * (first + b);
     }
   ddpm_unet_pass_set_weights (pass, weights);
+  ddpm_unet_pass_set_dropout_key (pass, 3, 4, first);
   if (mode == DDPM_PASS_INFERENCE) /* the slab is not needed any more */
     memset (weights, 0xff, ddpm_unet_get_n_weights (unet) * sizeof (float));
   ddpm_unet_pass_forward (pass, x, timesteps, NULL, output);
@@ -154,8 +155,8 @@ assert_close (const float *actual, const float *expected, gsize n)
     g_assert_cmpfloat_with_epsilon (actual[i], expected[i], 2e-5);
 }
 
-/* A picture is the same alone or in a batch, and a training pass without dropout computes what inference
- * does; dropout is for training alone. */
+/* A picture is the same alone or in a batch, whatever is dropped of it, and a training pass without dropout
+ * computes what inference does; dropout is for training alone. */
 static void
 test_batch_and_mode (void)
 {
@@ -172,7 +173,10 @@ test_batch_and_mode (void)
     {
       g_autofree float *alone = run (unet, 2, i, 1, DDPM_PASS_INFERENCE);
 
+      g_autofree float *dropped_alone = run (with_dropout, 2, i, 1, DDPM_PASS_TRAINING);
+
       assert_close (batch + i * n, alone, n);
+      assert_close (dropped + i * n, dropped_alone, n);
     }
   assert_close (training, batch, 3 * n);
   assert_close (inference, batch, 3 * n);
