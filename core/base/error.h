@@ -19,4 +19,7 @@ typedef enum
 
 GQuark ddpm_error_quark (void);
 
+/* Sets the error, and returns FALSE, for functions whose answer that is. */
+gboolean ddpm_refuse (GError **error, DdpmError code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
 G_END_DECLS

@@ -3,8 +3,97 @@
 #include <string.h>
 
 #include "core/base/arena.h"
+#include "core/base/error.h"
+#include "core/job/train-network.h"
+#include "core/job/train-options.h"
 
 #define TABLE "class_embedding.weight"
+
+gboolean
+ddpm_train_from_open (DdpmTrainSetup *setup, GError **error)
+{
+  const DdpmUnetConfig *config = NULL;
+
+  setup->from = ddpm_model_open_header (setup->options.from, error);
+  if (setup->from == NULL)
+    return FALSE;
+  config = ddpm_unet_get_config (setup->from->unet);
+  if (config->in_channels != config->out_channels)
+    return ddpm_refuse (
+      error, DDPM_ERROR_UNSUPPORTED,
+      "--from: %s takes %u channels and gives %u, as models do that learn their variance; only models that "
+      "give as many as they take can be trained further",
+      setup->from->name, config->in_channels, config->out_channels);
+  if (config->in_channels != 1 && config->in_channels != 3 && config->in_channels != 4)
+    return ddpm_refuse (
+      error, DDPM_ERROR_UNSUPPORTED,
+      "--from: %s has %u channels; only grey (1), RGB (3) and RGBA (4) models can be trained further",
+      setup->from->name, config->in_channels);
+  return TRUE;
+}
+
+/* --from brings network, schedule and kind of pixels along; options that would make others are refused. */
+static gboolean
+check_options_with_from (const DdpmTrainSetup *setup, GError **error)
+{
+  const DdpmTrainOptions *options = &setup->options;
+  const char *name = setup->from->name;
+  const guint n_channels = ddpm_unet_get_config (setup->from->unet)->in_channels;
+
+  if (ddpm_train_network_is_given (options))
+    return ddpm_refuse (
+      error, DDPM_ERROR_USAGE,
+      "--channels, --layers and --attention cannot be given with --from, since the network is that of %s",
+      name);
+  if (options->schedule != DDPM_TRAIN_OPEN_SCHEDULE
+      && options->schedule != setup->from->scheduler.beta_schedule)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--schedule cannot differ from that of %s with --from; leave it out", name);
+  if (options->pixels != DDPM_PIXELS_AUTO && options->pixels != ddpm_train_get_pixels (n_channels))
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--pixels does not fit %s, which has %u channels; leave it out", name, n_channels);
+  return TRUE;
+}
+
+/* What is said of a model stays true of the one that goes on from it; its thumbnail is not copied. */
+static void
+take_notes (DdpmModelNotes *notes, const DdpmModelNotes *from)
+{
+  notes->labels = g_strdupv (from->labels);
+  notes->circular_padding = from->circular_padding;
+  notes->licence = g_strdup (from->licence);
+  notes->source = g_strdup (from->source);
+  notes->recommended_sampler = g_strdup (from->recommended_sampler);
+  notes->recommended_steps = from->recommended_steps;
+}
+
+gboolean
+ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **error)
+{
+  DdpmTrainOptions *options = &setup->options;
+  DdpmUnetConfig *config = &setup->config;
+
+  if (!ddpm_train_from_open (setup, error) || !check_options_with_from (setup, error))
+    return FALSE;
+  *config = *ddpm_unet_get_config (setup->from->unet);
+  ddpm_scheduler_config_copy (&setup->scheduler, &setup->from->scheduler);
+  take_notes (&setup->notes, &setup->from->notes);
+  if (options->width == 0)
+    {
+      options->width = config->sample_width;
+      options->height = config->sample_height;
+    }
+  if (options->dropout == DDPM_TRAIN_OPEN_REAL)
+    options->dropout = config->dropout;
+  ddpm_train_options_set_defaults (options);
+  config->dropout = options->dropout;
+
+  if (options->width != 0 && !ddpm_unet_config_check_size (config, options->height, options->width, error))
+    return FALSE;
+  return ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (config),
+                               ddpm_train_get_pixels (config->in_channels), reading, error)
+         && ddpm_train_data_find_labels (setup, error);
+}
 
 gboolean
 ddpm_train_from_fits (const DdpmUnet *from, const DdpmUnet *unet)

@@ -1,8 +1,6 @@
-/* The options of a training run as a table: what may be given, what an open one becomes, what a resumed run
- * may change. */
+/* The options of a training run: what may be given, what an open one becomes, what a resumed run may change.
+ */
 #pragma once
-
-#include <json-glib/json-glib.h>
 
 #include "core/job/train-job.h"
 
@@ -22,11 +20,5 @@ gboolean ddpm_train_options_resume (DdpmTrainOptions *options, const DdpmTrainOp
 
 /* Open scalar options take their defaults; width, height, held_out and the network stay as they are. */
 void ddpm_train_options_set_defaults (DdpmTrainOptions *options);
-
-/* The scalar options as members of an object, and back. Missing members stay open.
- * Errors: DDPM_ERROR_FILE naming the file and the member. */
-void ddpm_train_options_to_json (const DdpmTrainOptions *options, JsonBuilder *builder);
-gboolean ddpm_train_options_from_json (DdpmTrainOptions *options, JsonObject *object, const char *file_name,
-                                       GError **error);
 
 G_END_DECLS

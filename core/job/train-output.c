@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/job/train-stored.h"
 
 /* Makes output/training and takes its lock, which the system gives back when this process ends, however it
  * does. */
@@ -106,7 +107,7 @@ gboolean
 ddpm_train_output_store (DdpmTrainOutput *output, GError **error)
 {
   if (!output->is_stored)
-    output->is_stored = ddpm_train_setup_store (output->setup, error);
+    output->is_stored = ddpm_train_stored_write (output->setup, error);
   return output->is_stored;
 }
 

@@ -31,9 +31,6 @@ DdpmTrainSetup *ddpm_train_setup_new (const DdpmTrainOptions *options, DdpmDatas
                                       gpointer user_data, GCancellable *cancellable, GError **error);
 void ddpm_train_setup_free (DdpmTrainSetup *setup);
 
-/* Writes options.json. Errors: DDPM_ERROR_FILE. */
-gboolean ddpm_train_setup_store (const DdpmTrainSetup *setup, GError **error);
-
 /* FALSE, with a sentence, when the folder holds a model or a training already. */
 gboolean ddpm_train_check_output (GFile *output, GError **error);
 
