@@ -116,30 +116,48 @@ fill_strip (const Picture *picture, unsigned image, const Strip *strip)
 
 /* --- tiles --------------------------------------------------------------------------------- */
 
-/* Where a tile's vector of a block lies, in point 0: so many numbers on. */
-FORCE_INLINE size_t
-find_tile (const DdpmConvTiles *tiles, unsigned tile, unsigned block)
-{
-  return (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP) * VECTOR;
-}
-
+/* The first of two tiles that lie side by side leaves zeros in the other's places, who fills them in. */
 FORCE_INLINE void
-store_point (const DdpmConvTiles *tiles, size_t place, vec point)
+store_pair (uint16_t *to, vec point, int is_second)
 {
-  if (tiles->bf16)
-    vec_store_bf16 ((uint16_t *) tiles->values + place, point);
-  else
-    vec_store ((float *) tiles->values + place, point);
+  const uvec bits = vec_round_bf16 (point);
+  uvec pairs = bits >> 16;
+
+  if (is_second)
+    {
+      memcpy (&pairs, to, sizeof pairs);
+      pairs |= bits & 0xffff0000u;
+    }
+  memcpy (to, &pairs, sizeof pairs);
 }
 
+/* A tile's points of a block. */
 FORCE_INLINE void
 store_points (const vec *points, unsigned n_points, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
 {
-  size_t place = find_tile (tiles, tile, block);
+  const size_t stride = tiles->point_stride;
+  const size_t group = ((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP * VECTOR;
+  const size_t place = group + tile % TILE_GROUP * VECTOR;
+  const size_t pair = group + tile % TILE_GROUP / 2 * 2 * VECTOR;
 
+  switch (tiles->numbers)
+    {
+    case DDPM_CONV_BF16:
 #pragma GCC unroll 36
-  for (unsigned point = 0; point < n_points; point++, place += tiles->point_stride)
-    store_point (tiles, place, points[point]);
+      for (unsigned point = 0; point < n_points; point++)
+        vec_store_bf16 ((uint16_t *) tiles->values + place + point * stride, points[point]);
+      break;
+    case DDPM_CONV_BF16_PAIRS:
+#pragma GCC unroll 36
+      for (unsigned point = 0; point < n_points; point++)
+        store_pair ((uint16_t *) tiles->values + pair + point * stride, points[point], tile % 2);
+      break;
+    case DDPM_CONV_FLOATS:
+    default:
+#pragma GCC unroll 36
+      for (unsigned point = 0; point < n_points; point++)
+        vec_store ((float *) tiles->values + place + point * stride, points[point]);
+    }
 }
 
 /* The taps of one row of positions side by side. */
@@ -151,9 +169,9 @@ unfold_row (const DdpmConvShape *shape, const Strip *strip, unsigned strip_row, 
 
   for (unsigned i = 0; i < n_tiles; i++)
     for (unsigned tap = 0; tap < kernel * kernel; tap++)
-      store_point (
-        tiles, find_tile (tiles, tile + i, block * kernel * kernel + tap),
-        strip->pixels[(size_t) (strip_row + tap / kernel) * strip->cols + i * shape->stride + tap % kernel]);
+      store_points (
+        &strip->pixels[(size_t) (strip_row + tap / kernel) * strip->cols + i * shape->stride + tap % kernel],
+        1, tiles, tile + i, block * kernel * kernel + tap);
 }
 
 FORCE_INLINE void
@@ -209,8 +227,8 @@ transform_strip (const Task *task, const Strip *strip, unsigned row_begin, unsig
         unfold_row (shape, strip, i * shape->stride, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_UNFOLD)
         for (unsigned col = 0; col < n_tiles; col++)
-          store_point (task->tiles, find_tile (task->tiles, tile + col, task->block),
-                       strip->pixels[(size_t) i * strip->cols + col]);
+          store_points (&strip->pixels[(size_t) i * strip->cols + col], 1, task->tiles, tile + col,
+                        task->block);
       else if (shape->method == DDPM_CONV_WINOGRAD_2 && !task->is_grad)
         transform_row (winograd_2_input, 4, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_WINOGRAD_2)

@@ -12,7 +12,9 @@
  *   tiles --conv_output--> output                                                  conv-output.c
  *
  * The gradient of the data is the same with the weights turned round. The gradient of the weights goes
- * backwards through the second line: conv_grad_tiles, conv_multiply_grad, conv_add_weight_grad.
+ * backwards through the second line: conv_grad_tiles, conv_multiply_grad, conv_add_weight_grad. Its sums run
+ * over tiles, so that in bfloat16, where two factors are multiplied at once, pairs are those of tiles; in the
+ * others they are those of input channels.
  *
  * Channels are the lanes of the vectors here: they come in blocks of `vector`, the last one filled up with
  * zeros. */
@@ -66,13 +68,21 @@ typedef struct
   float mask_scale;
 } DdpmConvSource;
 
+/* What tiles are kept as. */
+typedef enum
+{
+  DDPM_CONV_FLOATS,
+  DDPM_CONV_BF16,      /* the upper halves of floats, rounded to the nearest even */
+  DDPM_CONV_BF16_PAIRS /* of neighbouring tiles, side by side: [tile_group / 2][vector][2] */
+} DdpmConvNumbers;
+
 /* Tiles in transformed form, of some tile rows of a shape (tile rows count through all pictures):
  * [points][ceil (tiles / tile_group)][n_blocks][tile_group][vector]. Tiles that fill up the last group are
  * zero. n_blocks is blocks of channels, with DDPM_CONV_UNFOLD times taps: [channel block][tap]. */
 typedef struct
 {
-  void *values; /* floats, or bfloat16: the upper halves of floats, rounded to the nearest even */
-  int bf16;
+  void *values;
+  DdpmConvNumbers numbers;
   size_t point_stride; /* numbers */
   unsigned n_blocks;
   unsigned row_begin, row_end;

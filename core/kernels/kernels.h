@@ -67,8 +67,9 @@ typedef struct
   unsigned vector;     /* floats in a vector */
   unsigned tile_group; /* tiles of a convolution computed together */
 
-  /* conv-input.c: channel block `block` of the tile rows row_begin … row_end-1, which lie in `tiles`. strip:
-   * ddpm_conv_strip_floats of scratch, aligned to a vector. */
+  /* conv-input.c: channel block `block` of the tile rows row_begin … row_end-1, which lie in `tiles`; where
+   * these are pairs, an even number of tiles lies before row_begin. strip: ddpm_conv_strip_floats of scratch,
+   * aligned to a vector. */
   void (*conv_input_tiles) (const DdpmConvShape *shape, const DdpmConvSource *source, unsigned block,
                             unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles);
   /* The same from the gradient of the output, for conv_multiply_grad. */
@@ -101,6 +102,10 @@ typedef struct
   void (*conv_multiply_grad) (const DdpmConvTiles *input, const DdpmConvTiles *grads, unsigned n_groups,
                               unsigned point, unsigned in_begin, unsigned in_end, unsigned out_begin,
                               unsigned out_end, int accumulate, float *gradient);
+  /* conv-multiply-bf16.c, where has_bf16: the same of pairs. */
+  void (*conv_multiply_grad_bf16) (const DdpmConvTiles *input, const DdpmConvTiles *grads, unsigned n_groups,
+                                   unsigned point, unsigned in_begin, unsigned in_end, unsigned out_begin,
+                                   unsigned out_end, int accumulate, float *gradient);
 
   /* conv-output.c: block `block` of the output channels, tile rows row_begin … row_end-1. */
   void (*conv_output) (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned block,

@@ -18,6 +18,7 @@ const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels) = {
 #ifdef __AVX512BF16__
   .has_bf16 = 1,
   .conv_multiply_bf16 = KERNEL (conv_multiply_bf16),
+  .conv_multiply_grad_bf16 = KERNEL (conv_multiply_grad_bf16),
 #endif
   .conv_multiply_grad = KERNEL (conv_multiply_grad),
   .conv_output = KERNEL (conv_output),

@@ -23,6 +23,7 @@ DECLARE_KERNEL (conv_add_weight_grad);
 DECLARE_KERNEL (conv_multiply);
 DECLARE_KERNEL (conv_multiply_bf16);
 DECLARE_KERNEL (conv_multiply_grad);
+DECLARE_KERNEL (conv_multiply_grad_bf16);
 DECLARE_KERNEL (conv_output);
 DECLARE_KERNEL (norm_stats);
 DECLARE_KERNEL (norm_act_backward);

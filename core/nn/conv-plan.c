@@ -67,7 +67,8 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection d
   const guint n_tiles = count_tiles (plan, plan->n_rows),
               rows_per_image = plan->n_rows / plan->shape.n_images;
   const gsize row_floats = (gsize) plan->n_points * count_tiles (plan, 1)
-                           * (plan->in_blocks * plan->n_taps + plan->out_blocks) * kernels->vector;
+                           * (plan->in_blocks * plan->n_taps + plan->out_blocks) * kernels->vector
+                           / (plan->bf16 ? 2 : 1);
   guint most = plan->n_rows; /* in a chunk */
 
   if (direction == UNET_CONV_WEIGHT_GRAD)
@@ -92,6 +93,9 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection d
             > STRIP_FLOATS;
        n_strips++)
     plan->rows_per_strip = (plan->rows_per_chunk + n_strips - 1) / n_strips;
+  /* a pair of tiles is in one strip */
+  if (plan->numbers == DDPM_CONV_BF16_PAIRS && count_tiles (plan, plan->rows_per_strip) % 2 != 0)
+    plan->rows_per_strip++;
   plan->strip =
     ddpm_conv_strip_floats (&plan->shape, kernels->vector, MIN (plan->rows_per_strip, rows_per_image));
 }
@@ -102,13 +106,14 @@ measure (UnetConvPlan *plan, const DdpmKernels *kernels)
 {
   const guint vector = kernels->vector, group = kernels->tile_group, rows = plan->rows_per_chunk;
   const gsize square = (gsize) vector * vector, packed = plan->shape.kernel * plan->shape.kernel * square;
-  const guint numbers_per_float = plan->bf16 ? 2 : 1;
+  const gboolean is_grad = plan->numbers == DDPM_CONV_BF16_PAIRS; /* then out are factors, points are sums */
+  const guint per_float = plan->bf16 ? 2 : 1;
 
   plan->in_stride =
     ddpm_conv_point_stride (&plan->shape, vector, group, rows, plan->in_blocks * plan->n_taps);
   plan->out_stride = ddpm_conv_point_stride (&plan->shape, vector, group, rows, plan->out_blocks);
-  plan->tiles_in = plan->in_stride * plan->n_points / numbers_per_float;
-  plan->tiles_out = plan->out_stride * plan->n_points;
+  plan->tiles_in = plan->in_stride * plan->n_points / per_float;
+  plan->tiles_out = plan->out_stride * plan->n_points / (is_grad ? per_float : 1);
   if (plan->division == UNET_CONV_BY_PARTS)
     {
       plan->weight_stride = unet_pad_channel (UNET_CONV_PART_OUT * UNET_CONV_PART_IN * square);
@@ -116,7 +121,7 @@ measure (UnetConvPlan *plan, const DdpmKernels *kernels)
       return;
     }
   plan->weight_stride = unet_pad_channel ((gsize) plan->out_blocks * plan->in_blocks * plan->n_taps * square);
-  plan->points = plan->weight_stride * plan->n_points / numbers_per_float;
+  plan->points = plan->weight_stride * plan->n_points / (is_grad ? 1 : per_float);
   plan->worker = MAX (plan->strip, packed);
   if (plan->division == UNET_CONV_BY_ROWS)
     plan->worker = MAX (plan->worker, plan->strip + plan->tiles_in + plan->tiles_out);
@@ -167,6 +172,8 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
   if (turned)
     turn_shape (&plan.shape);
   choose_method (&plan.shape, kernels, plan.bf16);
+  if (plan.bf16)
+    plan.numbers = direction == UNET_CONV_WEIGHT_GRAD ? DDPM_CONV_BF16_PAIRS : DDPM_CONV_BF16;
   plan.in_blocks = count_blocks (kernels, plan.n_in);
   plan.out_blocks = count_blocks (kernels, plan.n_out);
   plan.n_taps = ddpm_conv_count_taps (&plan.shape);

@@ -32,7 +32,9 @@ typedef struct
   DdpmConvShape shape;
   guint n_in, n_out, in_blocks, out_blocks; /* channels, and vectors of them */
   guint n_taps, n_points;
-  gboolean bf16;                                          /* what is multiplied; sums are floats */
+  gboolean bf16;           /* what is multiplied; sums are floats */
+  DdpmConvNumbers numbers; /* of the tiles that are multiplied: the input's, and the gradients of the weights'
+                              gradient */
   guint n_rows, n_chunks, rows_per_chunk, rows_per_strip; /* tile rows */
   UnetConvDivision division;
   gsize in_stride, out_stride, weight_stride; /* numbers from point to point */

@@ -25,10 +25,10 @@ get_chunk (const UnetConvPlan *plan, guint chunk, guint *begin, guint *end)
 
 static DdpmConvTiles
 get_tiles (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk, gsize offset, gsize point_stride,
-           guint n_blocks, gboolean bf16)
+           guint n_blocks, DdpmConvNumbers numbers)
 {
   DdpmConvTiles tiles = { .values = (float *) pass->arena.base + offset,
-                          .bf16 = bf16,
+                          .numbers = numbers,
                           .point_stride = point_stride,
                           .n_blocks = n_blocks };
 
@@ -40,13 +40,14 @@ DdpmConvTiles
 unet_conv_get_tiles_in (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
 {
   return get_tiles (pass, plan, chunk, pass->plan.tiles_in, plan->in_stride, plan->in_blocks * plan->n_taps,
-                    plan->bf16);
+                    plan->numbers);
 }
 
 DdpmConvTiles
 unet_conv_get_tiles_out (const DdpmUnetPass *pass, const UnetConvPlan *plan, guint chunk)
 {
-  return get_tiles (pass, plan, chunk, pass->plan.tiles_out, plan->out_stride, plan->out_blocks, FALSE);
+  return get_tiles (pass, plan, chunk, pass->plan.tiles_out, plan->out_stride, plan->out_blocks,
+                    plan->numbers == DDPM_CONV_BF16_PAIRS ? plan->numbers : DDPM_CONV_FLOATS);
 }
 
 guint
@@ -188,7 +189,7 @@ transform_weights (const Run *run, guint out_block, guint in_block, float *packe
   const UnetConvProduct *product = run->product;
   const UnetConvPlan *plan = &product->plan;
   const DdpmKernels *kernels = run->pass->kernels;
-  const gboolean unfolded = plan->shape.method == DDPM_CONV_UNFOLD;
+  const gboolean as_packed = plan->shape.method == DDPM_CONV_UNFOLD && !plan->bf16;
   const guint n_taps = plan->shape.kernel * plan->shape.kernel;
   const gsize block = (gsize) out_block * plan->in_blocks + in_block;
   const float *ready =
@@ -196,8 +197,8 @@ transform_weights (const Run *run, guint out_block, guint in_block, float *packe
 
   if (ready == NULL)
     kernels->conv_pack (product->weights, product->out_stride, product->in_stride, product->turn, n_taps,
-                        plan->n_out, plan->n_in, out_block, in_block, unfolded ? points : packed);
-  if (!unfolded)
+                        plan->n_out, plan->n_in, out_block, in_block, as_packed ? points : packed);
+  if (!as_packed)
     kernels->conv_transform_weights (plan->shape.method, plan->bf16, n_taps, ready != NULL ? ready : packed,
                                      points, plan->weight_stride);
 }

@@ -99,11 +99,13 @@ run_multiply_task (guint task, guint worker, gpointer data)
   const guint in_block = task % n_in_tasks * MULTIPLY_IN_BLOCKS;
   const guint out_block = task / n_in_tasks % n_out_tasks * MULTIPLY_OUT_BLOCKS;
   const guint point = task / n_in_tasks / n_out_tasks;
+  const DdpmKernels *kernels = run->pass->kernels;
 
-  run->pass->kernels->conv_multiply_grad (&in, &grads, unet_conv_count_groups (run->pass, plan, run->chunk),
-                                          point, in_block, MIN (in_block + MULTIPLY_IN_BLOCKS, in.n_blocks),
-                                          out_block, MIN (out_block + MULTIPLY_OUT_BLOCKS, plan->out_blocks),
-                                          run->chunk > 0, get_points (run) + point * plan->weight_stride);
+  (plan->bf16 ? kernels->conv_multiply_grad_bf16 : kernels->conv_multiply_grad) (
+    &in, &grads, unet_conv_count_groups (run->pass, plan, run->chunk), point, in_block,
+    MIN (in_block + MULTIPLY_IN_BLOCKS, in.n_blocks), out_block,
+    MIN (out_block + MULTIPLY_OUT_BLOCKS, plan->out_blocks), run->chunk > 0,
+    get_points (run) + point * plan->weight_stride);
 }
 
 static void

@@ -91,7 +91,7 @@ run_forward_task (guint task, guint worker, gpointer data)
   const gsize begin = (gsize) (task % work->n_blocks) * DDPM_ATTENTION_BLOCK;
   const gsize end = MIN (begin + DDPM_ATTENTION_BLOCK, work->n_pixels);
 
-  if (pass->options.precision == DDPM_PRECISION_BF16)
+  if (pass->options.precision == DDPM_PRECISION_BF16 && pass->mode == DDPM_PASS_INFERENCE)
     pass->kernels->attention_forward_bf16 (&attention, begin, end, get_scratch (pass, worker));
   else
     pass->kernels->attention_forward (&attention, begin, end, get_scratch (pass, worker));

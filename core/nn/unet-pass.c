@@ -45,15 +45,7 @@ check_options (const DdpmUnet *unet, const DdpmPassOptions *options, GError **er
                    options->batch, options->width, options->height);
       return FALSE;
     }
-  if (!ddpm_precision_check (options->precision, error))
-    return FALSE;
-  if (options->precision == DDPM_PRECISION_BF16 && options->mode == DDPM_PASS_TRAINING)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "networks are trained in the precision f32 only; use that");
-      return FALSE;
-    }
-  return TRUE;
+  return ddpm_precision_check (options->precision, error);
 }
 
 DdpmUnetPass *

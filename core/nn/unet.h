@@ -32,11 +32,12 @@ typedef enum
   DDPM_PASS_TRAINING   /* keeps what the backward pass needs */
 } DdpmPassMode;
 
-/* Of the factors in convolutions, which are nearly all of the work. Sums, and everything else, are f32. */
+/* Of the factors in convolutions, which are nearly all of the work, and for inference in attention. Sums, and
+ * everything else, weights and their gradients included, are f32. */
 typedef enum
 {
   DDPM_PRECISION_F32,
-  DDPM_PRECISION_BF16 /* inference only, where the processor has instructions for it */
+  DDPM_PRECISION_BF16 /* where the processor has instructions for it */
 } DdpmPrecision;
 
 /* FALSE with DDPM_ERROR_UNSUPPORTED where the processor has no instructions for it. */

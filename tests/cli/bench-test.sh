@@ -51,6 +51,14 @@ works 'bench --output on two' bench good --repeat 1 --batch 2 --threads 2 -o two
 same 'two RGBA pictures of 8x8 floats' "$(wc -c <one.raw)" $((2 * 4 * 8 * 8 * 4))
 check 'the same bytes' cmp one.raw two.raw
 
+if "$ddpm" info good | grep -q bf16
+then
+  works 'bench --train in bf16' bench good --repeat 2 --train --precision bf16 --json -o bf16.raw
+  same 'JSON: precision in training' "$(value "$out" precision)" '"bf16"'
+  works 'bench --train in f32' bench good --repeat 2 --train -o f32.raw
+  check 'other bytes than f32' sh -c '! cmp -s "$1" "$2"' sh bf16.raw f32.raw
+fi
+
 works 'bench --save' bench good --save saved
 works 'the saved model' bench saved --repeat 1 -o saved.raw --json
 cp "$out" saved.json
@@ -70,6 +78,7 @@ then
   DDPM_CPU=generic
   export DDPM_CPU
   fails 'bf16 without its instructions' 1 'bf16' bench good --precision bf16
+  fails 'training in bf16 without them' 1 'bf16' bench good --train --precision bf16
   unset DDPM_CPU
 fi
 fails 'an output that cannot be written' 1 'no/where' bench good --repeat 1 -o no/where
