@@ -24,6 +24,9 @@ typedef struct
   GArray *pictures; /* DdpmDatasetPicture, of four channels */
   DdpmFit fit;
   guint n_resized, n_enlarged;
+  GHashTable *sizes; /* (guint64 *) width << 32 | height -> number of pictures */
+  guint n_of_channels[5];
+  guint64 n_file_bytes;
   gboolean any_transparency, any_colour;
   GCancellable *cancellable;
 } Loading;
@@ -43,6 +46,7 @@ loading_init (Loading *loading, GFile *folder, GCancellable *cancellable)
   loading->pictures = g_array_new (FALSE, FALSE, sizeof (DdpmDatasetPicture));
   g_array_set_clear_func (loading->pictures, clear_picture);
   loading->skipped = ddpm_skipped_new ();
+  loading->sizes = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
 }
 
 static void
@@ -52,6 +56,7 @@ loading_clear (Loading *loading)
   g_ptr_array_unref (loading->paths);
   g_array_unref (loading->pictures);
   g_array_unref (loading->skipped);
+  g_hash_table_unref (loading->sizes);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Loading, loading_clear)
@@ -183,6 +188,52 @@ premultiply (const DdpmImage *image)
   return out;
 }
 
+static void
+count_size (GHashTable *sizes, guint width, guint height)
+{
+  const guint64 size = (guint64) width << 32 | height;
+  const guint n = GPOINTER_TO_UINT (g_hash_table_lookup (sizes, &size));
+
+  g_hash_table_replace (sizes, g_memdup2 (&size, sizeof size), GUINT_TO_POINTER (n + 1));
+}
+
+static int
+compare_counts (gconstpointer a, gconstpointer b)
+{
+  const DdpmSizeCount *x = a, *y = b;
+
+  if (x->n_pictures != y->n_pictures)
+    return x->n_pictures < y->n_pictures ? 1 : -1;
+  if (x->width != y->width)
+    return x->width < y->width ? 1 : -1;
+  return (x->height < y->height) - (x->height > y->height);
+}
+
+static DdpmSizeCount *
+list_sizes (GHashTable *sizes)
+{
+  DdpmSizeCount *counts = g_new (DdpmSizeCount, g_hash_table_size (sizes));
+  GHashTableIter iter;
+  gpointer size, n;
+  guint i = 0;
+
+  g_hash_table_iter_init (&iter, sizes);
+  while (g_hash_table_iter_next (&iter, &size, &n))
+    counts[i++] =
+      (DdpmSizeCount) { *(guint64 *) size >> 32, *(guint64 *) size & G_MAXUINT32, GPOINTER_TO_UINT (n) };
+  qsort (counts, i, sizeof *counts, compare_counts);
+  return counts;
+}
+
+static guint64
+get_file_bytes (GFile *file)
+{
+  g_autoptr (GFileInfo) info =
+    g_file_query_info (file, G_FILE_ATTRIBUTE_STANDARD_SIZE, G_FILE_QUERY_INFO_NONE, NULL, NULL);
+
+  return info != NULL ? (guint64) g_file_info_get_size (info) : 0;
+}
+
 static gboolean
 add_picture (Loading *loading, const char *path, const DdpmImage *image, GError **error)
 {
@@ -199,6 +250,8 @@ add_picture (Loading *loading, const char *path, const DdpmImage *image, GError 
     }
   loading->any_transparency |= ddpm_image_has_transparency (image);
   loading->any_colour |= ddpm_image_has_colour (image);
+  loading->n_of_channels[image->n_channels]++;
+  count_size (loading->sizes, image->width, image->height);
   loading->n_resized += image->width != fitted->width || image->height != fitted->height;
   loading->n_enlarged += image->width < fitted->width || image->height < fitted->height;
   g_array_append_val (loading->pictures, picture);
@@ -224,6 +277,8 @@ read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_dat
         ddpm_skipped_add (loading->skipped, path, reason->message);
       else if (!add_picture (loading, path, image, error))
         return FALSE;
+      else
+        loading->n_file_bytes += get_file_bytes (file);
       if (func != NULL)
         func (i + 1, loading->files->len, user_data);
     }
@@ -366,6 +421,10 @@ finish (Loading *loading, DdpmPixels pixels)
   dataset->n_skipped = n_skipped;
   dataset->n_resized = loading->n_resized;
   dataset->n_enlarged = loading->n_enlarged;
+  dataset->n_sizes = g_hash_table_size (loading->sizes);
+  dataset->sizes = list_sizes (loading->sizes);
+  memcpy (dataset->n_of_channels, loading->n_of_channels, sizeof dataset->n_of_channels);
+  dataset->n_file_bytes = loading->n_file_bytes;
   dataset->n_repeated = count_repeated (dataset);
   dataset->fingerprint = fingerprint (dataset);
   return dataset;
@@ -435,6 +494,7 @@ ddpm_dataset_free (DdpmDataset *dataset)
   for (guint i = 0; i < dataset->n_pictures; i++)
     clear_picture (&dataset->pictures[i]);
   g_free (dataset->skipped);
+  g_free (dataset->sizes);
   g_free (dataset->pictures);
   g_strfreev (dataset->paths);
   g_free (dataset);

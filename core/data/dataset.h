@@ -27,6 +27,12 @@ typedef struct
 
 typedef struct
 {
+  guint width, height; /* pixels, upright */
+  guint n_pictures;    /* that have this size in their files */
+} DdpmSizeCount;
+
+typedef struct
+{
   guint n_pictures;
   guint n_channels;       /* 1, 3 or 4 */
   guint height, width;    /* pixels that are trained on */
@@ -39,10 +45,17 @@ typedef struct
                     sorted bytewise: the order of the data */
   DdpmSkipped *skipped;
   guint n_skipped;
-  guint n_resized;     /* pictures that are kept in another size than they had */
-  guint n_enlarged;    /* … in a larger one */
-  guint n_repeated;    /* pictures that are kept with the same values as one before them */
-  guint64 fingerprint; /* of values and shape: a resumed run checks that the data are the same */
+  guint n_resized;  /* pictures that are kept in another size than they had */
+  guint n_enlarged; /* … in a larger one */
+  guint n_repeated; /* pictures with the same content as one before them */
+  DdpmSizeCount
+    *sizes; /* [n_sizes] that pictures have in their files; the most frequent first, then larger ones */
+  guint n_sizes;
+  guint
+    n_of_channels[5]; /* [c]: pictures with c channels in their files: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA
+                       */
+  guint64 n_file_bytes; /* of all files that are used */
+  guint64 fingerprint;  /* of values and shape: a resumed run checks that the data are the same */
 } DdpmDataset;
 
 /* Called after each file; `done` of `total`. */

@@ -385,6 +385,16 @@ test_oddities (void)
   g_assert_cmpuint (dataset->n_pictures, ==, 5);
   g_assert_cmpuint (dataset->n_repeated, ==, 2);
   g_assert_cmpuint (dataset->n_enlarged, ==, 1);
+  g_assert_cmpuint (dataset->n_sizes, ==, 2);
+  g_assert_cmpuint (dataset->sizes[0].width, ==, 8);
+  g_assert_cmpuint (dataset->sizes[0].height, ==, 8);
+  g_assert_cmpuint (dataset->sizes[0].n_pictures, ==, 4);
+  g_assert_cmpuint (dataset->sizes[1].height, ==, 7);
+  g_assert_cmpuint (dataset->sizes[1].n_pictures, ==, 1);
+  g_assert_cmpuint (dataset->n_of_channels[1], ==, 4);
+  g_assert_cmpuint (dataset->n_of_channels[3], ==, 1);
+  g_assert_cmpuint (dataset->n_file_bytes, >, 5 * 60);
+  g_assert_cmpuint (dataset->n_file_bytes, <, 5 * 200);
 }
 
 /* ---- errors ---- */
