@@ -48,6 +48,26 @@ check_options (const DdpmUnet *unet, const DdpmPassOptions *options, GError **er
   return ddpm_precision_check (options->precision, error);
 }
 
+/* A parameter may serve several layers. */
+static void
+find_last_steps (DdpmUnetPass *pass)
+{
+  const UnetSweep *sweep = &pass->plan.places.sweep;
+
+  pass->last_steps = g_new0 (guint, pass->unet->params->len);
+  for (guint i = 0; i < sweep->n_steps; i++)
+    {
+      const UnetLayer *layer = unet_layer (pass->unet, sweep->steps[i].layer);
+
+      if (sweep->steps[i].again)
+        continue;
+      if (layer->weight >= 0)
+        pass->last_steps[layer->weight] = i;
+      if (layer->bias >= 0)
+        pass->last_steps[layer->bias] = i;
+    }
+}
+
 DdpmUnetPass *
 ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions *options, GError **error)
 {
@@ -68,6 +88,8 @@ ddpm_unet_pass_new (const DdpmUnet *unet, DdpmTeam *team, const DdpmPassOptions 
   pass->weight_offsets = g_new0 (gsize, unet->params->len);
   unet_plan_init (&pass->plan, unet, pass->kernels, ddpm_team_get_n_threads (team), options);
   pass->values = pass->plan.places.values;
+  if (pass->mode == DDPM_PASS_TRAINING)
+    find_last_steps (pass);
   if (!ddpm_arena_init (&pass->arena, pass->plan.n_floats * sizeof (float), error))
     return NULL;
   return g_steal_pointer (&pass);
@@ -82,6 +104,7 @@ ddpm_unet_pass_free (DdpmUnetPass *pass)
   ddpm_arena_clear (&pass->arena);
   g_free (pass->grad_written);
   g_free (pass->weight_offsets);
+  g_free (pass->last_steps);
   unet_profile_free (pass->profile);
   g_free (pass);
 }
@@ -98,6 +121,13 @@ ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step, 
   pass->dropout_seed = seed;
   pass->dropout_step = step;
   pass->dropout_first = first;
+}
+
+void
+ddpm_unet_pass_set_gradient_func (DdpmUnetPass *pass, DdpmGradientFunc func, gpointer user_data)
+{
+  pass->gradient_func = func;
+  pass->gradient_data = user_data;
 }
 
 /* --- what the layers need to know ---------------------------------------------------------- */
@@ -334,11 +364,30 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
   get_pictures (pass, unet->output, unet_pass_value (pass, unet->output), 1.0f, output);
 }
 
+static void
+tell_complete (const DdpmUnetPass *pass, gint param, guint step)
+{
+  if (param >= 0 && pass->last_steps[param] == step)
+    pass->gradient_func (unet_param (pass->unet, param), pass->gradient_data);
+}
+
+static void
+run_backward_step (DdpmUnetPass *pass, guint number)
+{
+  const UnetSweepStep *step = &pass->plan.places.sweep.steps[number];
+  const UnetLayer *layer = unet_layer (pass->unet, step->layer);
+
+  run_layer (pass, step->layer, step->again ? forward_functions : backward_functions, TRUE);
+  if (step->again || pass->gradient_func == NULL)
+    return;
+  tell_complete (pass, layer->weight, number);
+  tell_complete (pass, layer->bias, number);
+}
+
 void
 ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights, float *grad_x)
 {
   const DdpmUnet *unet = pass->unet;
-  const UnetSweep *sweep = &pass->plan.places.sweep;
 
   g_return_if_fail (pass->mode == DDPM_PASS_TRAINING);
   pass->grad_weights = grad_weights;
@@ -346,9 +395,8 @@ ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *gr
   memset (pass->grad_written, 0, unet->tensors->len * sizeof *pass->grad_written);
   put_pictures (pass, grad_output, unet->output, 1.0f, 0.0f, unet_pass_grad (pass, unet->output));
   pass->values = pass->plan.places.values_again;
-  for (guint i = 0; i < sweep->n_steps; i++)
-    run_layer (pass, sweep->steps[i].layer, sweep->steps[i].again ? forward_functions : backward_functions,
-               TRUE);
+  for (guint i = 0; i < pass->plan.places.sweep.n_steps; i++)
+    run_backward_step (pass, i);
   if (grad_x != NULL)
     get_pictures (pass, unet->input, unet_pass_grad (pass, unet->input),
                   unet->config.center_input_sample ? 2.0f : 1.0f, grad_x);

@@ -55,6 +55,9 @@ struct _DdpmUnetPass
   guint32 dropout_seed;
   guint64 dropout_step;
   guint dropout_first;
+  guint *last_steps; /* training: [n_params], the step of the backward pass that completes its gradient */
+  DdpmGradientFunc gradient_func; /* NULL: none */
+  gpointer gradient_data;
   UnetProfile *profile; /* NULL: none */
 };
 

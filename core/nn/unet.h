@@ -111,6 +111,14 @@ void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *ti
 void ddpm_unet_pass_backward (DdpmUnetPass *pass, const float *grad_output, float *grad_weights,
                               float *grad_x);
 
+/* Tells that the gradient of a parameter is complete, while the backward pass goes on with others. */
+typedef void (*DdpmGradientFunc) (const DdpmParam *param, gpointer user_data);
+
+/* From now on each backward pass calls func once for every parameter, on its own thread. NULL: nobody is
+ * told.
+ */
+void ddpm_unet_pass_set_gradient_func (DdpmUnetPass *pass, DdpmGradientFunc func, gpointer user_data);
+
 /* Dropout masks of the next forward of a training pass are a function of (seed, step) and of each picture's
  * place in the step's batch, where the first of this pass has place `first`. */
 void ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step, guint first);

@@ -139,6 +139,37 @@ check_slope (Fixture *f, const char *name, guint32 stream, float *values, gsize 
     g_error ("%s: slope %.6g, but the gradient says %.6g (norm %.4g)", name, slope, expected, sqrt (norm));
 }
 
+typedef struct
+{
+  const float *grads;
+  float *told;
+  gsize n_told;
+} Listener;
+
+static void
+listen (const DdpmParam *param, gpointer data)
+{
+  Listener *listener = data;
+
+  memcpy (listener->told + param->offset, listener->grads + param->offset, param->n_values * sizeof (float));
+  listener->n_told += param->n_values;
+}
+
+/* Each parameter is told of once, when its gradient is complete. */
+static void
+check_told (Fixture *f, const float *expected)
+{
+  g_autofree float *grads = g_new0 (float, f->n_weights), *told = g_new0 (float, f->n_weights);
+  Listener listener = { grads, told };
+
+  ddpm_unet_pass_set_gradient_func (f->pass, listen, &listener);
+  run_forward (f);
+  ddpm_unet_pass_backward (f->pass, f->upstream, grads, NULL);
+  ddpm_unet_pass_set_gradient_func (f->pass, NULL, NULL);
+  g_assert_cmpuint (listener.n_told, ==, f->n_weights);
+  g_assert_cmpmem (told, f->n_weights * sizeof (float), expected, f->n_weights * sizeof (float));
+}
+
 /* Where values inside blocks are not kept but computed again, the gradients are the same to the bit, and the
  * memory is less. */
 static void
@@ -163,6 +194,7 @@ check_recompute (Fixture *f, const float *grads, const float *grad_x)
   g_assert_cmpmem (f->output, f->n_out * sizeof (float), output, f->n_out * sizeof (float));
   g_assert_cmpmem (again, f->n_weights * sizeof (float), grads, f->n_weights * sizeof (float));
   g_assert_cmpmem (again_x, f->n_in * sizeof (float), grad_x, f->n_in * sizeof (float));
+  check_told (f, grads);
 }
 
 /* Gradients do not depend on the number of threads, to the bit. */
@@ -278,6 +310,7 @@ check_config (const DdpmUnetConfig *config, guint size)
     check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
                  grads + params[p].offset);
   run_forward (&f);
+  check_told (&f, grads);
   check_threads (&f, grads);
   check_recompute (&f, grads, grad_x);
   f.options.recompute = FALSE;
