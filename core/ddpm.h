@@ -10,6 +10,7 @@
 #include "core/base/rng.h"
 #include "core/data/dataset.h"
 #include "core/data/image.h"
+#include "core/diffusion/objective.h"
 #include "core/diffusion/sampler.h"
 #include "core/diffusion/schedule.h"
 #include "core/job/progress.h"

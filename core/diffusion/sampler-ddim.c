@@ -1,5 +1,5 @@
 /* Song et al. 2021, "Denoising diffusion implicit models", equation 12: deterministic with eta 0, ancestral
- * with 1. */
+ * with 1. Its variance is its own: what a network says of it is not looked at. */
 #include "core/diffusion/sampler-private.h"
 
 #include <math.h>
@@ -34,13 +34,13 @@ get_next_alpha_bar (const DdpmSampler *sampler, guint step)
 }
 
 static void
-step_ddim (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
-           float *x0, gsize n)
+step_ddim (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
+           const float *noise, float *x, float *x0, gsize n)
 {
   const float here = sampler->schedule->alpha_bar[sampler->timesteps[step]];
   const float next = get_next_alpha_bar (sampler, step);
-  const float variance = (1.0f - next) / (1.0f - here) * (1.0f - here / next);
-  const float sigma = (float) sampler->eta * sqrtf (MAX (variance, 0.0f));
+  const float own_variance = (1.0f - next) / (1.0f - here) * (1.0f - here / next);
+  const float sigma = (float) sampler->eta * sqrtf (MAX (own_variance, 0.0f));
   /* Rounding alone can take it below zero. */
   const float coef_epsilon = sqrtf (MAX (1.0f - next - sigma * sigma, 0.0f));
   const float coef_x0 = sqrtf (next);

@@ -14,9 +14,43 @@ needs_noise (const DdpmSampler *sampler, guint step)
   return sampler->timesteps[step] > 0;
 }
 
+/* How far noise moves x, in a step whose posterior has `variance`, between beta and that where the network
+ * says so (Nichol and Dhariwal 2021, equation 15). */
+typedef struct
+{
+  DdpmVariance type;
+  float fixed; /* 0: no noise */
+  float log_variance, log_beta;
+} Sigma;
+
+static Sigma
+get_sigma (const DdpmSampler *sampler, guint step, float variance, float beta)
+{
+  const DdpmVariance type = sampler->config.variance_type;
+  const gboolean large = type == DDPM_VARIANCE_FIXED_LARGE || type == DDPM_VARIANCE_FIXED_LARGE_LOG;
+
+  if (!needs_noise (sampler, step))
+    return (Sigma) { .fixed = 0 };
+  /* The logarithmic types only say the same in other words. */
+  return (Sigma) { .type = type,
+                   .fixed = sqrtf (large ? beta : variance),
+                   .log_variance = logf (variance),
+                   .log_beta = logf (beta) };
+}
+
+static inline float
+read_sigma (const Sigma *sigma, const float *variance, gsize i)
+{
+  const float share = sigma->type == DDPM_VARIANCE_LEARNED_RANGE ? (variance[i] + 1.0f) / 2.0f : 0;
+
+  if (sigma->type == DDPM_VARIANCE_LEARNED_RANGE)
+    return expf (0.5f * (share * sigma->log_beta + (1.0f - share) * sigma->log_variance));
+  return sigma->type == DDPM_VARIANCE_LEARNED ? sqrtf (variance[i]) : sigma->fixed;
+}
+
 static void
-step_ddpm (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise, float *x,
-           float *x0, gsize n)
+step_ddpm (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
+           const float *noise, float *x, float *x0, gsize n)
 {
   const float *alpha_bar = sampler->schedule->alpha_bar;
   const float here = alpha_bar[sampler->timesteps[step]];
@@ -25,24 +59,16 @@ step_ddpm (const DdpmSampler *sampler, guint step, const float *model_output, co
   const float coef_x0 = sqrtf (next) * beta / (1.0f - here);
   const float coef_xt = sqrtf (alpha) * (1.0f - next) / (1.0f - here);
   const DdpmPredictionReader reader = ddpm_prediction_reader_new (sampler, sampler->timesteps[step]);
-  float sigma = 0;
-
-  if (needs_noise (sampler, step))
-    {
-      const DdpmVariance type = sampler->config.variance_type;
-      const gboolean large = type == DDPM_VARIANCE_FIXED_LARGE || type == DDPM_VARIANCE_FIXED_LARGE_LOG;
-
-      /* The logarithmic types only say the same in other words. */
-      sigma = sqrtf (large ? beta : MAX ((1.0f - next) / (1.0f - here) * beta, MIN_VARIANCE));
-    }
+  const Sigma sigma =
+    get_sigma (sampler, step, MAX ((1.0f - next) / (1.0f - here) * beta, MIN_VARIANCE), beta);
 
   for (gsize i = 0; i < n; i++)
     {
       const float estimate = ddpm_prediction_read_x0 (&reader, model_output[i], x[i]);
 
       x[i] = coef_x0 * estimate + coef_xt * x[i];
-      if (sigma > 0)
-        x[i] += sigma * noise[i];
+      if (sigma.fixed > 0)
+        x[i] += read_sigma (&sigma, variance, i) * noise[i];
       if (x0 != NULL)
         x0[i] = estimate;
     }

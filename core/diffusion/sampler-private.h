@@ -13,8 +13,8 @@ typedef struct
   gboolean (*needs_noise) (const DdpmSampler *sampler, guint step);
 
   /* As ddpm_sampler_step; x0 may be NULL. */
-  void (*step) (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
-                float *x, float *x0, gsize n);
+  void (*step) (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
+                const float *noise, float *x, float *x0, gsize n);
 } DdpmSamplerClass;
 
 struct _DdpmSampler
@@ -37,23 +37,37 @@ extern const DdpmSamplerClass ddpm_sampler_class_ddim;
 typedef struct
 {
   DdpmPrediction type;
-  float signal; /* sqrt (alpha_bar) */
-  float spread; /* sqrt (1 - alpha_bar) */
-  float limit;  /* x0 is kept within -limit … limit; infinity: not clipped */
+  float signal;        /* sqrt (alpha_bar) */
+  float spread;        /* sqrt (1 - alpha_bar) */
+  float mu_x0, mu_x_t; /* mu's parts of x_0 and x_t */
+  float limit;         /* x0 is kept within -limit … limit; infinity: not clipped */
 } DdpmPredictionReader;
 
 DdpmPredictionReader ddpm_prediction_reader_new (const DdpmSampler *sampler, guint t);
+
+/* x0, as the network means it. */
+static inline float
+ddpm_prediction_read_free_x0 (const DdpmPredictionReader *reader, float output, float x)
+{
+  switch (reader->type)
+    {
+    case DDPM_PREDICT_EPSILON:
+      return (x - reader->spread * output) / reader->signal;
+    case DDPM_PREDICT_V:
+      return reader->signal * x - reader->spread * output;
+    case DDPM_PREDICT_MU:
+      return (output - reader->mu_x_t * x) / reader->mu_x0;
+    default:
+      return output;
+    }
+}
 
 /* x0, clipped. NaN stays NaN, so that a broken network shows. */
 static inline float
 ddpm_prediction_read_x0 (const DdpmPredictionReader *reader, float output, float x)
 {
-  float x0 = output;
+  const float x0 = ddpm_prediction_read_free_x0 (reader, output, x);
 
-  if (reader->type == DDPM_PREDICT_EPSILON)
-    x0 = (x - reader->spread * output) / reader->signal;
-  else if (reader->type == DDPM_PREDICT_V)
-    x0 = reader->signal * x - reader->spread * output;
   if (x0 > reader->limit)
     return reader->limit;
   return x0 < -reader->limit ? -reader->limit : x0;
@@ -63,11 +77,11 @@ ddpm_prediction_read_x0 (const DdpmPredictionReader *reader, float output, float
 static inline float
 ddpm_prediction_read_epsilon (const DdpmPredictionReader *reader, float output, float x)
 {
-  if (reader->type == DDPM_PREDICT_SAMPLE)
-    return (x - reader->signal * output) / reader->spread;
+  if (reader->type == DDPM_PREDICT_EPSILON)
+    return output;
   if (reader->type == DDPM_PREDICT_V)
     return reader->signal * output + reader->spread * x;
-  return output;
+  return (x - reader->signal * ddpm_prediction_read_free_x0 (reader, output, x)) / reader->spread;
 }
 
 G_END_DECLS

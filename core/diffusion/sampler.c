@@ -48,11 +48,15 @@ DdpmPredictionReader
 ddpm_prediction_reader_new (const DdpmSampler *sampler, guint t)
 {
   const float alpha_bar = sampler->schedule->alpha_bar[t];
+  double mu_x0, mu_x_t, variance;
 
+  ddpm_schedule_get_posterior (sampler->schedule, t, &mu_x0, &mu_x_t, &variance);
   return (DdpmPredictionReader) {
     .type = sampler->config.prediction_type,
     .signal = sqrtf (alpha_bar),
     .spread = sqrtf (1.0f - alpha_bar),
+    .mu_x0 = (float) mu_x0,
+    .mu_x_t = (float) mu_x_t,
     .limit = sampler->config.clip_sample ? (float) sampler->config.clip_sample_range : INFINITY,
   };
 }
@@ -152,14 +156,6 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "eta is %g; it must be between 0 and 1.",
                    options->eta);
-      return FALSE;
-    }
-  if (config->variance_type == DDPM_VARIANCE_LEARNED || config->variance_type == DDPM_VARIANCE_LEARNED_RANGE)
-    {
-      g_set_error_literal (
-        error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-        "The model's scheduler uses a learned variance (variance_type \"learned\" or "
-        "\"learned_range\"), which this version cannot sample; use a model with a fixed one.");
       return FALSE;
     }
   if (config->thresholding)
@@ -268,11 +264,13 @@ ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step)
 }
 
 void
-ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
-                   float *x, float *x0, gsize n)
+ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
+                   const float *noise, float *x, float *x0, gsize n)
 {
   g_return_if_fail (step < sampler->n_timesteps);
   g_return_if_fail (noise != NULL || !ddpm_sampler_step_needs_noise (sampler, step));
 
-  sampler->klass->step (sampler, step, model_output, noise, x, x0, n);
+  g_return_if_fail (variance != NULL || !ddpm_variance_is_learned (sampler->config.variance_type));
+
+  sampler->klass->step (sampler, step, model_output, variance, noise, x, x0, n);
 }

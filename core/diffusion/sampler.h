@@ -25,7 +25,7 @@ typedef struct
 } DdpmSamplerOptions;
 
 /* Errors: DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend),
- * DDPM_ERROR_UNSUPPORTED (learned variance, thresholding). Options and config are copied. */
+ * DDPM_ERROR_UNSUPPORTED (thresholding). Options and config are copied. */
 DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
                                GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);
@@ -48,12 +48,12 @@ guint ddpm_sampler_find_step (const DdpmSampler *sampler, guint t);
 /* Whether step number `step` uses the noise given to it. */
 gboolean ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step);
 
-/* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0 or
- * v); noise[n] standard normal, may be NULL where not needed. x0[n], or NULL: the current estimate of x_0
- * (clipped as the config says), for previews. No value depends on another: parts of a picture may be taken by
- * several threads. */
-void ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *noise,
-                        float *x, float *x0, gsize n);
+/* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0, v
+ * or mu), variance[n] what it said of the variance, NULL where that is not learned; noise[n] standard normal,
+ * may be NULL where not needed. x0[n], or NULL: the current estimate of x_0 (clipped as the config says), for
+ * previews. No value depends on another: parts of a picture may be taken by several threads. */
+void ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output,
+                        const float *variance, const float *noise, float *x, float *x0, gsize n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSampler, ddpm_sampler_free)
 

@@ -19,7 +19,8 @@ typedef enum
 {
   DDPM_PREDICT_EPSILON,
   DDPM_PREDICT_SAMPLE,
-  DDPM_PREDICT_V
+  DDPM_PREDICT_V,
+  DDPM_PREDICT_MU /* the mean of q (x_(t-1) | x_t, x_0) (Ho et al. 2020, equation 7) */
 } DdpmPrediction;
 
 typedef enum
@@ -62,6 +63,11 @@ typedef struct
 void ddpm_scheduler_config_init (DdpmSchedulerConfig *config); /* DDPMScheduler's defaults */
 void ddpm_scheduler_config_clear (DdpmSchedulerConfig *config);
 void ddpm_scheduler_config_copy (DdpmSchedulerConfig *copy, const DdpmSchedulerConfig *config);
+
+/* Whether the network gives two values for each one of a picture: first those of all means, then those of the
+ * variances; and how many channels it has to give for that. */
+gboolean ddpm_variance_is_learned (DdpmVariance variance);
+guint ddpm_variance_get_out_channels (DdpmVariance variance, guint in_channels);
 
 typedef struct
 {

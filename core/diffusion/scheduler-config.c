@@ -21,6 +21,18 @@ ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
   };
 }
 
+gboolean
+ddpm_variance_is_learned (DdpmVariance variance)
+{
+  return variance == DDPM_VARIANCE_LEARNED || variance == DDPM_VARIANCE_LEARNED_RANGE;
+}
+
+guint
+ddpm_variance_get_out_channels (DdpmVariance variance, guint in_channels)
+{
+  return ddpm_variance_is_learned (variance) ? 2 * in_channels : in_channels;
+}
+
 void
 ddpm_scheduler_config_clear (DdpmSchedulerConfig *config)
 {

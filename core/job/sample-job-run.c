@@ -23,9 +23,10 @@ typedef struct
   DdpmUnetPass *pass;
 
   gsize n_values;   /* floats of one picture */
+  gsize n_outputs;  /* floats that the network says of one: its variance, too, where that is learned */
   float *ends[2];   /* inputs as tensors, [n_values] */
   float *x;         /* [pass batch][n_values]; with guidance the pictures are there twice */
-  float *output;    /* [pass batch][n_values]; with guidance first with the label, then without */
+  float *output;    /* [pass batch][n_outputs]; with guidance first with the label, then without */
   float *estimate;  /* [batch][n_values], of x_0 */
   float *noise;     /* [n_values] */
   float *timesteps; /* [pass batch] */
@@ -63,11 +64,13 @@ get_n_values (const DdpmSampleJob *job)
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
   const gsize pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
 
   /* x and output; the estimate for each in the batch, and perhaps its preview; noise and both ends */
   return sizeof (float) * get_n_values (job)
-         * (2 * pass_batch + (job->options.preview ? 2 : 1) * (gsize) job->batch + 3);
+         * ((1 + config->out_channels / config->in_channels) * pass_batch
+            + (job->options.preview ? 2 : 1) * (gsize) job->batch + 3);
 }
 
 static gboolean
@@ -79,12 +82,13 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
   const guint pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
   DdpmPassOptions options;
 
+  run->n_outputs = n / config->in_channels * config->out_channels;
   for (guint i = 0; i < 2; i++)
     if (job->inputs[i] != NULL)
       run->ends[i] = ddpm_sample_make_tensor (job->inputs[i], job->n_channels, job->height, job->width,
                                               job->model->notes.premultiplied);
   run->x = g_try_new0 (float, n *pass_batch);
-  run->output = g_try_new (float, n *pass_batch);
+  run->output = g_try_new (float, run->n_outputs *pass_batch);
   run->estimate = g_try_new0 (float, n * job->batch);
   run->noise = g_try_new (float, n);
   run->timesteps = g_new (float, pass_batch);
@@ -204,7 +208,8 @@ typedef struct
   guint n_pieces; /* of each picture */
 } StepWork;
 
-/* output[n] with the label, from that and what the network said without. */
+/* output[n] with the label, from that and what the network said without. The variance is the one with the
+ * label, as in Dhariwal and Nichol's own samplers. */
 static void
 guide (double guidance, const float *without, float *output, gsize n)
 {
@@ -223,6 +228,7 @@ run_step_task (guint task, guint worker, gpointer data)
   const guint picture = task / work->n_pieces;
   const gsize begin = (gsize) (task % work->n_pieces) * STEP_PIECE;
   const gsize n = MIN (STEP_PIECE, run->n_values - begin), at = picture * run->n_values + begin;
+  float *output = run->output + picture * run->n_outputs + begin;
   const gboolean needs_noise = ddpm_sampler_step_needs_noise (run->job->sampler, work->step);
   float noise[STEP_PIECE];
 
@@ -230,10 +236,10 @@ run_step_task (guint task, guint worker, gpointer data)
     ddpm_rng_normal_from (get_noise_key (run, DDPM_RNG_STEP, work->first + picture, work->step), begin, noise,
                           n);
   if (run->job->guided)
-    guide (run->job->options.guidance, run->output + run->job->batch * run->n_values + at, run->output + at,
-           n);
-  ddpm_sampler_step (run->job->sampler, work->step, run->output + at, needs_noise ? noise : NULL, run->x + at,
-                     run->estimate + at, n);
+    guide (run->job->options.guidance, output + run->job->batch * run->n_outputs, output, n);
+  ddpm_sampler_step (run->job->sampler, work->step, output,
+                     run->n_outputs > run->n_values ? output + run->n_values : NULL,
+                     needs_noise ? noise : NULL, run->x + at, run->estimate + at, n);
 }
 
 /* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`.

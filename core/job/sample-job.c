@@ -63,12 +63,13 @@ check_model (const DdpmModel *model, GError **error)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
 
-  if (config->out_channels != config->in_channels)
+  if (config->out_channels
+      != ddpm_variance_get_out_channels (model->scheduler.variance_type, config->in_channels))
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-        "The model \"%s\" has %u channels in and %u out (a learned variance or a conditional model), which "
-        "this version cannot sample.",
+        "The model \"%s\" has %u channels in and %u out, which does not go with its scheduler's variance: "
+        "as many with a fixed one, twice as many with a learned one.",
         model->name, config->in_channels, config->out_channels);
       return FALSE;
     }

@@ -2,7 +2,12 @@
 
 #include "core/base/rng.h"
 
-#define N_TENSORS 4 /* x_t, target, output, scratch */
+gsize
+ddpm_train_batch_get_n_floats (const DdpmObjective *objective, guint size, gsize n_picture)
+{
+  /* x0, x_t, target, output */
+  return size * (3 * n_picture + ddpm_objective_get_n_outputs (objective, n_picture));
+}
 
 gboolean
 ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
@@ -14,14 +19,18 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
   if (batch->whole == 0)
     batch->whole = batch->size;
   batch->n_picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
+  batch->n_output = ddpm_objective_get_n_outputs (&batch->objective, batch->n_picture);
   n = batch->size * batch->n_picture;
-  if (!ddpm_arena_init (&batch->arena, N_TENSORS * n * sizeof (float), error))
+  if (!ddpm_arena_init (&batch->arena,
+                        ddpm_train_batch_get_n_floats (&batch->objective, batch->size, batch->n_picture)
+                          * sizeof (float),
+                        error))
     return FALSE;
   tensors = batch->arena.base;
-  batch->x_t = tensors;
-  batch->target = tensors + n;
-  batch->output = tensors + 2 * n;
-  batch->scratch = tensors + 3 * n;
+  batch->x0 = tensors;
+  batch->x_t = tensors + n;
+  batch->target = tensors + 2 * n;
+  batch->output = tensors + 3 * n;
 
   batch->timesteps = g_new0 (float, batch->size);
   batch->losses = g_new0 (double, batch->size);
@@ -89,17 +98,15 @@ prepare_picture (guint task, guint worker, gpointer data)
   const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, batch->step, place };
   const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, place };
   const guint picture = batch->pictures[task];
-  const guint t = ddpm_rng_below (timestep_key, place, batch->schedule->n_timesteps);
+  const guint t = ddpm_rng_below (timestep_key, place, batch->objective.schedule->n_timesteps);
   const DdpmView view = ddpm_augment_choose (&batch->augment, batch->dataset, picture, augment_key);
-  /* the network's output is not needed yet: its place holds what is not the target */
-  float *noise = batch->prediction == DDPM_PREDICT_EPSILON ? batch->target + at : batch->output + at;
-  float *x0 = batch->prediction == DDPM_PREDICT_SAMPLE ? batch->target + at : batch->scratch + at;
+  float *x0 = batch->x0 + at, *x_t = batch->x_t + at;
+  float *noise = batch->output + task * batch->n_output; /* nothing is there yet */
 
   ddpm_dataset_get (batch->dataset, picture, &view, x0);
   ddpm_rng_normal (noise_key, noise, n);
-  ddpm_schedule_add_noise (batch->schedule, t, x0, noise, batch->x_t + at, n);
-  if (batch->prediction == DDPM_PREDICT_V)
-    ddpm_schedule_get_velocity (batch->schedule, t, x0, noise, batch->target + at, n);
+  ddpm_schedule_add_noise (batch->objective.schedule, t, x0, noise, x_t, n);
+  ddpm_objective_get_target (&batch->objective, t, x0, x_t, noise, batch->target + at, n);
   batch->timesteps[task] = (float) t;
   if (batch->labels != NULL)
     batch->labels[task] = choose_label (batch, task);
@@ -117,20 +124,11 @@ static void
 compare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
-  const gsize n = batch->n_picture;
-  const float scale = (float) (2.0 / ((double) batch->whole * (double) n));
-  const float *target = batch->target + task * n;
-  float *output = batch->output + task * n;
-  double sum = 0;
+  const gsize n = batch->n_picture, at = task * n;
 
-  for (gsize i = 0; i < n; i++)
-    {
-      const float difference = output[i] - target[i];
-
-      sum += (double) difference * difference;
-      output[i] = scale * difference;
-    }
-  batch->losses[task] = sum;
+  batch->losses[task] = ddpm_objective_compare (
+    &batch->objective, (guint) batch->timesteps[task], batch->x0 + at, batch->x_t + at, batch->target + at, n,
+    1 / ((double) batch->whole * (double) n), batch->output + task * batch->n_output);
 }
 
 double

@@ -7,7 +7,7 @@
 #include "core/base/arena.h"
 #include "core/base/parallel.h"
 #include "core/data/augment.h"
-#include "core/diffusion/schedule.h"
+#include "core/diffusion/objective.h"
 #include "core/nn/unet-config.h"
 
 G_BEGIN_DECLS
@@ -19,8 +19,7 @@ typedef struct
   const DdpmDataset *dataset;
   const guint32 *members; /* [n_members], at least one: the pictures to draw from */
   guint n_members;
-  const DdpmSchedule *schedule;
-  DdpmPrediction prediction;
+  DdpmObjective objective;
   guint32 seed;
   DdpmAugment augment;
   guint size;                    /* pictures in this batch */
@@ -30,18 +29,20 @@ typedef struct
   const guint32 *picture_labels; /* [n_pictures], rows of the table; NULL: none has a label */
   double label_dropout;          /* share of labels that are taken away */
 
-  /* made by ddpm_train_batch_init; [size][channels][height][width] each */
+  /* made by ddpm_train_batch_init; [size][channels][height][width] each, output with twice the channels where
+   * the variance is learned */
+  float *x0;
   float *x_t;       /* what the network sees */
-  float *target;    /* what it should say */
+  float *target;    /* what it should say (of the mean) */
   float *output;    /* what it says; then the gradient of the loss with respect to that */
   float *timesteps; /* [size] */
   guint32 *labels;  /* [size], or NULL */
 
   /* its own */
   DdpmArena arena;
-  float *scratch;
   gsize n_picture;   /* floats of a picture */
-  double *losses;    /* [size], sums of squares */
+  gsize n_output;    /* and of what the network says of it */
+  double *losses;    /* [size], sums over the picture */
   guint32 *order;    /* [n_members], that of `epoch` */
   guint32 *pictures; /* [size] */
   guint64 epoch, step;
@@ -54,8 +55,11 @@ void ddpm_train_batch_clear (DdpmTrainBatch *batch);
 /* Fills in x_t, target, timesteps and labels of step number `step` (from 1). */
 void ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step);
 
-/* The mean of (output - target)^2 over everything (equation 14); output becomes its gradient. Of a part of a
- * step's batch: what it adds to the whole's mean. */
+/* Floats of the tensors of a batch of `size` pictures of n_picture floats. */
+gsize ddpm_train_batch_get_n_floats (const DdpmObjective *objective, guint size, gsize n_picture);
+
+/* The objective's loss, its mean over all values of the batch's pictures; output becomes its gradient. Of a
+ * part of a step's batch: what it adds to the whole's mean. */
 double ddpm_train_batch_get_loss (DdpmTrainBatch *batch);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainBatch, ddpm_train_batch_clear)

@@ -27,6 +27,8 @@ const DdpmTrainField ddpm_train_fields[] = {
     .is_newer = TRUE },
   { "label_dropout", "--label-dropout", DDPM_FIELD_REAL, FIELD (label_dropout), 0, 1, 0.1, .is_newer = TRUE },
   { "held_out", "--held-out", DDPM_FIELD_UINT, FIELD (held_out), 0, 1e6, DDPM_TRAIN_OPEN, .is_newer = TRUE },
+  { "loss", "--loss", DDPM_FIELD_CHOICE, FIELD (loss), 0, DDPM_LOSS_MIN_SNR, DDPM_TRAIN_OPEN,
+    .is_newer = TRUE, .names = ddpm_loss_names },
   { "recompute", "--recompute", DDPM_FIELD_SWITCH, FIELD (recompute), 0, 1, .may_change = TRUE,
     .is_newer = TRUE },
 };

@@ -1,6 +1,6 @@
 /* Most options of a training run are single values; they stand in one table, and checking, defaulting,
- * storing and comparing walk over it. The network's shape, its pixels and its schedule are not in it: they
- * are stored as the model's own configuration. */
+ * storing and comparing walk over it. The network's shape, its pixels, its schedule, what it
+ * predicts and its variance are not in it: they are stored as the model's own configuration. */
 #pragma once
 
 #include "core/job/train-job.h"

@@ -5,6 +5,7 @@
 #include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/job/train-network.h"
+#include "core/job/train-objective.h"
 #include "core/job/train-options.h"
 
 #define TABLE "class_embedding.weight"
@@ -18,11 +19,13 @@ ddpm_train_from_open (DdpmTrainSetup *setup, GError **error)
   if (setup->from == NULL)
     return FALSE;
   config = ddpm_unet_get_config (setup->from->unet);
-  if (config->in_channels != config->out_channels)
+  if (config->out_channels
+      != ddpm_variance_get_out_channels (setup->from->scheduler.variance_type, config->in_channels))
     return ddpm_refuse (
       error, DDPM_ERROR_UNSUPPORTED,
-      "--from: %s takes %u channels and gives %u, as models do that learn their variance; only models that "
-      "give as many as they take can be trained further",
+      "--from: %s takes %u channels and gives %u, which does not go with its scheduler's variance; only "
+      "models "
+      "that give as many as they take, or twice as many to learn their variance, can be trained further",
       setup->from->name, config->in_channels, config->out_channels);
   if (config->in_channels != 1 && config->in_channels != 3 && config->in_channels != 4)
     return ddpm_refuse (
@@ -37,7 +40,7 @@ static gboolean
 check_options_with_from (const DdpmTrainSetup *setup, GError **error)
 {
   const DdpmTrainOptions *options = &setup->options;
-  const char *name = setup->from->name;
+  const char *name = setup->from->name, *option;
   const guint n_channels = ddpm_unet_get_config (setup->from->unet)->in_channels;
 
   if (ddpm_train_network_is_given (options))
@@ -45,10 +48,10 @@ check_options_with_from (const DdpmTrainSetup *setup, GError **error)
       error, DDPM_ERROR_USAGE,
       "--channels, --layers and --attention cannot be given with --from, since the network is that of %s",
       name);
-  if (options->schedule != DDPM_TRAIN_OPEN_SCHEDULE
-      && options->schedule != setup->from->scheduler.beta_schedule)
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "--schedule cannot differ from that of %s with --from; leave it out", name);
+  option = ddpm_train_objective_find_difference (&setup->from->scheduler, options);
+  if (option != NULL)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE, "%s cannot differ from that of %s with --from; leave it out",
+                        option, name);
   if (options->pixels != DDPM_PIXELS_AUTO && options->pixels != ddpm_train_get_pixels (n_channels))
     return ddpm_refuse (error, DDPM_ERROR_USAGE,
                         "--pixels does not fit %s, which has %u channels; leave it out", name, n_channels);
@@ -87,7 +90,8 @@ ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, G
     options->dropout = config->dropout;
   ddpm_train_options_set_defaults (options);
   config->dropout = options->dropout;
-
+  if (!ddpm_train_objective_decide (setup, error))
+    return FALSE;
   if (options->width != 0 && !ddpm_unet_config_check_size (config, options->height, options->width, error))
     return FALSE;
   return ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (config),

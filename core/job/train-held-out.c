@@ -1,6 +1,7 @@
 #include "core/job/train-held-out.h"
 
 #include "core/job/train-batch.h"
+#include "core/job/train-objective.h"
 
 #define LEAST_PICTURES 40 /* with fewer each one is worth more in training */
 #define USUAL_SHARE 20
@@ -47,11 +48,12 @@ ddpm_train_held_out_predict_bytes (const DdpmTrainSetup *setup)
   const DdpmDataset *dataset = setup->dataset;
   const DdpmPassOptions options = get_pass_options (setup);
   const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
+  const DdpmObjective objective = ddpm_train_objective_get (setup, NULL);
 
   if (setup->n_held_out == 0)
     return 0;
   return ddpm_unet_predict_pass_bytes (setup->unet, setup->options.n_threads, &options)
-         + 4 * options.batch * picture * sizeof (float);
+         + ddpm_train_batch_get_n_floats (&objective, options.batch, picture) * sizeof (float);
 }
 
 gboolean
@@ -67,8 +69,7 @@ ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *sc
     .dataset = setup->dataset,
     .members = setup->held_out,
     .n_members = setup->n_held_out,
-    .schedule = schedule,
-    .prediction = setup->scheduler.prediction_type,
+    .objective = ddpm_train_objective_get (setup, schedule),
     .seed = SEED,
     .augment = { options->flip, options->flip_vertical, options->rotate },
     .size = pass_options.batch,

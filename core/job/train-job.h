@@ -1,7 +1,8 @@
-/* Training a model on a folder of pictures: L_simple (Ho et al. 2020, equation 14, algorithm 1). */
+/* Training a model on a folder of pictures (Ho et al. 2020, algorithm 1). */
 #pragma once
 
 #include "core/data/dataset.h"
+#include "core/diffusion/objective.h"
 #include "core/job/progress.h"
 #include "core/model/model.h"
 
@@ -14,6 +15,8 @@ G_BEGIN_DECLS
 #define DDPM_TRAIN_OPEN_COUNT G_MAXUINT64   /* guint64 */
 #define DDPM_TRAIN_OPEN_REAL (-G_MAXDOUBLE) /* double */
 #define DDPM_TRAIN_OPEN_SCHEDULE ((DdpmBetaSchedule) - 1)
+#define DDPM_TRAIN_OPEN_PREDICTION ((DdpmPrediction) (-1))
+#define DDPM_TRAIN_OPEN_VARIANCE ((DdpmVariance) (-1))
 #define DDPM_TRAIN_OPEN_DTYPE ((DdpmDtype) (-1))
 
 typedef struct
@@ -53,10 +56,13 @@ typedef struct
   guint min_label_pictures;
   double label_dropout; /* share of pictures that are trained on without their label, 0 … 1; default 0.1 */
   DdpmBetaSchedule schedule; /* default linear */
-  DdpmPixels pixels;         /* AUTO: open */
-  guint32 seed;              /* 0 … DDPM_MAX_SEED; default 0 */
-  guint n_threads;           /* 0: all */
-  guint64 save_every;   /* steps between checkpoints; 0: by time, about every five minutes, the default */
+  DdpmPrediction prediction; /* what the network says; default epsilon */
+  DdpmVariance variance;     /* FIXED_SMALL, the default, FIXED_LARGE, or LEARNED_RANGE */
+  guint loss;         /* a DdpmLoss that suits the variance; default SIMPLE, or HYBRID where it is learned */
+  DdpmPixels pixels;  /* AUTO: open */
+  guint32 seed;       /* 0 … DDPM_MAX_SEED; default 0 */
+  guint n_threads;    /* 0: all */
+  guint64 save_every; /* steps between checkpoints; 0: by time, about every five minutes, the default */
   guint64 sample_every; /* steps between sample grids; 0: never; default 1000 */
   /* Compute values inside ResNet and attention blocks again in the backward pass instead of keeping them:
    * less memory, a third more work at most, the same model. FALSE: only where memory would not do otherwise.

@@ -2,7 +2,9 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/job/train-batch.h"
 #include "core/job/train-held-out.h"
+#include "core/job/train-objective.h"
 
 /* Pictures in a sample grid, as rows and columns: more of the small ones, which cost less. */
 #define SMALL_PIXELS (32 * 32)
@@ -31,8 +33,11 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
                                      .recompute = recompute };
   const DdpmPassOptions sampling = { setup->sample_columns, dataset->height, dataset->width,
                                      DDPM_PASS_INFERENCE };
+  const DdpmObjective objective = ddpm_train_objective_get (setup, NULL);
   gsize passing = ddpm_train_held_out_predict_bytes (setup);
-  gsize bytes = (5 * ddpm_unet_get_n_weights (setup->unet) + 4 * options->batch * picture) * sizeof (float);
+  gsize bytes = (5 * ddpm_unet_get_n_weights (setup->unet)
+                 + ddpm_train_batch_get_n_floats (&objective, options->batch, picture))
+                * sizeof (float);
 
   bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
   if (options->sample_every > 0)

@@ -9,6 +9,8 @@ ddpm_train_options_init (DdpmTrainOptions *options)
   *options = (DdpmTrainOptions) {
     .n_attention = DDPM_TRAIN_OPEN,
     .schedule = DDPM_TRAIN_OPEN_SCHEDULE,
+    .prediction = DDPM_TRAIN_OPEN_PREDICTION,
+    .variance = DDPM_TRAIN_OPEN_VARIANCE,
     .pixels = DDPM_PIXELS_AUTO,
     .dtype = DDPM_TRAIN_OPEN_DTYPE,
   };
@@ -138,6 +140,13 @@ ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
                            "Weights are written as float16 or float32 and as nothing else");
       return FALSE;
     }
+  if (options->variance != DDPM_TRAIN_OPEN_VARIANCE && options->variance != DDPM_VARIANCE_FIXED_SMALL
+      && options->variance != DDPM_VARIANCE_FIXED_LARGE && options->variance != DDPM_VARIANCE_LEARNED_RANGE)
+    {
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                           "--variance must be fixed-small, fixed-large or learned");
+      return FALSE;
+    }
   return check_lists (options, error) && check_labels (options, error);
 }
 
@@ -196,6 +205,10 @@ ddpm_train_options_set_defaults (DdpmTrainOptions *options)
       ddpm_train_field_set_value (options, &ddpm_train_fields[i], ddpm_train_fields[i].fallback);
   if (options->schedule == DDPM_TRAIN_OPEN_SCHEDULE)
     options->schedule = DDPM_BETAS_LINEAR;
+  if (options->prediction == DDPM_TRAIN_OPEN_PREDICTION)
+    options->prediction = DDPM_PREDICT_EPSILON;
+  if (options->variance == DDPM_TRAIN_OPEN_VARIANCE)
+    options->variance = DDPM_VARIANCE_FIXED_SMALL;
   if (options->dtype == DDPM_TRAIN_OPEN_DTYPE)
     options->dtype = DDPM_DTYPE_F16;
 }

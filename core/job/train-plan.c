@@ -8,6 +8,7 @@
 #include "core/job/train-from.h"
 #include "core/job/train-memory.h"
 #include "core/job/train-network.h"
+#include "core/job/train-objective.h"
 #include "core/job/train-options.h"
 #include "core/job/train-resume.h"
 
@@ -63,6 +64,10 @@ begin_new (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **erro
   ddpm_train_options_set_defaults (options);
   ddpm_scheduler_config_init (&setup->scheduler);
   setup->scheduler.beta_schedule = options->schedule;
+  setup->scheduler.prediction_type = options->prediction;
+  setup->scheduler.variance_type = options->variance;
+  if (!ddpm_train_objective_decide (setup, error))
+    return FALSE;
   /* Before the pictures are read if that can be: a wrong size should not cost a minute. */
   if (size_is_given && !ddpm_train_network_decide (config, options, options->height, options->width, error))
     return FALSE;
@@ -72,7 +77,8 @@ begin_new (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **erro
   if (!size_is_given
       && !ddpm_train_network_decide (config, options, setup->dataset->height, setup->dataset->width, error))
     return FALSE;
-  config->in_channels = config->out_channels = setup->dataset->n_channels;
+  config->in_channels = setup->dataset->n_channels;
+  config->out_channels = ddpm_variance_get_out_channels (options->variance, config->in_channels);
   return ddpm_train_data_find_labels (setup, error);
 }
 
@@ -86,7 +92,6 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
   options->width = dataset->width;
   options->height = dataset->height;
   options->pixels = ddpm_train_get_pixels (dataset->n_channels);
-  options->schedule = setup->scheduler.beta_schedule;
   setup->config.sample_height = dataset->height;
   setup->config.sample_width = dataset->width;
   setup->config.dropout = options->dropout;

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/job/train-from.h"
 #include "core/job/train-network.h"
+#include "core/job/train-objective.h"
 #include "core/job/train-options.h"
 #include "core/job/train-state.h"
 #include "core/job/train-stored.h"
@@ -14,9 +15,9 @@ check_network_on_resume (const DdpmTrainSetup *setup, const DdpmTrainOptions *gi
 
   if (given->pixels != DDPM_PIXELS_AUTO && given->pixels != ddpm_train_get_pixels (setup->config.in_channels))
     option = "--pixels";
-  else if (given->schedule != DDPM_TRAIN_OPEN_SCHEDULE && given->schedule != setup->scheduler.beta_schedule)
-    option = "--schedule";
   else
+    option = ddpm_train_objective_find_difference (&setup->scheduler, given);
+  if (option == NULL)
     option = ddpm_train_network_find_difference (&setup->config, given);
   if (option == NULL)
     return TRUE;
@@ -37,7 +38,7 @@ ddpm_train_resume_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading,
   ddpm_train_options_init (&stored);
   if (!ddpm_train_stored_read (setup, &stored, &fingerprint, error)
       || !check_network_on_resume (setup, options, error)
-      || !ddpm_train_options_resume (options, &stored, error)
+      || !ddpm_train_options_resume (options, &stored, error) || !ddpm_train_objective_decide (setup, error)
       || !ddpm_unet_config_check_size (&setup->config, options->height, options->width, error)
       || !ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (&setup->config),
                                 ddpm_train_get_pixels (setup->config.in_channels), reading, error))

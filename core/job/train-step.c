@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "core/job/train-objective.h"
 #include "core/nn/adamw.h"
 
 /* Five slabs in one arena: weights, average, two moments, gradients. */
@@ -48,8 +49,7 @@ make_batch (DdpmTrainStep *step, GError **error)
     .dataset = setup->dataset,
     .members = setup->training,
     .n_members = setup->n_training,
-    .schedule = step->schedule,
-    .prediction = setup->scheduler.prediction_type,
+    .objective = ddpm_train_objective_get (setup, step->schedule),
     .seed = options->seed,
     .augment = { options->flip, options->flip_vertical, options->rotate },
     .size = options->batch,

@@ -9,7 +9,9 @@
 
 /* DDPM_BETAS_TRAINED is no name but the presence of trained_betas. */
 static const char *const beta_names[] = { "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid" };
-static const char *const prediction_names[] = { "epsilon", "sample", "v_prediction" };
+/* diffusers has no name for the last one, which it never predicts: its schedulers refuse such a model, rather
+ * than taking what it says for something else. */
+static const char *const prediction_names[] = { "epsilon", "sample", "v_prediction", "mu" };
 static const char *const spacing_names[] = { "leading", "trailing", "linspace" };
 static const char *const variance_names[] = { "fixed_small",     "fixed_small_log", "fixed_large",
                                               "fixed_large_log", "learned",         "learned_range" };

@@ -91,7 +91,7 @@ run_steps (const DdpmSafetensors *io, const DdpmModel *model, DdpmSampler *sampl
       for (guint b = 0; b < batch; b++)
         batch_timesteps[b] = (float) steps[i];
       ddpm_unet_pass_forward (pass, x, batch_timesteps, NULL, output);
-      ddpm_sampler_step (sampler, i, output, needs_noise ? noise.values + i * n : NULL, x, NULL, n);
+      ddpm_sampler_step (sampler, i, output, NULL, needs_noise ? noise.values + i * n : NULL, x, NULL, n);
       check_compare (result, "trajectory", x, expected, n, TOLERANCE * MAX (1, check_max_abs (expected, n)));
     }
   return check_image (io, start, x, result, error);

@@ -15,12 +15,15 @@ typedef struct
   const char *name;
   DdpmSampler *sampler;
   DdpmPrediction prediction; /* of the analytic network */
+  DdpmVariance variance;
   double s;
-  gsize n; /* values of one sample */
+  gsize n; /* values of all pictures of a step */
+  guint n_pictures;
+  gsize n_outputs; /* values that the network says of them: with a learned variance 2n */
   guint n_steps;
   CheckArray m;            /* [n] */
   CheckArray timesteps;    /* [n_steps] */
-  CheckArray model_output; /* [n_steps][n] */
+  CheckArray model_output; /* [n_steps][n_outputs] */
   CheckArray noise;        /* [n_steps][n], or none */
   CheckArray trajectory;   /* [n_steps + 1][n] */
   CheckArray estimate;     /* [n_steps][n], or none: the scheduler's x_0 */
@@ -59,6 +62,7 @@ make_sampler (Trajectory *self, JsonObject *object, GError **error)
                                            error))
     return FALSE;
   self->prediction = config.prediction_type;
+  self->variance = config.variance_type;
   if (list != NULL && JSON_NODE_HOLDS_ARRAY (list))
     {
       JsonArray *array = json_node_get_array (list);
@@ -99,8 +103,11 @@ read_arrays (Trajectory *self, JsonObject *object, const DdpmSafetensors *file, 
       || !check_timesteps (self->sampler, &self->timesteps, error))
     return FALSE;
   self->n = self->m.n_values;
+  self->n_pictures = self->m.shape[0];
+  self->n_outputs = ddpm_variance_get_out_channels (self->variance, self->n);
   self->n_steps = self->timesteps.n_values;
-  return read_part (self, file, "model_output", FALSE, self->n_steps * self->n, &self->model_output, error)
+  return read_part (self, file, "model_output", FALSE, self->n_steps * self->n_outputs, &self->model_output,
+                    error)
          && read_part (self, file, "trajectory", FALSE, (self->n_steps + 1) * self->n, &self->trajectory,
                        error)
          && read_part (self, file, "noise", TRUE, self->n_steps * self->n, &self->noise, error)
@@ -108,10 +115,18 @@ read_arrays (Trajectory *self, JsonObject *object, const DdpmSafetensors *file, 
                        error);
 }
 
-/* output[n]: what the best possible network says about x[n] at timestep t. */
+/* What it says of the variance, as it did when it was recorded. */
+static float
+predict_variance (const Trajectory *self, float x)
+{
+  return self->variance == DDPM_VARIANCE_LEARNED ? 0.01f * (1.1f + tanhf (0.7f * x)) : tanhf (0.7f * x);
+}
+
+/* output[n_outputs]: what the best possible network says about x[n] at timestep t. */
 static void
 predict (const Trajectory *self, guint t, const float *x, float *output)
 {
+  const gsize n_picture = self->n / self->n_pictures;
   const double a = ddpm_sampler_get_schedule (self->sampler)->alpha_bar[t];
   const double signal = sqrt (a), spread = sqrt (1 - a), d = a * self->s * self->s + 1 - a;
 
@@ -119,13 +134,33 @@ predict (const Trajectory *self, guint t, const float *x, float *output)
     {
       const double m = self->m.values[i], off = x[i] - signal * m;
       const double epsilon = spread / d * off, x0 = m + signal * self->s * self->s / d * off;
+      float *said = output + i / n_picture * (self->n_outputs / self->n_pictures) + i % n_picture;
 
       if (self->prediction == DDPM_PREDICT_EPSILON)
-        output[i] = (float) epsilon;
+        *said = (float) epsilon;
       else if (self->prediction == DDPM_PREDICT_SAMPLE)
-        output[i] = (float) x0;
+        *said = (float) x0;
       else
-        output[i] = (float) (signal * epsilon - spread * x0);
+        *said = (float) (signal * epsilon - spread * x0);
+      if (self->n_outputs > self->n)
+        said[n_picture] = predict_variance (self, x[i]);
+    }
+}
+
+/* Step number i, picture by picture: what is said of the variance follows what is said of its picture. */
+static void
+make_step (const Trajectory *self, guint i, const float *output, const float *noise, float *x,
+           float *estimate)
+{
+  const gsize n = self->n / self->n_pictures, n_outputs = self->n_outputs / self->n_pictures;
+
+  for (guint picture = 0; picture < self->n_pictures; picture++)
+    {
+      const gsize at = picture * n;
+      const float *said = output + picture * n_outputs;
+
+      ddpm_sampler_step (self->sampler, i, said, n_outputs > n ? said + n : NULL,
+                         noise != NULL ? noise + at : NULL, x + at, estimate + at, n);
     }
 }
 
@@ -134,7 +169,7 @@ run_steps (Trajectory *self, gboolean recorded, CheckResult *result, GError **er
 {
   const gsize n = self->n;
   g_autofree float *x = g_memdup2 (self->trajectory.values, n * sizeof (float));
-  g_autofree float *output = g_new (float, n);
+  g_autofree float *output = g_new (float, self->n_outputs);
   g_autofree float *estimate = g_new (float, n);
 
   for (guint i = 0; i < self->n_steps; i++)
@@ -151,8 +186,8 @@ run_steps (Trajectory *self, gboolean recorded, CheckResult *result, GError **er
         memcpy (x, expected - n, n * sizeof (float));
       else
         predict (self, (guint) self->timesteps.values[i], x, output);
-      ddpm_sampler_step (self->sampler, i, recorded ? self->model_output.values + i * n : output,
-                         needs_noise ? self->noise.values + i * n : NULL, x, estimate, n);
+      make_step (self, i, recorded ? self->model_output.values + i * self->n_outputs : output,
+                 needs_noise ? self->noise.values + i * n : NULL, x, estimate);
       check_compare (result, recorded ? "single steps" : "trajectory", x, expected, n,
                      TOLERANCE * MAX (1, check_max_abs (expected, n)));
       if (recorded && self->estimate.values != NULL)

@@ -14,7 +14,7 @@ typedef struct
 {
   char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
     *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures, *held_out,
-    *label_dropout;
+    *label_dropout, *predict, *loss, *variance;
   gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume, dry_run;
 } TrainArgs;
 
@@ -26,7 +26,7 @@ train_args_clear (TrainArgs *args)
     &args->attention,     &args->batch,      &args->steps,        &args->lr,       &args->warmup,
     &args->ema,           &args->dropout,    &args->schedule,     &args->pixels,   &args->seed,
     &args->threads,       &args->save_every, &args->sample_every, &args->crop,     &args->min_label_pictures,
-    &args->label_dropout, &args->held_out
+    &args->label_dropout, &args->held_out,   &args->predict,      &args->loss,     &args->variance
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -84,6 +84,14 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "N" },
     { "schedule", 0, 0, G_OPTION_ARG_STRING, &args->schedule,
       "Noise schedule: linear, scaled_linear, squaredcos_cap_v2 or sigmoid (default: linear)", "NAME" },
+    { "predict", 0, 0, G_OPTION_ARG_STRING, &args->predict,
+      "What the network says: epsilon, x0, v or mu, which only this program's samplers know (default: "
+      "epsilon)",
+      "NAME" },
+    { "loss", 0, 0, G_OPTION_ARG_STRING, &args->loss,
+      "simple, vlb, hybrid or min-snr (default: simple, or hybrid with a learned variance)", "NAME" },
+    { "variance", 0, 0, G_OPTION_ARG_STRING, &args->variance,
+      "Of a step back: fixed-small, fixed-large or learned (default: fixed-small)", "NAME" },
     { "pixels", 0, 0, G_OPTION_ARG_STRING, &args->pixels,
       "grey, rgb, rgba, or auto by what the pictures have (default: auto)", "KIND" },
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed, "The random numbers' seed (default: 0)", "N" },
@@ -152,6 +160,26 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
 }
 
 static gboolean
+read_objective (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
+{
+  static const char *const predictions[] = { "epsilon", "x0", "v", "mu", NULL };
+  static const char *const variances[] = { "fixed-small", "fixed-large", "learned", NULL };
+  static const DdpmVariance variance_kinds[] = { DDPM_VARIANCE_FIXED_SMALL, DDPM_VARIANCE_FIXED_LARGE,
+                                                 DDPM_VARIANCE_LEARNED_RANGE };
+  guint prediction = 0, variance = 0;
+
+  if (!ddpm_option_get_choice ("--predict", args->predict, predictions, &prediction, error)
+      || !ddpm_option_get_choice ("--loss", args->loss, ddpm_loss_names, &options->loss, error)
+      || !ddpm_option_get_choice ("--variance", args->variance, variances, &variance, error))
+    return FALSE;
+  if (args->predict != NULL)
+    options->prediction = (DdpmPrediction) prediction;
+  if (args->variance != NULL)
+    options->variance = variance_kinds[variance];
+  return TRUE;
+}
+
+static gboolean
 read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options, GError **error)
 {
   static const char *const schedules[] = { "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", NULL };
@@ -160,7 +188,7 @@ read_args (const TrainArgs *args, const char *folder, DdpmTrainOptions *options,
   static const char *const pixels[] = { "auto", "grey", "rgb", "rgba", NULL };
   guint schedule = 0, kind = 0;
 
-  if (!read_numbers (args, options, error)
+  if (!read_numbers (args, options, error) || !read_objective (args, options, error)
       || !ddpm_option_get_choice ("--schedule", args->schedule, schedules, &schedule, error)
       || !ddpm_option_get_choice ("--pixels", args->pixels, pixels, &kind, error))
     return FALSE;
