@@ -223,7 +223,7 @@ check_network (DdpmPrediction prediction, DdpmVariance variance)
   g_autoptr (DdpmSchedule) schedule = new_schedule (10, 0.05, 0.4);
   g_autofree float *weights = g_new (float, 100000), *direction = g_new (float, 100000);
   g_autofree float *gradient = NULL, *again = NULL;
-  const double step = 1e-3;
+  const double step = 1e-2;
   const DdpmParam *params;
   Network f;
   guint n_params;
