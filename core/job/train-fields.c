@@ -4,9 +4,17 @@
 
 #define FIELD(member) offsetof (DdpmTrainOptions, member)
 
+static const char *const precisions[] = {
+  [DDPM_PRECISION_F32] = "f32", [DDPM_PRECISION_BF16] = "bf16", NULL
+};
+
 const DdpmTrainField ddpm_train_fields[] = {
   { "layers_per_block", "--layers", DDPM_FIELD_UINT, FIELD (layers_per_block), 1, 16, 2 },
   { "batch", "--batch", DDPM_FIELD_UINT, FIELD (batch), 1, 4096, 32 },
+  { "accumulate", "--accumulate", DDPM_FIELD_UINT, FIELD (accumulate), 1, 4096, DDPM_TRAIN_OPEN,
+    .is_newer = TRUE },
+  { "precision", "--precision", DDPM_FIELD_CHOICE, FIELD (precision), DDPM_PRECISION_F32, DDPM_PRECISION_BF16,
+    DDPM_PRECISION_F32, .is_newer = TRUE, .names = precisions },
   { "steps", "--steps", DDPM_FIELD_COUNT, FIELD (steps), 1, 1e9, 20000, .may_change = TRUE },
   { "lr", "--lr", DDPM_FIELD_REAL, FIELD (lr), 1e-12, 1, 2e-4 },
   { "warmup_steps", "--warmup", DDPM_FIELD_COUNT, FIELD (warmup_steps), 0, 1e9, 500 },

@@ -25,7 +25,7 @@ typedef struct
   double least, most; /* both allowed */
   double fallback;
   gboolean may_change;      /* when the run is resumed */
-  gboolean is_newer;        /* files of earlier versions lack it, which counts as 0 */
+  gboolean is_newer;        /* files of earlier versions lack it, which counts as the least */
   const char *const *names; /* of a choice, as given and as stored; NULL-terminated */
 } DdpmTrainField;
 

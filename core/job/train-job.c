@@ -92,6 +92,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .peak_bytes = setup->peak_bytes,
     .recompute = setup->recompute,
     .peak_kept_bytes = setup->peak_kept_bytes,
+    .must_accumulate = setup->must_accumulate,
     .n_held_out = setup->n_held_out,
     .first_step = setup->first_step,
     .label_names = setup->labels != NULL ? setup->notes.labels : NULL,

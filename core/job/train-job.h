@@ -34,14 +34,18 @@ typedef struct
   guint n_attention;                     /* 0: nowhere, nor in the middle block, which has it otherwise;
                                           * default: the level above 8 and at most 16 pixels high */
   guint batch;                           /* 1 … 4096; default 32 */
-  guint64 steps;                         /* 1 … 10^9, those of the whole run; default 20000 */
-  double lr;                             /* above 0 … 1; default 2e-4 */
-  guint64 warmup_steps;                  /* default 500 */
-  double max_grad_norm;                  /* 0: no limit; default 1 */
-  double ema;                            /* largest decay, 0 … below 1; default 0.9999 */
-  double dropout;                        /* 0 … below 1; default 0 */
-  gboolean flip, flip_vertical;          /* mirror left to right, upside down at random */
-  gboolean rotate;                       /* by quarter turns at random; width and height have to be equal */
+  guint accumulate; /* passes that make a step, each on an equal part of the batch, whose gradients are added:
+                     * memory of a part, the same model up to rounding. 1 … 4096, without remainder in batch;
+                     * default: 1, or as many as memory makes necessary */
+  guint precision;  /* a DdpmPrecision: of factors in convolutions; default F32 */
+  guint64 steps;    /* 1 … 10^9, those of the whole run; default 20000 */
+  double lr;        /* above 0 … 1; default 2e-4 */
+  guint64 warmup_steps;         /* default 500 */
+  double max_grad_norm;         /* 0: no limit; default 1 */
+  double ema;                   /* largest decay, 0 … below 1; default 0.9999 */
+  double dropout;               /* 0 … below 1; default 0 */
+  gboolean flip, flip_vertical; /* mirror left to right, upside down at random */
+  gboolean rotate;              /* by quarter turns at random; width and height have to be equal */
   /* Parts of the pictures, at random places, after they were scaled down to this many pixels on their shorter
    * side; 0: all that fits into their middle, the default. */
   guint crop;
@@ -99,6 +103,7 @@ typedef struct
   gsize peak_bytes;                /* of memory: slabs, passes and pictures */
   gboolean recompute;              /* as the option, or because memory would not do otherwise */
   gsize peak_kept_bytes;           /* what it would be without that */
+  gboolean must_accumulate;        /* memory made more than one pass a step necessary */
   guint n_held_out;                /* pictures that are not trained on */
   guint64 first_step;              /* steps done before; > 0: resumed there */
   char *const *label_names;        /* NULL-terminated; NULL: no labels */

@@ -121,6 +121,8 @@ ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
   for (guint i = 0; i < ddpm_train_n_fields; i++)
     if (!check_field (options, &ddpm_train_fields[i], error))
       return FALSE;
+  if (options->precision != DDPM_TRAIN_OPEN && !ddpm_precision_check (options->precision, error))
+    return FALSE;
   if (options->n_threads > 1024)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "--threads must be between 0 and 1024, not %u",

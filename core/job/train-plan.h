@@ -22,6 +22,7 @@ typedef struct
   guint64 first_step; /* steps done before this run */
   guint sample_columns;              /* a sample grid is a square of this many */
   gboolean recompute;                /* values inside blocks are computed again, not kept */
+  gboolean must_accumulate;          /* options.accumulate is what memory made necessary */
   gsize peak_bytes, peak_kept_bytes; /* of memory: as decided; and if everything were kept */
 } DdpmTrainSetup;
 

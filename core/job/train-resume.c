@@ -43,6 +43,10 @@ ddpm_train_resume_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading,
       || !ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (&setup->config),
                                 ddpm_train_get_pixels (setup->config.in_channels), reading, error))
     return FALSE;
+  if (!ddpm_precision_check (options->precision, NULL))
+    return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
+                        "This training began in the precision bf16, for which this processor has no "
+                        "instructions; resume it on one that has them, or go on from the model with --from");
   ddpm_train_data_complete (setup);
   if (setup->fingerprint != fingerprint)
     {

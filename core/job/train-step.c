@@ -25,10 +25,11 @@ static gboolean
 make_pass (DdpmTrainStep *step, GError **error)
 {
   const DdpmTrainSetup *setup = step->setup;
-  const DdpmPassOptions options = { .batch = setup->options.batch,
+  const DdpmPassOptions options = { .batch = setup->options.batch / setup->options.accumulate,
                                     .height = setup->dataset->height,
                                     .width = setup->dataset->width,
                                     .mode = DDPM_PASS_TRAINING,
+                                    .precision = setup->options.precision,
                                     .recompute = setup->recompute };
 
   step->pass = ddpm_unet_pass_new (setup->unet, step->team, &options, error);
@@ -52,7 +53,8 @@ make_batch (DdpmTrainStep *step, GError **error)
     .objective = ddpm_train_objective_get (setup, step->schedule),
     .seed = options->seed,
     .augment = { options->flip, options->flip_vertical, options->rotate },
-    .size = options->batch,
+    .size = options->batch / options->accumulate,
+    .whole = options->batch,
     .num_class_embeds =
       setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,
     .picture_labels = setup->labels,
@@ -82,18 +84,31 @@ ddpm_train_step_clear (DdpmTrainStep *step)
   ddpm_arena_clear (&step->arena);
 }
 
-gboolean
-ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable, double *loss)
+/* Adds the gradient on one part of the batch to grads. The loss that this part adds. */
+static double
+compute_part (DdpmTrainStep *step, guint64 number, guint part)
 {
   DdpmTrainBatch *batch = &step->batch;
+  double loss;
 
-  ddpm_team_set_cancellable (step->team, cancellable);
+  batch->first = part * batch->size;
   ddpm_train_batch_prepare (batch, number);
   ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed, number, batch->first);
   ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
-  *loss = ddpm_train_batch_get_loss (batch);
-  memset (step->grads, 0, step->slabs.n * sizeof (float));
+  loss = ddpm_train_batch_get_loss (batch);
   ddpm_unet_pass_backward (step->pass, batch->output, step->grads, NULL);
+  return loss;
+}
+
+gboolean
+ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable, double *loss)
+{
+  *loss = 0;
+  memset (step->grads, 0, step->slabs.n * sizeof (float));
+  ddpm_team_set_cancellable (step->team, cancellable);
+  for (guint part = 0; part < step->setup->options.accumulate && !g_cancellable_is_cancelled (cancellable);
+       part++)
+    *loss += compute_part (step, number, part);
   /* what follows is done as a whole or not at all */
   ddpm_team_set_cancellable (step->team, NULL);
   if (g_cancellable_is_cancelled (cancellable))

@@ -96,7 +96,7 @@ read_field (DdpmTrainOptions *options, const DdpmTrainField *field, JsonObject *
 
   if (field->is_newer && !json_object_has_member (object, field->key))
     {
-      ddpm_train_field_set_value (options, field, 0);
+      ddpm_train_field_set_value (options, field, field->least);
       return TRUE;
     }
   node = get_member (object, field->key, types[field->type], file_name, error);

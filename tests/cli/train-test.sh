@@ -106,6 +106,27 @@ fails 'parts larger than the pictures' 2 'scaled down to 4' train textures -o x 
 fails 'turned pictures that are not square' 2 'rotate' train textures -o x --size 8x4 $tiny --rotate
 fails 'labels of too few pictures' 2 'holds 10 pictures or more' train textures -o x --size 8 $tiny --labels
 
+# a step in parts, and in bf16
+works 'a step in two passes' train sprites -o passes $tiny --steps 4 --sample-every 0 --accumulate 2
+says 'it tells the passes' 'of 4 pictures in 2 passes of 2$'
+same 'they are kept' "$("$look" json passes/training/options.json '$.options.accumulate')" 2
+fails 'passes that do not divide the batch' 2 'accumulate 3' train sprites -o x $tiny --accumulate 3
+if "$ddpm" info passes | grep -q bf16
+then
+  works 'bf16' train sprites -o half $tiny --steps 4 --sample-every 0 --precision bf16
+  says 'it tells the precision' 'in bf16$'
+  same 'it is kept' "$("$look" json half/training/options.json '$.options.precision')" '"bf16"'
+  works 'its model' sample half -o half.png --steps 2
+fi
+if [ "$(uname -m)" = x86_64 ]
+then
+  DDPM_CPU=generic
+  export DDPM_CPU
+  fails 'bf16 without its instructions' 1 'precision f32' train sprites -o x $tiny --precision bf16
+  test ! -d half || fails 'and resuming there' 1 'began in the precision bf16' train -o half --resume --steps 6
+  unset DDPM_CPU
+fi
+
 # from a model
 works 'train on from a model' train sprites -o more --from alpha --steps 2 --batch 4 --sample-every 0
 run info more --json && cp "$out" info.json

@@ -53,7 +53,7 @@ do
 done
 for pair in '--batch 0' '--steps 0' '--lr abc' '--lr 0' '--lr -1' '--lr inf' '--ema 1' '--dropout 1' '--layers 0' \
   '--channels 0' '--channels 8,,16' '--channels 8,x' '--attention 0' '--attention some' '--schedule wavy' \
-  '--pixels cmyk' '--seed -1' '--threads 0' '--save-every -1' '--sample-every x' '--warmup -1'
+  '--pixels cmyk' '--seed -1' '--threads 0' '--save-every -1' '--sample-every x' '--warmup -1' '--accumulate 0' '--precision f16'
 do
   channels='--channels 8,16'
   case $pair in --channels*) channels= ;; esac

@@ -99,6 +99,11 @@ ddpm_train_report_plan (const DdpmTrainPlan *plan)
   printf ("cost         %s forward a picture, about %s a step\n", forward, step);
   print_memory (plan);
   printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
+  if (options->accumulate > 1)
+    printf (" in %u passes of %u%s", options->accumulate, options->batch / options->accumulate,
+            plan->must_accumulate ? ", since there is no memory for more at once" : "");
+  if (options->precision == DDPM_PRECISION_BF16)
+    printf (", in bf16");
   if (plan->first_step > 0)
     printf (", going on after step %" G_GUINT64_FORMAT, plan->first_step);
   printf ("\n");

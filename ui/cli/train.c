@@ -12,9 +12,9 @@
 /* The options as given; NULL: not given. */
 typedef struct
 {
-  char *output, *from, *size, *channels, *layers, *attention, *batch, *steps, *lr, *warmup, *ema, *dropout,
-    *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop, *min_label_pictures, *held_out,
-    *label_dropout, *predict, *loss, *variance;
+  char *output, *from, *size, *channels, *layers, *attention, *batch, *accumulate, *precision, *steps, *lr,
+    *warmup, *ema, *dropout, *schedule, *pixels, *seed, *threads, *save_every, *sample_every, *crop,
+    *min_label_pictures, *held_out, *label_dropout, *predict, *loss, *variance;
   gboolean flip, flip_vertical, rotate, tileable, labels, float32, recompute, resume, dry_run;
 } TrainArgs;
 
@@ -26,7 +26,8 @@ train_args_clear (TrainArgs *args)
     &args->attention,     &args->batch,      &args->steps,        &args->lr,       &args->warmup,
     &args->ema,           &args->dropout,    &args->schedule,     &args->pixels,   &args->seed,
     &args->threads,       &args->save_every, &args->sample_every, &args->crop,     &args->min_label_pictures,
-    &args->label_dropout, &args->held_out,   &args->predict,      &args->loss,     &args->variance
+    &args->label_dropout, &args->held_out,   &args->predict,      &args->loss,     &args->variance,
+    &args->accumulate,    &args->precision,
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
@@ -51,6 +52,13 @@ parse_args (TrainArgs *args, int argc, char **argv, char ***operands, GError **e
       "(default: the level of 9 to 16)",
       "LIST|none" },
     { "batch", 0, 0, G_OPTION_ARG_STRING, &args->batch, "Pictures a step (default: 32)", "N" },
+    { "accumulate", 0, 0, G_OPTION_ARG_STRING, &args->accumulate,
+      "Make a step in N passes, each on a part of the batch: less memory, the same model up to rounding "
+      "(default: 1, or what memory makes necessary)",
+      "N" },
+    { "precision", 0, 0, G_OPTION_ARG_STRING, &args->precision,
+      "f32, or bf16 where the processor has it: faster, with weights and sums in f32 (default: f32)",
+      "NAME" },
     { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps, "Steps to train in all (default: 20000)", "N" },
     { "lr", 0, 0, G_OPTION_ARG_STRING, &args->lr, "Learning rate (default: 0.0002)", "X" },
     { "warmup", 0, 0, G_OPTION_ARG_STRING, &args->warmup,
@@ -140,6 +148,8 @@ read_numbers (const TrainArgs *args, DdpmTrainOptions *options, GError **error)
                                   &options->n_channels, error)
          && ddpm_option_get_uint ("--layers", args->layers, 1, 16, &options->layers_per_block, error)
          && ddpm_option_get_uint ("--batch", args->batch, 1, 4096, &options->batch, error)
+         && ddpm_option_get_uint ("--accumulate", args->accumulate, 1, 4096, &options->accumulate, error)
+         && ddpm_option_get_precision ("--precision", args->precision, &options->precision, error)
          && ddpm_option_get_uint64 ("--steps", args->steps, 1, 1000000000, &options->steps, error)
          && ddpm_option_get_double ("--lr", args->lr, 1e-12, 1, &options->lr, error)
          && ddpm_option_get_uint64 ("--warmup", args->warmup, 0, 1000000000, &options->warmup_steps, error)
