@@ -15,6 +15,7 @@
 #include "core/diffusion/schedule.h"
 #include "core/job/progress.h"
 #include "core/job/sample-job.h"
+#include "core/job/train-fields.h"
 #include "core/job/train-job.h"
 #include "core/kernels/kernels.h"
 #include "core/model/config.h"
