@@ -75,12 +75,19 @@ choose_pictures (DdpmTrainBatch *batch)
     }
 }
 
+/* Names the random numbers of a step, but for the order of the pictures. */
+static guint64
+get_index (const DdpmTrainBatch *batch)
+{
+  return batch->step | (guint64) batch->round << 32;
+}
+
 /* A picture without its label teaches what guidance compares with. */
 static guint32
 choose_label (const DdpmTrainBatch *batch, guint number)
 {
   const guint32 none = batch->num_class_embeds - 1, resolution = 1u << 24;
-  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_LABEL, batch->step, batch->first + number };
+  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_LABEL, get_index (batch), batch->first + number };
 
   if (batch->picture_labels == NULL
       || ddpm_rng_below (key, 0, resolution) < batch->label_dropout * resolution)
@@ -94,9 +101,9 @@ prepare_picture (guint task, guint worker, gpointer data)
   DdpmTrainBatch *batch = data;
   const gsize n = batch->n_picture, at = task * n;
   const guint place = batch->first + task;
-  const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, batch->step, 0 };
-  const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, batch->step, place };
-  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, batch->step, place };
+  const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, get_index (batch), 0 };
+  const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, get_index (batch), place };
+  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, get_index (batch), place };
   const guint picture = batch->pictures[task];
   const guint t = ddpm_rng_below (timestep_key, place, batch->objective.schedule->n_timesteps);
   const DdpmView view = ddpm_augment_choose (&batch->augment, batch->dataset, picture, augment_key);

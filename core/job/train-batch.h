@@ -25,6 +25,7 @@ typedef struct
   guint size;                    /* pictures in this batch */
   guint first, whole;            /* the batch is a part of a step's: its first place there, and all that
                                     one's pictures; 0, 0: it is all of it */
+  guint round;                   /* 0; another number has other noise for the same pictures */
   guint num_class_embeds;        /* 0: no class table; its last row means "no label" */
   const guint32 *picture_labels; /* [n_pictures], rows of the table; NULL: none has a label */
   double label_dropout;          /* share of labels that are taken away */

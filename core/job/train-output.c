@@ -69,15 +69,25 @@ check_unchanged (const DdpmTrainOutput *output, GError **error)
   return FALSE;
 }
 
+static gboolean
+open_log (DdpmTrainOutput *output, guint64 last_step, GError **error)
+{
+  g_autoptr (GFile) file = g_file_get_child (output->setup->options.output, "train.csv");
+
+  g_clear_pointer (&output->log, ddpm_train_log_free);
+  output->log = ddpm_train_log_open (file, last_step, error);
+  return output->log != NULL;
+}
+
 gboolean
 ddpm_train_output_open (DdpmTrainOutput *output, const DdpmTrainSetup *setup, GError **error)
 {
   const DdpmTrainOptions *options = &setup->options;
-  g_autoptr (GFile) log_file = g_file_get_child (options->output, "train.csv");
 
   *output = (DdpmTrainOutput) {
     .setup = setup,
     .state_file = ddpm_train_get_state_file (options->output),
+    .good_file = g_file_resolve_relative_path (options->output, "training/good.safetensors"),
     .lock = -1,
     .saved_step = setup->first_step,
     .saved_us = g_get_monotonic_time (),
@@ -90,8 +100,7 @@ ddpm_train_output_open (DdpmTrainOutput *output, const DdpmTrainSetup *setup, GE
         ? !check_unchanged (output, error)
         : !ddpm_train_check_output (options->output, error) || !ddpm_train_output_store (output, error))
     return FALSE;
-  output->log = ddpm_train_log_open (log_file, setup->first_step, error);
-  return output->log != NULL;
+  return open_log (output, setup->first_step, error);
 }
 
 void
@@ -101,6 +110,7 @@ ddpm_train_output_clear (DdpmTrainOutput *output)
   if (output->state_file != NULL && output->lock >= 0)
     close (output->lock);
   g_clear_object (&output->state_file);
+  g_clear_object (&output->good_file);
 }
 
 gboolean
@@ -140,4 +150,25 @@ ddpm_train_output_save (DdpmTrainOutput *output, const DdpmTrainCounters *counte
     }
   output->saved_us = g_get_monotonic_time ();
   return TRUE;
+}
+
+gboolean
+ddpm_train_output_keep (DdpmTrainOutput *output, const DdpmTrainCounters *counters,
+                        const DdpmTrainSlabs *slabs, GError **error)
+{
+  return ddpm_train_state_write (output->good_file, counters, slabs, error);
+}
+
+gboolean
+ddpm_train_output_has_kept (const DdpmTrainOutput *output)
+{
+  return g_file_query_exists (output->good_file, NULL);
+}
+
+gboolean
+ddpm_train_output_go_back (DdpmTrainOutput *output, DdpmTrainCounters *counters, const DdpmTrainSlabs *slabs,
+                           GError **error)
+{
+  return ddpm_train_state_read (output->good_file, counters, slabs, error)
+         && open_log (output, counters->step, error);
 }

@@ -19,6 +19,7 @@
 
 #define LOG_EVERY 50 /* steps */
 #define HELD_OUT_EVERY 500
+#define KEEP_EVERY 1000 /* steps between states to go back to */
 #define SAVE_EVERY_US (300 * G_USEC_PER_SEC)
 #define SMOOTHING 0.02 /* share of the newest loss in the smoothed one */
 
@@ -72,14 +73,23 @@ begin_weights (Run *run, GError **error)
   DdpmTrainSetup *setup = run->setup;
   const DdpmTrainSlabs *slabs = &run->work.slabs;
 
-  if (setup->first_step > 0)
+  /* A run that went back to its beginning has a checkpoint of that. */
+  if (g_file_query_exists (run->output.state_file, NULL))
     return ddpm_train_state_read (run->output.state_file, &run->counters, slabs, error);
   if (setup->from == NULL)
     ddpm_unet_init_weights (setup->unet, setup->options.seed, slabs->weights);
   else if (!ddpm_train_from_read (setup, slabs->weights, error))
     return FALSE;
   memcpy (slabs->ema, slabs->weights, slabs->n * sizeof (float));
+  if (!ddpm_train_step_is_finite (&run->work))
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
+                   "--from: the weights of %s are not all numbers; start from another model",
+                   setup->from->name);
+      return FALSE;
+    }
   run->counters = (DdpmTrainCounters) { .fingerprint = setup->fingerprint, .smoothed = NAN };
+  ddpm_train_guard_init (&run->counters.guard);
   return TRUE;
 }
 
@@ -93,50 +103,48 @@ begin (Run *run, GError **error)
   run->seconds = ddpm_train_log_get_seconds (run->output.log);
   ddpm_train_rate_init (&run->rate);
   atomic_store (run->step, run->counters.step);
-  return TRUE;
-}
-
-static gboolean
-check_finite (const Run *run, double value, const char *what, GError **error)
-{
-  if (isfinite (value))
-    return TRUE;
-  if (run->output.saved_step > 0)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
-                 "The %s is no longer a number at step %" G_GUINT64_FORMAT
-                 ": the training has diverged; the checkpoint of step %" G_GUINT64_FORMAT
-                 " is intact, go on from that model with --from and a smaller --lr",
-                 what, run->counters.step + 1, run->output.saved_step);
-  else
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
-                 "The %s is no longer a number at step %" G_GUINT64_FORMAT
-                 ": the training has diverged; start again with a smaller --lr",
-                 what, run->counters.step + 1);
-  return FALSE;
+  return (run->counters.step > 0 && ddpm_train_output_has_kept (&run->output))
+         || ddpm_train_output_keep (&run->output, &run->counters, &run->work.slabs, error);
 }
 
 static double
-get_lr (const DdpmTrainOptions *options, guint64 step)
+get_lr (const Run *run, guint64 step)
 {
-  if (options->warmup_steps == 0)
-    return options->lr;
-  return options->lr * MIN (1.0, (double) step / (double) options->warmup_steps);
+  const DdpmTrainOptions *options = &run->setup->options;
+  const double lr = ldexp (options->lr, -(int) run->counters.guard.setbacks);
+
+  return options->warmup_steps == 0 ? lr : lr * MIN (1.0, (double) step / (double) options->warmup_steps);
 }
 
+typedef enum
+{
+  STEP_MADE,
+  STEP_CANCELLED, /* and still to be made */
+  STEP_DIVERGED
+} StepResult;
+
 /* One update of everything. Nothing is touched when loss or gradient are not finite, or when the step is
- * cancelled, which is no error: the step is then still to be made. */
-static gboolean
-make_step (Run *run, GCancellable *cancellable, GError **error)
+ * cancelled. *reason: why it has diverged. */
+static StepResult
+make_step (Run *run, GCancellable *cancellable, const char **reason)
 {
   DdpmTrainCounters *counters = &run->counters;
   const guint64 number = counters->step + 1;
   double loss;
 
+  run->work.batch.round = (guint) counters->guard.setbacks;
   if (!ddpm_train_step_compute (&run->work, number, cancellable, &loss))
-    return TRUE;
-  if (!check_finite (run, loss, "loss", error) || !check_finite (run, run->work.grad_norm, "gradient", error))
-    return FALSE;
-  ddpm_train_step_update (&run->work, number, get_lr (&run->setup->options, number));
+    return STEP_CANCELLED;
+  if (!isfinite (loss))
+    *reason = "the loss is no longer a number";
+  else if (!isfinite (run->work.grad_norm))
+    *reason = "the gradient is no longer a number";
+  else if (!ddpm_train_step_update (&run->work, number, get_lr (run, number)))
+    *reason = "a weight is no longer a number";
+  else if (!ddpm_train_guard_add (&counters->guard, loss))
+    *reason = "the loss has run away";
+  if (*reason != NULL)
+    return STEP_DIVERGED;
 
   counters->smoothed =
     isnan (counters->smoothed) ? loss : counters->smoothed + SMOOTHING * (loss - counters->smoothed);
@@ -144,7 +152,7 @@ make_step (Run *run, GCancellable *cancellable, GError **error)
   counters->loss_count++;
   counters->step = number;
   atomic_store (run->step, number);
-  return TRUE;
+  return STEP_MADE;
 }
 
 /* A loss that cannot be measured is no reason to end a training. */
@@ -182,7 +190,7 @@ add_line (Run *run, GError **error)
     .step = counters->step,
     .loss = counters->loss_sum / (double) counters->loss_count,
     .smoothed = counters->smoothed,
-    .lr = get_lr (&run->setup->options, counters->step),
+    .lr = get_lr (run, counters->step),
     .grad_norm = run->work.grad_norm,
     .pictures_per_s = ddpm_train_rate_get (&run->rate) * run->setup->options.batch,
     .seconds = run->seconds + ddpm_train_rate_get_total (&run->rate),
@@ -231,14 +239,64 @@ make_samples (Run *run, GCancellable *cancellable)
     tell (run, DDPM_PHASE_TRAIN, message);
 }
 
+/* Not while the loss is too high: it comes down soon, or the run goes back. */
 static gboolean
 is_time_to_save (const Run *run)
 {
   const guint64 every = run->setup->options.save_every;
 
+  if (!ddpm_train_guard_is_calm (&run->counters.guard))
+    return FALSE;
   if (every > 0)
     return run->counters.step % every == 0;
   return g_get_monotonic_time () - run->output.saved_us >= SAVE_EVERY_US;
+}
+
+static gboolean
+keep_good (Run *run, GError **error)
+{
+  if (run->counters.step % KEEP_EVERY != 0 || !ddpm_train_guard_is_well (&run->counters.guard)
+      || !ddpm_train_step_is_finite (&run->work))
+    return TRUE;
+  return ddpm_train_output_keep (&run->output, &run->counters, &run->work.slabs, error);
+}
+
+/* Ends a run that has diverged too often. */
+static gboolean
+give_up (Run *run, const char *reason, GError **error)
+{
+  const double lr = ldexp (run->setup->options.lr, -(int) run->counters.guard.setbacks);
+
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
+               "The training has diverged at step %" G_GUINT64_FORMAT
+               " (%s), even with the learning rate halved %d times, to %g; the checkpoint of step "
+               "%" G_GUINT64_FORMAT " is intact: start again, or go on from that model with --from, with a "
+               "smaller --lr",
+               run->counters.step + 1, reason, DDPM_TRAIN_GUARD_MOST_SETBACKS, lr, run->output.saved_step);
+  return FALSE;
+}
+
+/* Back to the last good state with half the learning rate. That becomes the checkpoint at once: what is
+ * resumed after this has gone back. */
+static gboolean
+go_back (Run *run, const char *reason, GError **error)
+{
+  const guint64 setbacks = run->counters.guard.setbacks + 1, step = run->counters.step + 1;
+  g_autofree char *message = NULL;
+
+  if (setbacks > DDPM_TRAIN_GUARD_MOST_SETBACKS)
+    return give_up (run, reason, error);
+  if (!ddpm_train_output_go_back (&run->output, &run->counters, &run->work.slabs, error))
+    return FALSE;
+  run->counters.guard.setbacks = setbacks;
+  atomic_store (run->step, run->counters.step);
+  message =
+    g_strdup_printf ("diverged at step %" G_GUINT64_FORMAT " (%s): back to step %" G_GUINT64_FORMAT
+                     ", with half the learning rate, %g (%" G_GUINT64_FORMAT " of %d times)",
+                     step, reason, run->counters.step, ldexp (run->setup->options.lr, -(int) setbacks),
+                     setbacks, DDPM_TRAIN_GUARD_MOST_SETBACKS);
+  tell (run, DDPM_PHASE_TRAIN, message);
+  return save (run, error);
 }
 
 /* Ends a cancelled run. */
@@ -272,15 +330,17 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
     return FALSE;
   while (run.counters.step < options->steps)
     {
-      const guint64 made = run.counters.step;
+      const char *reason = NULL;
+      StepResult result;
       gboolean last;
 
       if (g_cancellable_is_cancelled (cancellable))
         return stop (&run, error);
       ddpm_train_rate_begin_step (&run.rate);
-      if (!make_step (&run, cancellable, error))
+      result = make_step (&run, cancellable, &reason);
+      if (result == STEP_DIVERGED && !go_back (&run, reason, error))
         return FALSE;
-      if (run.counters.step == made)
+      if (result != STEP_MADE)
         continue;
       ddpm_train_rate_end_step (&run.rate);
       tell (&run, DDPM_PHASE_TRAIN, NULL);
@@ -291,6 +351,8 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
         return FALSE;
       if (!last && options->sample_every > 0 && run.counters.step % options->sample_every == 0)
         make_samples (&run, cancellable);
+      if (!keep_good (&run, error))
+        return FALSE;
       if (!last && is_time_to_save (&run) && !save (&run, error))
         return FALSE;
     }

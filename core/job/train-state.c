@@ -5,6 +5,27 @@
 
 #define STATE_VERSION "1"
 
+static void
+add (GPtrArray *metadata, const char *key, char *value)
+{
+  g_ptr_array_add (metadata, g_strdup (key));
+  g_ptr_array_add (metadata, value);
+}
+
+static void
+add_count (GPtrArray *metadata, const char *key, guint64 value)
+{
+  add (metadata, key, g_strdup_printf ("%" G_GUINT64_FORMAT, value));
+}
+
+static void
+add_real (GPtrArray *metadata, const char *key, double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  add (metadata, key, g_strdup (g_ascii_dtostr (text, sizeof text, value)));
+}
+
 gboolean
 ddpm_train_state_write (GFile *file, const DdpmTrainCounters *counters, const DdpmTrainSlabs *slabs,
                         GError **error)
@@ -15,27 +36,26 @@ ddpm_train_state_write (GFile *file, const DdpmTrainCounters *counters, const Dd
     { "first", 1, { slabs->n }, slabs->first },
     { "second", 1, { slabs->n }, slabs->second },
   };
-  g_autofree char *step = g_strdup_printf ("%" G_GUINT64_FORMAT, counters->step);
-  g_autofree char *fingerprint = g_strdup_printf ("%016" G_GINT64_MODIFIER "x", counters->fingerprint);
-  g_autofree char *loss_count = g_strdup_printf ("%" G_GUINT64_FORMAT, counters->loss_count);
-  char smoothed[G_ASCII_DTOSTR_BUF_SIZE], loss_sum[G_ASCII_DTOSTR_BUF_SIZE];
-  const char *metadata[] = {
-    "ddpm_training_version",
-    STATE_VERSION,
-    "step",
-    step,
-    "dataset_fingerprint",
-    fingerprint,
-    "smoothed_loss",
-    g_ascii_dtostr (smoothed, sizeof smoothed, counters->smoothed),
-    "loss_sum",
-    g_ascii_dtostr (loss_sum, sizeof loss_sum, counters->loss_sum),
-    "loss_count",
-    loss_count,
-    NULL,
-  };
+  const DdpmTrainGuard *guard = &counters->guard;
+  g_autoptr (GPtrArray) metadata = g_ptr_array_new_with_free_func (g_free);
 
-  return ddpm_safetensors_write (file, tensors, G_N_ELEMENTS (tensors), DDPM_DTYPE_F32, metadata, error);
+  add (metadata, "ddpm_training_version", g_strdup (STATE_VERSION));
+  add_count (metadata, "step", counters->step);
+  add (metadata, "dataset_fingerprint",
+       g_strdup_printf ("%016" G_GINT64_MODIFIER "x", counters->fingerprint));
+  add_real (metadata, "smoothed_loss", counters->smoothed);
+  add_real (metadata, "loss_sum", counters->loss_sum);
+  add_count (metadata, "loss_count", counters->loss_count);
+  add_count (metadata, "setbacks", guard->setbacks);
+  add_count (metadata, "guard_steps", guard->n);
+  add_count (metadata, "guard_bad_steps", guard->n_bad);
+  add_real (metadata, "guard_level", guard->level);
+  add_real (metadata, "guard_spread", guard->spread);
+  add_real (metadata, "guard_start", guard->start);
+  add_real (metadata, "guard_lowest", guard->lowest);
+  g_ptr_array_add (metadata, NULL);
+  return ddpm_safetensors_write (file, tensors, G_N_ELEMENTS (tensors), DDPM_DTYPE_F32,
+                                 (const char **) metadata->pdata, error);
 }
 
 static gboolean
@@ -86,6 +106,22 @@ read_slab (GFile *file, const DdpmSafetensors *state, const char *name, gsize n,
   return set_damaged (file, what, error);
 }
 
+/* Checkpoints from before there was a guard have nothing of it. */
+static gboolean
+read_guard (const DdpmSafetensors *state, DdpmTrainGuard *guard)
+{
+  ddpm_train_guard_init (guard);
+  if (ddpm_safetensors_get_metadata (state, "guard_steps") == NULL)
+    return TRUE;
+  return read_count (state, "guard_steps", 10, 1000000000, &guard->n)
+         && read_count (state, "guard_bad_steps", 10, DDPM_TRAIN_GUARD_PATIENCE, &guard->n_bad)
+         && read_count (state, "setbacks", 10, DDPM_TRAIN_GUARD_MOST_SETBACKS, &guard->setbacks)
+         && read_real (state, "guard_level", &guard->level)
+         && read_real (state, "guard_spread", &guard->spread)
+         && read_real (state, "guard_start", &guard->start)
+         && read_real (state, "guard_lowest", &guard->lowest);
+}
+
 gboolean
 ddpm_train_state_read (GFile *file, DdpmTrainCounters *counters, const DdpmTrainSlabs *slabs, GError **error)
 {
@@ -99,7 +135,7 @@ ddpm_train_state_read (GFile *file, DdpmTrainCounters *counters, const DdpmTrain
       || !read_count (state, "dataset_fingerprint", 16, G_MAXUINT64, &counters->fingerprint)
       || !read_count (state, "loss_count", 10, 1000000000, &counters->loss_count)
       || !read_real (state, "smoothed_loss", &counters->smoothed)
-      || !read_real (state, "loss_sum", &counters->loss_sum))
+      || !read_real (state, "loss_sum", &counters->loss_sum) || !read_guard (state, &counters->guard))
     return set_damaged (file, "its counters are missing or damaged", error);
   return read_slab (file, state, "weights", slabs->n, slabs->weights, error)
          && read_slab (file, state, "ema", slabs->n, slabs->ema, error)

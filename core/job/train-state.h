@@ -6,6 +6,8 @@
 
 #include <gio/gio.h>
 
+#include "core/job/train-guard.h"
+
 G_BEGIN_DECLS
 
 typedef struct
@@ -15,6 +17,7 @@ typedef struct
   double smoothed;     /* loss; NaN before the first step */
   double loss_sum;     /* of the steps since the last line of train.csv … */
   guint64 loss_count;  /* … and how many those are */
+  DdpmTrainGuard guard;
 } DdpmTrainCounters;
 
 typedef struct

@@ -1,5 +1,6 @@
 #include "core/job/train-step.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/job/train-objective.h"
@@ -93,7 +94,8 @@ compute_part (DdpmTrainStep *step, guint64 number, guint part)
 
   batch->first = part * batch->size;
   ddpm_train_batch_prepare (batch, number);
-  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed, number, batch->first);
+  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed,
+                                  number | (guint64) batch->round << 32, batch->first);
   ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
   loss = ddpm_train_batch_get_loss (batch);
   ddpm_unet_pass_backward (step->pass, batch->output, step->grads, NULL);
@@ -117,7 +119,13 @@ ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *canc
   return TRUE;
 }
 
-void
+static gboolean
+is_finite (const DdpmTrainStep *step, const float *slab)
+{
+  return isfinite (ddpm_gradient_norm (step->team, slab, step->slabs.n));
+}
+
+gboolean
 ddpm_train_step_update (DdpmTrainStep *step, guint64 number, double lr)
 {
   static const DdpmAdamwOptions adamw = { .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0 };
@@ -130,4 +138,14 @@ ddpm_train_step_update (DdpmTrainStep *step, guint64 number, double lr)
   ddpm_adamw_update (step->team, &adamw, number, lr, scale, slabs->weights, step->grads, slabs->first,
                      slabs->second, slabs->n);
   ddpm_ema_update (step->team, ddpm_ema_decay (options->ema, number), slabs->ema, slabs->weights, slabs->n);
+  return is_finite (step, slabs->weights);
+}
+
+gboolean
+ddpm_train_step_is_finite (const DdpmTrainStep *step)
+{
+  const DdpmTrainSlabs *slabs = &step->slabs;
+
+  return is_finite (step, slabs->weights) && is_finite (step, slabs->ema) && is_finite (step, slabs->first)
+         && is_finite (step, slabs->second);
 }

@@ -1,5 +1,8 @@
-/* One step of training: the gradient on its batch, and the update of weights, average and moments. What a
- * step does is a function of the state before it and its number alone. */
+/* One step of training: the gradient on its batch, and the update of weights, average and moments.
+ *
+ * What a step does is a function of the state before it, its number and batch.round alone. Each time a
+ * training goes back a new round begins: its steps are made again with the same pictures, so that each is
+ * still seen once an epoch, but with other noise, since what met that noise before did not end well. */
 #pragma once
 
 #include "core/job/train-batch.h"
@@ -27,13 +30,17 @@ typedef struct
 gboolean ddpm_train_step_init (DdpmTrainStep *step, const DdpmTrainSetup *setup, GError **error);
 void ddpm_train_step_clear (DdpmTrainStep *step);
 
-/* The loss of step `number` (from 1), its gradient in grads and that one's norm. The slabs stay as they are.
- * FALSE: cancelled, and nothing of that is complete. */
+/* The loss of step `number` (1 … 10^9), its gradient in grads and that one's norm. The slabs stay as they
+ * are. FALSE: cancelled, and nothing of that is complete. */
 gboolean ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable,
                                   double *loss);
 
-/* Moves the slabs along the gradient that was computed for this step. */
-void ddpm_train_step_update (DdpmTrainStep *step, guint64 number, double lr);
+/* Moves the slabs along the gradient that was computed for this step. FALSE: the weights are no longer
+ * finite. */
+gboolean ddpm_train_step_update (DdpmTrainStep *step, guint64 number, double lr);
+
+/* Whether every number of the slabs is finite. */
+gboolean ddpm_train_step_is_finite (const DdpmTrainStep *step);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainStep, ddpm_train_step_clear)
 

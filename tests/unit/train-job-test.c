@@ -286,7 +286,7 @@ test_not_a_number (void)
   more.from = g_object_ref (broken);
   more.batch = 2;
   more.steps = 3;
-  assert_refused (&more, DDPM_ERROR_NUMERIC, "no longer a number at step 1");
+  assert_refused (&more, DDPM_ERROR_NUMERIC, "are not all numbers");
   state = ddpm_train_get_state_file (more.output);
   g_assert_false (g_file_query_exists (state, NULL));
 }
