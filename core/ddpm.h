@@ -17,6 +17,7 @@
 #include "core/job/sample-job.h"
 #include "core/job/train-fields.h"
 #include "core/job/train-job.h"
+#include "core/job/train-ranks.h"
 #include "core/kernels/kernels.h"
 #include "core/model/config.h"
 #include "core/model/model.h"

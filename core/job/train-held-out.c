@@ -76,19 +76,29 @@ ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *sc
     .num_class_embeds = setup->config.num_class_embeds,
     .picture_labels = setup->labels,
   };
+  g_autofree double *losses = g_new0 (double, n_batches);
+  guint first, size;
   double sum = 0;
+  gboolean ok = pass != NULL && ddpm_train_batch_init (&batch, error);
 
-  if (pass == NULL || !ddpm_train_batch_init (&batch, error))
+  if (!ddpm_ranks_agree (options->ranks, ok, cancellable, error))
     return FALSE;
   ddpm_unet_pass_set_weights (pass, weights);
   ddpm_team_set_cancellable (team, cancellable);
-  for (guint i = 0; i < n_batches && !g_cancellable_is_cancelled (cancellable); i++)
+  ddpm_ranks_get_share (options->ranks, n_batches, &first, &size);
+  for (guint i = first; i < first + size && !g_cancellable_is_cancelled (cancellable); i++)
     {
       ddpm_train_batch_prepare (&batch, i + 1);
       ddpm_unet_pass_forward (pass, batch.x_t, batch.timesteps, batch.labels, batch.output);
-      sum += ddpm_train_batch_get_loss (&batch);
+      losses[i] = ddpm_train_batch_get_loss (&batch);
     }
   ddpm_team_set_cancellable (team, NULL);
+  ok = !g_cancellable_set_error_if_cancelled (cancellable, error);
+  if (!ddpm_ranks_agree (options->ranks, ok, cancellable, error)
+      || !ddpm_ranks_gather (options->ranks, losses, n_batches, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < n_batches; i++)
+    sum += losses[i];
   *loss = sum / n_batches;
-  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+  return TRUE;
 }

@@ -51,6 +51,8 @@ ddpm_train_job_new (const DdpmTrainOptions *options, GError **error)
     return NULL;
   job = g_object_new (DDPM_TYPE_TRAIN_JOB, NULL);
   ddpm_train_options_copy (&job->options, options);
+  if (job->options.n_threads == 0)
+    job->options.n_threads = ddpm_ranks_choose_n_threads (options->ranks);
   return job;
 }
 
@@ -72,17 +74,39 @@ tell_reading (guint done, guint total, gpointer user_data)
     listener->func (&progress, listener->user_data);
 }
 
+/* Every process needs something to do. */
+static gboolean
+check_shares (const DdpmTrainOptions *options, GError **error)
+{
+  const guint size = options->batch / options->accumulate;
+
+  if (options->ranks == NULL || size >= options->ranks->n_ranks)
+    return TRUE;
+  g_set_error (
+    error, DDPM_ERROR, DDPM_ERROR_USAGE,
+    "%u processes cannot share the %u picture%s of a %s; start fewer processes, or choose a larger "
+    "--batch",
+    options->ranks->n_ranks, size, size == 1 ? "" : "s",
+    options->accumulate > 1 ? "part of the batch" : "batch");
+  return FALSE;
+}
+
 gboolean
 ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,
                         GCancellable *cancellable, GError **error)
 {
   Listener listener = { func, user_data };
   const DdpmTrainSetup *setup = NULL;
+  gboolean ok;
 
   g_clear_pointer (&job->setup, ddpm_train_setup_free);
   job->setup = ddpm_train_setup_new (&job->options, tell_reading, &listener, cancellable, error);
-  if (job->setup == NULL)
-    return FALSE;
+  ok = job->setup != NULL && check_shares (&job->setup->options, error);
+  if (!ddpm_ranks_agree (job->options.ranks, ok, cancellable, error))
+    {
+      g_clear_pointer (&job->setup, ddpm_train_setup_free);
+      return FALSE;
+    }
   setup = job->setup;
   job->plan = (DdpmTrainPlan) {
     .dataset = setup->dataset,

@@ -4,6 +4,7 @@
 #include "core/data/dataset.h"
 #include "core/diffusion/objective.h"
 #include "core/job/progress.h"
+#include "core/job/train-ranks.h"
 #include "core/model/model.h"
 
 G_BEGIN_DECLS
@@ -73,6 +74,9 @@ typedef struct
    */
   gboolean recompute;
   DdpmDtype dtype; /* of the diffusers weights: F32 or F16, the default */
+  /* The processes that train together, each with a job of the same options; all of them get the same errors.
+   * Borrowed for as long as the job lives. NULL: this one alone. */
+  DdpmRanks *ranks;
 } DdpmTrainOptions;
 
 void ddpm_train_options_init (DdpmTrainOptions *options); /* everything open */

@@ -27,7 +27,8 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
   const DdpmTrainOptions *options = &setup->options;
   const DdpmDataset *dataset = setup->dataset;
   const gsize picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
-  const guint batch = options->batch / options->accumulate;
+  const guint n_ranks = options->ranks != NULL ? options->ranks->n_ranks : 1;
+  const guint batch = (options->batch / options->accumulate + n_ranks - 1) / n_ranks;
   const DdpmPassOptions training = { .batch = batch,
                                      .height = dataset->height,
                                      .width = dataset->width,
@@ -38,9 +39,9 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
                                      DDPM_PASS_INFERENCE };
   const DdpmObjective objective = ddpm_train_objective_get (setup, NULL);
   gsize passing = ddpm_train_held_out_predict_bytes (setup);
-  gsize bytes = (5 * ddpm_unet_get_n_weights (setup->unet)
-                 + ddpm_train_batch_get_n_floats (&objective, batch, picture))
-                * sizeof (float);
+  gsize bytes =
+    (5 * ddpm_unet_get_n_weights (setup->unet) + ddpm_train_batch_get_n_floats (&objective, batch, picture))
+    * sizeof (float);
 
   bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
   if (options->sample_every > 0)
@@ -79,8 +80,10 @@ gboolean
 ddpm_train_decide_memory (DdpmTrainSetup *setup, GError **error)
 {
   const DdpmDataset *dataset = setup->dataset;
-  const guint64 available = ddpm_memory_get_available_bytes ();
+  const DdpmRanks *ranks = setup->options.ranks;
+  const guint64 available = ddpm_memory_get_available_bytes () / (ranks != NULL ? ranks->n_local : 1);
   const guint batch = setup->options.batch, given = setup->options.accumulate;
+  const guint least = ranks != NULL ? ranks->n_ranks : 1;
   const gboolean open = given == DDPM_TRAIN_OPEN;
   gsize bytes;
 
@@ -89,7 +92,7 @@ ddpm_train_decide_memory (DdpmTrainSetup *setup, GError **error)
   setup->sample_columns = dataset->height * dataset->width <= SMALL_PIXELS ? SMALL_COLUMNS : LARGE_COLUMNS;
   bytes = decide_for_parts (setup, open ? 1 : given, available);
   /* a resumed run keeps the number that it began with, since another one rounds differently */
-  for (guint parts = 2; open && bytes > available && parts <= batch; parts++)
+  for (guint parts = 2; open && bytes > available && batch / parts >= least; parts++)
     if (batch % parts == 0)
       bytes = decide_for_parts (setup, parts, available);
   setup->must_accumulate = open && setup->options.accumulate > 1;

@@ -36,6 +36,7 @@ typedef struct
   double held_out_average, held_out; /* the last ones measured; 0: none */
   guint64 held_out_step;             /* when that was */
   double seconds;                    /* of training that the log told of at the start */
+  gboolean writes;                   /* one of several processes, only the first does */
 } Run;
 
 static void
@@ -67,6 +68,7 @@ tell (const Run *run, DdpmPhase phase, const char *message)
     run->func (&progress, run->user_data);
 }
 
+/* What the first process begins with. */
 static gboolean
 begin_weights (Run *run, GError **error)
 {
@@ -93,18 +95,62 @@ begin_weights (Run *run, GError **error)
   return TRUE;
 }
 
+/* All processes have to train on the same, and to compute alike. */
 static gboolean
-begin (Run *run, GError **error)
+check_same_setup (const Run *run, GCancellable *cancellable, GError **error)
 {
-  if (!ddpm_train_output_open (&run->output, run->setup, error)
-      || !ddpm_train_step_init (&run->work, run->setup, error) || !begin_weights (run, error))
+  const DdpmTrainSetup *setup = run->setup;
+  const DdpmTrainOptions *options = &setup->options;
+  g_autofree char *text = g_strdup_printf (
+    "%" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT " %" G_GSIZE_FORMAT " %u %u %u %s",
+    setup->fingerprint, setup->first_step, options->steps, ddpm_unet_get_n_weights (setup->unet),
+    options->batch, options->accumulate, options->seed, ddpm_kernels_get ()->name);
+
+  return ddpm_ranks_check_same (
+    options->ranks,
+    "other pictures, another checkpoint or another kind of processor than the first one: every machine has "
+    "to "
+    "see the same files, and where processors differ DDPM_CPU chooses instructions that all have",
+    text, strlen (text), cancellable, error);
+}
+
+/* The first process's state becomes that of all. */
+static gboolean
+share_state (Run *run, GCancellable *cancellable, GError **error)
+{
+  DdpmRanks *ranks = run->setup->options.ranks;
+  const DdpmTrainSlabs *slabs = &run->work.slabs;
+  const gsize n_bytes = slabs->n * sizeof (float);
+
+  return ranks == NULL
+         || (ranks->broadcast (ranks, &run->counters, sizeof run->counters, cancellable, error)
+             && ranks->broadcast (ranks, slabs->weights, n_bytes, cancellable, error)
+             && ranks->broadcast (ranks, slabs->ema, n_bytes, cancellable, error)
+             && ranks->broadcast (ranks, slabs->first, n_bytes, cancellable, error)
+             && ranks->broadcast (ranks, slabs->second, n_bytes, cancellable, error));
+}
+
+static gboolean
+begin (Run *run, GCancellable *cancellable, GError **error)
+{
+  DdpmRanks *ranks = run->setup->options.ranks;
+  gboolean ok = check_same_setup (run, cancellable, error);
+
+  if (ok && run->writes)
+    ok = ddpm_train_output_open (&run->output, run->setup, error);
+  ok = ok && ddpm_train_step_init (&run->work, run->setup, error);
+  if (ok && run->writes)
+    ok = begin_weights (run, error);
+  if (!ddpm_ranks_agree (ranks, ok, cancellable, error) || !share_state (run, cancellable, error))
     return FALSE;
   g_clear_pointer (&run->setup->from, ddpm_model_free);
-  run->seconds = ddpm_train_log_get_seconds (run->output.log);
+  if (run->writes)
+    run->seconds = ddpm_train_log_get_seconds (run->output.log);
   ddpm_train_rate_init (&run->rate);
   atomic_store (run->step, run->counters.step);
-  return (run->counters.step > 0 && ddpm_train_output_has_kept (&run->output))
-         || ddpm_train_output_keep (&run->output, &run->counters, &run->work.slabs, error);
+  if (run->writes && (run->counters.step == 0 || !ddpm_train_output_has_kept (&run->output)))
+    ok = ddpm_train_output_keep (&run->output, &run->counters, &run->work.slabs, error);
+  return ddpm_ranks_agree (ranks, ok, cancellable, error);
 }
 
 static double
@@ -119,22 +165,22 @@ get_lr (const Run *run, guint64 step)
 typedef enum
 {
   STEP_MADE,
-  STEP_CANCELLED, /* and still to be made */
+  STEP_STOPPED, /* G_IO_ERROR_CANCELLED or G_IO_ERROR_CLOSED: it is still to be made */
   STEP_DIVERGED
 } StepResult;
 
 /* One update of everything. Nothing is touched when loss or gradient are not finite, or when the step is
- * cancelled. *reason: why it has diverged. */
+ * stopped. *reason: why it has diverged. */
 static StepResult
-make_step (Run *run, GCancellable *cancellable, const char **reason)
+make_step (Run *run, const char **reason, GCancellable *cancellable, GError **error)
 {
   DdpmTrainCounters *counters = &run->counters;
   const guint64 number = counters->step + 1;
   double loss;
 
   run->work.batch.round = (guint) counters->guard.setbacks;
-  if (!ddpm_train_step_compute (&run->work, number, cancellable, &loss))
-    return STEP_CANCELLED;
+  if (!ddpm_train_step_compute (&run->work, number, cancellable, &loss, error))
+    return STEP_STOPPED;
   if (!isfinite (loss))
     *reason = "the loss is no longer a number";
   else if (!isfinite (run->work.grad_norm))
@@ -222,6 +268,20 @@ save (Run *run, GError **error)
   return TRUE;
 }
 
+/* All processes have made the same updates, unless a machine of theirs is broken. */
+static gboolean
+check_same_weights (const Run *run, GCancellable *cancellable, GError **error)
+{
+  const DdpmTrainSlabs *slabs = &run->work.slabs;
+
+  return ddpm_ranks_check_same (
+    run->setup->options.ranks,
+    "other weights than the first one, though it has computed the same: a machine or "
+    "its memory is at fault; the last checkpoint is intact, and --resume goes on "
+    "from it",
+    slabs->weights, slabs->n * sizeof (float), cancellable, error);
+}
+
 /* A grid that cannot be made is no reason to end a training: it is told, and the next one tried. */
 static void
 make_samples (Run *run, GCancellable *cancellable)
@@ -279,16 +339,20 @@ give_up (Run *run, const char *reason, GError **error)
 /* Back to the last good state with half the learning rate. That becomes the checkpoint at once: what is
  * resumed after this has gone back. */
 static gboolean
-go_back (Run *run, const char *reason, GError **error)
+go_back (Run *run, const char *reason, GCancellable *cancellable, GError **error)
 {
+  DdpmRanks *ranks = run->setup->options.ranks;
   const guint64 setbacks = run->counters.guard.setbacks + 1, step = run->counters.step + 1;
   g_autofree char *message = NULL;
+  gboolean ok = TRUE;
 
   if (setbacks > DDPM_TRAIN_GUARD_MOST_SETBACKS)
     return give_up (run, reason, error);
-  if (!ddpm_train_output_go_back (&run->output, &run->counters, &run->work.slabs, error))
-    return FALSE;
+  if (run->writes)
+    ok = ddpm_train_output_go_back (&run->output, &run->counters, &run->work.slabs, error);
   run->counters.guard.setbacks = setbacks;
+  if (!ddpm_ranks_agree (ranks, ok, cancellable, error) || !share_state (run, cancellable, error))
+    return FALSE;
   atomic_store (run->step, run->counters.step);
   message =
     g_strdup_printf ("diverged at step %" G_GUINT64_FORMAT " (%s): back to step %" G_GUINT64_FORMAT
@@ -296,13 +360,20 @@ go_back (Run *run, const char *reason, GError **error)
                      step, reason, run->counters.step, ldexp (run->setup->options.lr, -(int) setbacks),
                      setbacks, DDPM_TRAIN_GUARD_MOST_SETBACKS);
   tell (run, DDPM_PHASE_TRAIN, message);
-  return save (run, error);
+  return ddpm_ranks_agree (ranks, !run->writes || save (run, error), cancellable, error);
 }
 
-/* Ends a cancelled run. */
+/* Ends a run that was stopped, or whose other processes have gone; *error says which. */
 static gboolean
 stop (Run *run, GError **error)
 {
+  const gboolean was_cancelled = g_error_matches (*error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+
+  if (!run->writes)
+    return FALSE;
+  if (run->counters.step == 0 && !was_cancelled)
+    return FALSE;
+  g_clear_error (error);
   if (run->counters.step == 0)
     {
       g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
@@ -312,53 +383,99 @@ stop (Run *run, GError **error)
   if (!(run->counters.step > run->output.saved_step ? save (run, error)
                                                     : ddpm_train_output_store (&run->output, error)))
     return FALSE;
-  g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
-               "Stopped after step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+  g_set_error (error, G_IO_ERROR, was_cancelled ? G_IO_ERROR_CANCELLED : G_IO_ERROR_CLOSED,
+               "%s after step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
                "; the checkpoint is written, and --resume goes on from it",
-               run->counters.step, run->setup->options.steps);
+               was_cancelled ? "Stopped" : "Another process of this training has ended", run->counters.step,
+               run->setup->options.steps);
   return FALSE;
+}
+
+/* What is written after a step. */
+static gboolean
+write_out (Run *run, gboolean is_last, GCancellable *cancellable, GError **error)
+{
+  const DdpmTrainOptions *options = &run->setup->options;
+  const guint64 step = run->counters.step;
+
+  if (!run->writes)
+    return TRUE;
+  if ((is_last || step % LOG_EVERY == 0) && !add_line (run, error))
+    return FALSE;
+  if (!is_last && options->sample_every > 0 && step % options->sample_every == 0)
+    make_samples (run, cancellable);
+  if (!keep_good (run, error))
+    return FALSE;
+  return is_last || !is_time_to_save (run) || save (run, error);
+}
+
+static gboolean
+make_steps (Run *run, GCancellable *cancellable, GError **error)
+{
+  const DdpmTrainSetup *setup = run->setup;
+  const DdpmTrainOptions *options = &setup->options;
+
+  while (run->counters.step < options->steps)
+    {
+      const char *reason = NULL;
+      StepResult result;
+      gboolean is_last;
+
+      ddpm_train_rate_begin_step (&run->rate);
+      result = make_step (run, &reason, cancellable, error);
+      if (result == STEP_STOPPED)
+        return FALSE;
+      if (result == STEP_DIVERGED)
+        {
+          if (!go_back (run, reason, cancellable, error))
+            return FALSE;
+          continue;
+        }
+      ddpm_train_rate_end_step (&run->rate);
+      tell (run, DDPM_PHASE_TRAIN, NULL);
+      is_last = run->counters.step == options->steps;
+      if (setup->n_held_out > 0 && (is_last || run->counters.step % HELD_OUT_EVERY == 0))
+        measure_held_out (run, cancellable);
+      if ((is_last || run->counters.step % LOG_EVERY == 0) && !check_same_weights (run, cancellable, error))
+        return FALSE;
+      if (!ddpm_ranks_agree (options->ranks, write_out (run, is_last, cancellable, error), cancellable,
+                             error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* A resumed run that has no step left to do comes here, too. */
+static gboolean
+finish (Run *run, GCancellable *cancellable, GError **error)
+{
+  if (!run->writes)
+    return TRUE;
+  if (!save (run, error))
+    return FALSE;
+  if (run->setup->options.sample_every > 0)
+    make_samples (run, cancellable);
+  return TRUE;
 }
 
 gboolean
 ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc func, gpointer user_data,
                 GCancellable *cancellable, GError **error)
 {
-  const DdpmTrainOptions *options = &setup->options;
-  g_auto (Run) run = { .setup = setup, .step = step, .func = func, .user_data = user_data };
+  g_auto (Run) run = { .setup = setup,
+                       .step = step,
+                       .func = func,
+                       .user_data = user_data,
+                       .writes = ddpm_ranks_is_first (setup->options.ranks) };
+  g_autoptr (GError) local = NULL;
 
-  if (!begin (&run, error))
+  if (!begin (&run, cancellable, error))
     return FALSE;
-  while (run.counters.step < options->steps)
-    {
-      const char *reason = NULL;
-      StepResult result;
-      gboolean last;
-
-      if (g_cancellable_is_cancelled (cancellable))
-        return stop (&run, error);
-      ddpm_train_rate_begin_step (&run.rate);
-      result = make_step (&run, cancellable, &reason);
-      if (result == STEP_DIVERGED && !go_back (&run, reason, error))
-        return FALSE;
-      if (result != STEP_MADE)
-        continue;
-      ddpm_train_rate_end_step (&run.rate);
-      tell (&run, DDPM_PHASE_TRAIN, NULL);
-      last = run.counters.step == options->steps;
-      if (setup->n_held_out > 0 && (last || run.counters.step % HELD_OUT_EVERY == 0))
-        measure_held_out (&run, cancellable);
-      if ((last || run.counters.step % LOG_EVERY == 0) && !add_line (&run, error))
-        return FALSE;
-      if (!last && options->sample_every > 0 && run.counters.step % options->sample_every == 0)
-        make_samples (&run, cancellable);
-      if (!keep_good (&run, error))
-        return FALSE;
-      if (!last && is_time_to_save (&run) && !save (&run, error))
-        return FALSE;
-    }
-  if (!save (&run, error))
-    return FALSE;
-  if (options->sample_every > 0)
-    make_samples (&run, cancellable);
-  return TRUE;
+  if (make_steps (&run, cancellable, &local))
+    return finish (&run, cancellable, error);
+  if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+      || g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    stop (&run, &local);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
 }

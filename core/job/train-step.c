@@ -6,6 +6,8 @@
 #include "core/job/train-objective.h"
 #include "core/nn/adamw.h"
 
+#define BUCKET (1 << 18) /* floats: 1 MB */
+
 /* Five slabs in one arena: weights, average, two moments, gradients. */
 static gboolean
 take_slabs (DdpmTrainStep *step, GError **error)
@@ -26,7 +28,7 @@ static gboolean
 make_pass (DdpmTrainStep *step, GError **error)
 {
   const DdpmTrainSetup *setup = step->setup;
-  const DdpmPassOptions options = { .batch = setup->options.batch / setup->options.accumulate,
+  const DdpmPassOptions options = { .batch = step->batch.size,
                                     .height = setup->dataset->height,
                                     .width = setup->dataset->width,
                                     .mode = DDPM_PASS_TRAINING,
@@ -37,6 +39,7 @@ make_pass (DdpmTrainStep *step, GError **error)
   if (step->pass == NULL)
     return FALSE;
   ddpm_unet_pass_set_weights (step->pass, step->slabs.weights);
+  ddpm_rank_sums_init (&step->sums, setup->options.ranks, step->grads, step->slabs.n, BUCKET);
   return TRUE;
 }
 
@@ -45,7 +48,9 @@ make_batch (DdpmTrainStep *step, GError **error)
 {
   const DdpmTrainSetup *setup = step->setup;
   const DdpmTrainOptions *options = &setup->options;
+  guint size;
 
+  ddpm_ranks_get_share (options->ranks, options->batch / options->accumulate, &step->share_first, &size);
   step->batch = (DdpmTrainBatch) {
     .team = step->team,
     .dataset = setup->dataset,
@@ -54,7 +59,7 @@ make_batch (DdpmTrainStep *step, GError **error)
     .objective = ddpm_train_objective_get (setup, step->schedule),
     .seed = options->seed,
     .augment = { options->flip, options->flip_vertical, options->rotate },
-    .size = options->batch / options->accumulate,
+    .size = size,
     .whole = options->batch,
     .num_class_embeds =
       setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,
@@ -72,12 +77,13 @@ ddpm_train_step_init (DdpmTrainStep *step, const DdpmTrainSetup *setup, GError *
   if (step->schedule == NULL || !take_slabs (step, error))
     return FALSE;
   step->team = ddpm_team_new (setup->options.n_threads);
-  return make_pass (step, error) && make_batch (step, error);
+  return make_batch (step, error) && make_pass (step, error);
 }
 
 void
 ddpm_train_step_clear (DdpmTrainStep *step)
 {
+  ddpm_rank_sums_clear (&step->sums);
   ddpm_train_batch_clear (&step->batch);
   g_clear_pointer (&step->pass, ddpm_unet_pass_free);
   g_clear_pointer (&step->schedule, ddpm_schedule_free);
@@ -85,35 +91,79 @@ ddpm_train_step_clear (DdpmTrainStep *step)
   ddpm_arena_clear (&step->arena);
 }
 
+typedef struct
+{
+  double loss;
+  gint64 is_cancelled;
+} ShareResult;
+
+/* Waits for the gradient's sums, and adds up the loss. */
+static gboolean
+join_shares (const DdpmTrainStep *step, GCancellable *cancellable, double *loss, GError **error)
+{
+  DdpmRanks *ranks = step->setup->options.ranks;
+  const ShareResult mine = { *loss, g_cancellable_is_cancelled (cancellable) };
+  g_autofree ShareResult *all = g_new (ShareResult, ranks->n_ranks);
+  gboolean is_cancelled = FALSE;
+
+  if (!ranks->exchange (ranks, &mine, all, sizeof mine, cancellable, error))
+    return FALSE;
+  *loss = 0;
+  for (guint rank = 0; rank < ranks->n_ranks; rank++)
+    {
+      *loss += all[rank].loss;
+      is_cancelled = is_cancelled || all[rank].is_cancelled;
+    }
+  if (is_cancelled)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The training was stopped");
+  return !is_cancelled;
+}
+
+/* From here on the gradients are complete with this backward pass. */
+static void
+begin_sums (DdpmTrainStep *step)
+{
+  ddpm_rank_sums_begin (&step->sums);
+  ddpm_unet_pass_set_gradient_func (step->pass, ddpm_rank_sums_take, &step->sums);
+}
+
 /* Adds the gradient on one part of the batch to grads. The loss that this part adds. */
 static double
 compute_part (DdpmTrainStep *step, guint64 number, guint part)
 {
+  const DdpmTrainOptions *options = &step->setup->options;
   DdpmTrainBatch *batch = &step->batch;
   double loss;
 
-  batch->first = part * batch->size;
+  batch->first = part * (options->batch / options->accumulate) + step->share_first;
   ddpm_train_batch_prepare (batch, number);
-  ddpm_unet_pass_set_dropout_key (step->pass, step->setup->options.seed,
-                                  number | (guint64) batch->round << 32, batch->first);
+  ddpm_unet_pass_set_dropout_key (step->pass, options->seed, number | (guint64) batch->round << 32,
+                                  batch->first);
   ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
   loss = ddpm_train_batch_get_loss (batch);
+  if (options->ranks != NULL && part + 1 == options->accumulate)
+    begin_sums (step);
   ddpm_unet_pass_backward (step->pass, batch->output, step->grads, NULL);
   return loss;
 }
 
 gboolean
-ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable, double *loss)
+ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable, double *loss,
+                         GError **error)
 {
+  const DdpmTrainOptions *options = &step->setup->options;
+
   *loss = 0;
+  ddpm_unet_pass_set_gradient_func (step->pass, NULL, NULL);
   memset (step->grads, 0, step->slabs.n * sizeof (float));
   ddpm_team_set_cancellable (step->team, cancellable);
-  for (guint part = 0; part < step->setup->options.accumulate && !g_cancellable_is_cancelled (cancellable);
-       part++)
+  /* cancelled or not, since other processes count on the sums; there is next to nothing to do then */
+  for (guint part = 0; part < options->accumulate; part++)
     *loss += compute_part (step, number, part);
   /* what follows is done as a whole or not at all */
   ddpm_team_set_cancellable (step->team, NULL);
-  if (g_cancellable_is_cancelled (cancellable))
+  if (options->ranks != NULL ? !join_shares (step, cancellable, loss, error)
+                             : g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
   step->grad_norm = ddpm_gradient_norm (step->team, step->grads, step->slabs.n);
   return TRUE;

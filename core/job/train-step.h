@@ -7,6 +7,7 @@
 
 #include "core/job/train-batch.h"
 #include "core/job/train-plan.h"
+#include "core/job/train-ranks.h"
 #include "core/job/train-state.h"
 #include "core/nn/unet-pass.h"
 
@@ -18,10 +19,12 @@ typedef struct
   DdpmTeam *team;
   DdpmSchedule *schedule;
   DdpmUnetPass *pass;
-  DdpmTrainBatch batch;
+  DdpmTrainBatch batch; /* this process's share of a part of a step's … */
+  guint share_first;    /* … from this place of the part on */
   DdpmArena arena;
   DdpmTrainSlabs slabs; /* the state that is trained */
   float *grads;         /* [slabs.n] */
+  DdpmRankSums sums;    /* of grads, where there are several processes */
   double grad_norm;     /* of the last gradient, before clipping */
 } DdpmTrainStep;
 
@@ -30,10 +33,11 @@ typedef struct
 gboolean ddpm_train_step_init (DdpmTrainStep *step, const DdpmTrainSetup *setup, GError **error);
 void ddpm_train_step_clear (DdpmTrainStep *step);
 
-/* The loss of step `number` (1 … 10^9), its gradient in grads and that one's norm. The slabs stay as they
- * are. FALSE: cancelled, and nothing of that is complete. */
+/* The loss of step `number` (1 … 10^9), its gradient in grads and that one's norm, both of the whole batch
+ * whatever this process's share is. The slabs stay as they are. Errors: G_IO_ERROR_CANCELLED, also if another
+ * process was cancelled, and G_IO_ERROR_CLOSED if one has gone; nothing of that is complete then. */
 gboolean ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable,
-                                  double *loss);
+                                  double *loss, GError **error);
 
 /* Moves the slabs along the gradient that was computed for this step. FALSE: the weights are no longer
  * finite. */

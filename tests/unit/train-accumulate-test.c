@@ -31,7 +31,7 @@ set_up (Fixture *f, const char *scratch, guint accumulate)
   ddpm_train_step_init (&f->step, f->setup, &error);
   g_assert_no_error (error);
   ddpm_unet_init_weights (f->setup->unet, 3, f->step.slabs.weights);
-  g_assert_true (ddpm_train_step_compute (&f->step, 7, NULL, &f->loss));
+  g_assert_true (ddpm_train_step_compute (&f->step, 7, NULL, &f->loss, NULL));
 }
 
 static void

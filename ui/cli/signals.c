@@ -21,7 +21,8 @@ take_signal (DdpmSignals *signals, int number)
 {
   if (g_atomic_int_compare_and_exchange (&signals->signal_number, 0, number))
     {
-      fprintf (stderr, "\n%s\n", signals->promise);
+      if (signals->promise != NULL)
+        fprintf (stderr, "\n%s\n", signals->promise);
       g_cancellable_cancel (signals->cancellable);
     }
   else

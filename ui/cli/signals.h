@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 typedef struct _DdpmSignals DdpmSignals;
 
 /* From now on SIGINT, SIGTERM and SIGHUP cancel *cancellable (created, owned by the result). `promise` is the
- * sentence shown at the first signal; it is borrowed. */
+ * sentence shown at the first signal, NULL for none; it is borrowed. */
 DdpmSignals *ddpm_signals_new (const char *promise);
 void ddpm_signals_free (DdpmSignals *signals);
 

@@ -58,7 +58,7 @@ print_memory (const DdpmTrainPlan *plan)
   g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
   g_autofree char *kept = ddpm_format_bytes ((double) plan->peak_kept_bytes);
 
-  printf ("memory       %s at most", memory);
+  printf ("memory       %s at most%s", memory, plan->options->ranks != NULL ? " for each process" : "");
   if (plan->recompute)
     printf (", since values are computed again instead of being kept, which would take %s%s", kept,
             plan->options->recompute ? "" : ", more than is free");
@@ -104,6 +104,8 @@ ddpm_train_report_plan (const DdpmTrainPlan *plan)
             plan->must_accumulate ? ", since there is no memory for more at once" : "");
   if (options->precision == DDPM_PRECISION_BF16)
     printf (", in bf16");
+  if (options->ranks != NULL)
+    printf (", shared by %u processes", options->ranks->n_ranks);
   if (plan->first_step > 0)
     printf (", going on after step %" G_GUINT64_FORMAT, plan->first_step);
   printf ("\n");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ui/cli/progress.h"
+#include "ui/cli/ranks.h"
 #include "ui/cli/signals.h"
 #include "ui/cli/train-args.h"
 #include "ui/cli/train-report.h"
@@ -23,12 +24,14 @@ append_word (GString *text, const char *word)
 
 /* The command that goes on with the training; what it does not say is in the checkpoint. */
 static char *
-format_resume_command (const char *program, const DdpmTrainArgs *args)
+format_resume_command (const char *program, const DdpmTrainArgs *args, const DdpmRanks *ranks)
 {
   const char *threads = ddpm_train_args_get (args, "threads");
-  GString *text = g_string_new (program);
+  GString *text = g_string_new (NULL);
 
-  g_string_append (text, " train");
+  if (ranks != NULL)
+    g_string_append_printf (text, "mpirun -n %u ", ranks->n_ranks);
+  g_string_append_printf (text, "%s train", program);
   if (args->folder != NULL)
     append_word (text, args->folder);
   g_string_append (text, " -o");
@@ -39,70 +42,118 @@ format_resume_command (const char *program, const DdpmTrainArgs *args)
   return g_string_free (text, FALSE);
 }
 
-static int
-report_stop (DdpmTrainJob *job, const char *output, const char *command, DdpmSignals *signals)
+/* What a training works with, all borrowed. */
+typedef struct
 {
-  const DdpmTrainPlan *plan = ddpm_train_job_get_plan (job);
+  DdpmTrainJob *job;
+  DdpmRanks *ranks; /* NULL: one process */
+  const char *output, *resume_command;
+  gboolean dry_run;
+} Training;
 
-  if (plan == NULL || ddpm_train_job_get_step (job) == 0)
+static int
+report_stop (const Training *training, DdpmSignals *signals)
+{
+  const DdpmTrainPlan *plan = ddpm_train_job_get_plan (training->job);
+  const guint64 step = ddpm_train_job_get_step (training->job);
+
+  if (plan == NULL || step == 0)
     fprintf (stderr, "ddpm: stopped before the first step; there is no checkpoint yet\n");
   else
     fprintf (stderr,
              "ddpm: stopped after step %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
              "; the checkpoint is in %s; go on with\n  %s\n",
-             ddpm_train_job_get_step (job), plan->options->steps, output, command);
+             step, plan->options->steps, training->output, training->resume_command);
   return ddpm_signals_get_status (signals);
 }
 
-static int
-run_job (DdpmTrainJob *job, const char *output, const char *resume_command, gboolean dry_run, GError **error)
+static void
+report_done (const Training *training)
 {
-  g_autoptr (DdpmSignals) signals = ddpm_signals_new ("finishing the step; once more Ctrl-C stops at once");
+  g_autoptr (GString) words = g_string_new (NULL);
+
+  append_word (words, training->output);
+  printf ("done         %s has %" G_GUINT64_FORMAT " steps of training; make pictures with\n"
+          "             ddpm sample%s -o pictures.png -n 16\n",
+          training->output, ddpm_train_job_get_step (training->job), words->str);
+}
+
+/* Of several processes only the first one speaks. */
+static int
+run_job (const Training *training, GError **error)
+{
+  const gboolean speaks = ddpm_ranks_is_first (training->ranks);
+  const DdpmProgressFunc func = speaks ? ddpm_progress_line_show : NULL;
+  g_autoptr (DdpmSignals) signals =
+    ddpm_signals_new (speaks ? "finishing the step; once more Ctrl-C stops at once" : NULL);
   GCancellable *cancellable = ddpm_signals_get_cancellable (signals);
+  DdpmTrainJob *job = training->job;
   g_autoptr (GError) local_error = NULL;
   DdpmProgressLine line;
 
   ddpm_progress_line_init (&line);
-  gboolean done = ddpm_train_job_prepare (job, ddpm_progress_line_show, &line, cancellable, &local_error);
+  gboolean done = ddpm_train_job_prepare (job, func, &line, cancellable, &local_error);
   ddpm_progress_line_clear (&line);
   if (done)
     {
-      ddpm_train_report_plan (ddpm_train_job_get_plan (job));
-      if (dry_run)
+      if (speaks)
+        ddpm_train_report_plan (ddpm_train_job_get_plan (job));
+      if (training->dry_run)
         return 0;
-      done = ddpm_train_job_run (job, ddpm_progress_line_show, &line, cancellable, &local_error);
+      done = ddpm_train_job_run (job, func, &line, cancellable, &local_error);
       ddpm_progress_line_clear (&line);
     }
-  if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return report_stop (job, output, resume_command, signals);
+  if (speaks && g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return report_stop (training, signals);
   if (!done)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return 1;
     }
-  g_autoptr (GString) words = g_string_new (NULL);
-  append_word (words, output);
-  printf ("done         %s has %" G_GUINT64_FORMAT " steps of training; make pictures with\n"
-          "             ddpm sample%s -o pictures.png -n 16\n",
-          output, ddpm_train_job_get_step (job), words->str);
+  if (speaks)
+    report_done (training);
   return 0;
+}
+
+static int
+train (const char *program, int argc, char **argv, DdpmRanks *ranks, GError **error)
+{
+  g_auto (DdpmTrainArgs) args = { 0 };
+  g_auto (DdpmTrainOptions) options = { 0 };
+  g_autoptr (DdpmTrainJob) job = NULL;
+  g_autofree char *resume_command = NULL;
+
+  ddpm_train_options_init (&options);
+  options.ranks = ranks;
+  if (ddpm_train_args_parse (&args, argc, argv, error) && ddpm_train_args_read (&args, &options, error))
+    job = ddpm_train_job_new (&options, error);
+  if (!ddpm_ranks_agree (ranks, job != NULL, NULL, error))
+    return 1;
+  resume_command = format_resume_command (program, &args, ranks);
+  return run_job (&(Training) { .job = job,
+                                .ranks = ranks,
+                                .output = ddpm_train_args_get (&args, "output"),
+                                .resume_command = resume_command,
+                                .dry_run = ddpm_train_args_has (&args, "dry-run") },
+                  error);
 }
 
 int
 ddpm_command_train (const char *program, int argc, char **argv, GError **error)
 {
-  g_auto (DdpmTrainArgs) args = { 0 };
-  g_auto (DdpmTrainOptions) options = { 0 };
+  g_autoptr (DdpmRanks) ranks = NULL;
+  g_autoptr (GError) local_error = NULL;
+  int status;
 
-  if (!ddpm_train_args_parse (&args, argc, argv, error))
-    return 2;
-  ddpm_train_options_init (&options);
-  if (!ddpm_train_args_read (&args, &options, error))
+  if (!ddpm_ranks_open (&ranks, error))
     return 1;
-  g_autoptr (DdpmTrainJob) job = ddpm_train_job_new (&options, error);
-  if (job == NULL)
-    return 1;
-  g_autofree char *resume_command = format_resume_command (program, &args);
-  return run_job (job, ddpm_train_args_get (&args, "output"), resume_command,
-                  ddpm_train_args_has (&args, "dry-run"), error);
+  status = train (program, argc, argv, ranks, &local_error);
+  if (ddpm_ranks_is_first (ranks))
+    {
+      if (local_error != NULL)
+        g_propagate_error (error, g_steal_pointer (&local_error));
+      return status;
+    }
+  /* the first process says what is the matter, and its status is mpirun's */
+  return 0;
 }
