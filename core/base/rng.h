@@ -22,7 +22,10 @@ typedef enum
   DDPM_RNG_TRAIN_NOISE = 6,    /* epsilon; index = training step, step = place in the batch */
   DDPM_RNG_TRAIN_AUGMENT = 7,  /* views of pictures; index = training step, step = place in the batch */
   DDPM_RNG_DROPOUT = 8,        /* masks; index = training step, step = layer * 65536 + channel */
-  DDPM_RNG_TRAIN_LABEL = 9     /* whether it is dropped; index = training step, step = place in the batch */
+  DDPM_RNG_TRAIN_LABEL = 9,    /* whether it is dropped; index = training step, step = place in the batch */
+  DDPM_RNG_EVALUATE_TIMESTEP = 10, /* t; index = picture */
+  DDPM_RNG_EVALUATE_NOISE = 11,    /* epsilon; index = picture, step = t */
+  DDPM_RNG_EVALUATE_PART = 12      /* of a picture; index = picture */
 } DdpmRngPurpose;
 
 /* Names one stream. */

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "core/base/error.h"
+
 #define HALF_BIN (1.0 / 255) /* of 256 values from -1 to 1 */
 #define LEAST_VARIANCE 1e-20 /* of one that a network says itself */
 
@@ -63,6 +65,16 @@ ddpm_reverse_init (DdpmReverse *reverse, const DdpmSchedule *schedule, DdpmPredi
   reverse->least_log_variance = large && t > 0 ? log_beta : reverse->posterior_log_variance;
   if (variance == DDPM_VARIANCE_LEARNED_RANGE)
     reverse->log_variance_range = log_beta - reverse->least_log_variance;
+}
+
+gboolean
+ddpm_likelihood_check (const DdpmSchedule *schedule, DdpmPrediction prediction, GError **error)
+{
+  return prediction != DDPM_PREDICT_EPSILON || schedule->alpha_bar[schedule->n_timesteps - 1] > 0
+         || ddpm_refuse (error, DDPM_ERROR_USAGE,
+                         "The schedule ends in pure noise (rescale_betas_zero_snr), where the bound of a "
+                         "network that predicts epsilon is infinite; only --loss simple and min-snr make "
+                         "sense for it");
 }
 
 double

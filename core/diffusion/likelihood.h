@@ -26,6 +26,10 @@ typedef struct
 void ddpm_reverse_init (DdpmReverse *reverse, const DdpmSchedule *schedule, DdpmPrediction prediction,
                         DdpmVariance variance, guint t);
 
+/* FALSE, with a sentence, for a network whose bound is infinite: it predicts epsilon where nothing else is
+ * left. Errors: DDPM_ERROR_USAGE. */
+gboolean ddpm_likelihood_check (const DdpmSchedule *schedule, DdpmPrediction prediction, GError **error);
+
 /* The logarithm of a variance from what the network says of it. */
 double ddpm_reverse_get_log_variance (const DdpmReverse *reverse, double output);
 

@@ -11,39 +11,26 @@
 
 const char *const ddpm_loss_names[] = { "simple", "vlb", "hybrid", "min-snr", NULL };
 
-static gboolean
-refuse (GError **error, const char *sentence)
-{
-  g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, sentence);
-  return FALSE;
-}
-
 gboolean
 ddpm_objective_check (const DdpmObjective *objective, GError **error)
 {
-  const DdpmSchedule *schedule = objective->schedule;
   const gboolean learned = ddpm_variance_is_learned (objective->variance);
-  const gboolean has_bound = objective->loss == DDPM_LOSS_VLB || objective->loss == DDPM_LOSS_HYBRID;
 
   if (objective->variance == DDPM_VARIANCE_LEARNED)
-    return refuse (error,
-                   "The network says its variance itself (variance_type \"learned\"), which may become "
-                   "negative in training; only models of \"learned_range\" can be trained further");
-  if (learned && objective->loss == DDPM_LOSS_SIMPLE)
-    return refuse (error, "--loss simple would leave a learned variance untrained; use --loss hybrid or vlb, "
-                          "or a fixed --variance");
-  if (learned && objective->loss == DDPM_LOSS_MIN_SNR)
-    return refuse (error,
-                   "--loss min-snr would leave a learned variance untrained; use --loss hybrid or vlb, "
-                   "or a fixed --variance");
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "The network says its variance itself (variance_type \"learned\"), which may become "
+                        "negative in training; only models of \"learned_range\" can be trained further");
+  if (learned && (objective->loss == DDPM_LOSS_SIMPLE || objective->loss == DDPM_LOSS_MIN_SNR))
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--loss %s would leave a learned variance untrained; use --loss hybrid or vlb, or a "
+                        "fixed --variance",
+                        ddpm_loss_names[objective->loss]);
   if (!learned && objective->loss == DDPM_LOSS_HYBRID)
-    return refuse (error, "--loss hybrid trains a learned variance beside the mean, and this model's is "
-                          "fixed; add --variance learned, or use --loss simple or vlb");
-  if (has_bound && objective->prediction == DDPM_PREDICT_EPSILON
-      && schedule->alpha_bar[schedule->n_timesteps - 1] <= 0)
-    return refuse (error, "The schedule ends in pure noise (rescale_betas_zero_snr), where the bound of a "
-                          "network that predicts epsilon is infinite; use --loss simple");
-  return TRUE;
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--loss hybrid trains a learned variance beside the mean, and this model's is fixed; "
+                        "add --variance learned, or use --loss simple or vlb");
+  return objective->loss == DDPM_LOSS_SIMPLE || objective->loss == DDPM_LOSS_MIN_SNR
+         || ddpm_likelihood_check (objective->schedule, objective->prediction, error);
 }
 
 DdpmLoss

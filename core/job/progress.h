@@ -10,7 +10,8 @@ typedef enum
   DDPM_PHASE_PREPARE, /* opening the model, reading the pictures */
   DDPM_PHASE_SAMPLE,
   DDPM_PHASE_TRAIN,
-  DDPM_PHASE_SAVE
+  DDPM_PHASE_SAVE,
+  DDPM_PHASE_EVALUATE
 } DdpmPhase;
 
 typedef struct

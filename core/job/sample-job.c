@@ -59,31 +59,6 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
 }
 
 static gboolean
-check_model (const DdpmModel *model, GError **error)
-{
-  const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
-
-  if (config->out_channels
-      != ddpm_variance_get_out_channels (model->scheduler.variance_type, config->in_channels))
-    {
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-        "The model \"%s\" has %u channels in and %u out, which does not go with its scheduler's variance: "
-        "as many with a fixed one, twice as many with a learned one.",
-        model->name, config->in_channels, config->out_channels);
-      return FALSE;
-    }
-  if (config->in_channels > 4)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "The model \"%s\" has %u channels; pictures have 1 (grey) to 4 (RGB with alpha).",
-                   model->name, config->in_channels);
-      return FALSE;
-    }
-  return TRUE;
-}
-
-static gboolean
 check_options (const DdpmSampleOptions *options, GError **error)
 {
   const guint n_inputs = (options->inputs[0] != NULL) + (options->inputs[1] != NULL);
@@ -287,7 +262,7 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   g_return_val_if_fail (model != NULL, NULL);
   g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
 
-  if (!check_model (model, error) || !check_options (options, error)
+  if (!ddpm_model_check_channels (model, error) || !check_options (options, error)
       || !ddpm_precision_check (options->precision, error))
     return NULL;
 

@@ -9,6 +9,12 @@
 #define LARGEST_BATCH 32
 #define SEED 0x80000000u /* no training has it: its views and noise are others */
 
+gboolean
+ddpm_train_held_out_contains (const char *path, guint share)
+{
+  return share > 0 && g_str_hash (path) % share == 0;
+}
+
 void
 ddpm_train_held_out_choose (DdpmTrainSetup *setup)
 {
@@ -20,7 +26,7 @@ ddpm_train_held_out_choose (DdpmTrainSetup *setup)
   setup->training = g_new (guint32, dataset->n_pictures);
   setup->held_out = g_new (guint32, dataset->n_pictures);
   for (guint i = 0; i < dataset->n_pictures; i++)
-    if (*share > 0 && g_str_hash (dataset->paths[i]) % *share == 0)
+    if (ddpm_train_held_out_contains (dataset->paths[i], *share))
       setup->held_out[setup->n_held_out++] = i;
     else
       setup->training[setup->n_training++] = i;

@@ -10,6 +10,9 @@ G_BEGIN_DECLS
  * their place when pictures are added. An open option becomes 0 for few pictures. */
 void ddpm_train_held_out_choose (DdpmTrainSetup *setup);
 
+/* Whether the picture of this name (its path in the folder) is among them, where one in `share` is. */
+gboolean ddpm_train_held_out_contains (const char *path, guint share);
+
 /* Memory that a measurement takes for a while, in bytes. */
 gsize ddpm_train_held_out_predict_bytes (const DdpmTrainSetup *setup);
 

@@ -39,6 +39,9 @@ JsonNode *ddpm_unet_config_to_json (const DdpmUnetConfig *config);
 gboolean ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, const char *file_name,
                                           GError **error);
 
+/* "epsilon, variance fixed_small": what the network predicts; caller frees. */
+char *ddpm_scheduler_config_describe (const DdpmSchedulerConfig *config);
+
 /* As a DDIMScheduler if it is one, else as a DDPMScheduler; the caller unrefs. */
 JsonNode *ddpm_scheduler_config_to_json (const DdpmSchedulerConfig *config);
 

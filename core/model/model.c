@@ -331,6 +331,25 @@ ddpm_model_open (GFile *folder, GError **error)
   return ddpm_model_read_weights (model, model->weights, error) ? g_steal_pointer (&model) : NULL;
 }
 
+gboolean
+ddpm_model_check_channels (const DdpmModel *model, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
+
+  if (config->out_channels
+      != ddpm_variance_get_out_channels (model->scheduler.variance_type, config->in_channels))
+    return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
+                        "The model \"%s\" has %u channels in and %u out, which does not go with its "
+                        "scheduler's variance: as many "
+                        "with a fixed one, twice as many with a learned one.",
+                        model->name, config->in_channels, config->out_channels);
+  if (config->in_channels > 4)
+    return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
+                        "The model \"%s\" has %u channels; pictures have 1 (grey) to 4 (RGB with alpha).",
+                        model->name, config->in_channels);
+  return TRUE;
+}
+
 void
 ddpm_model_free (DdpmModel *model)
 {

@@ -180,6 +180,13 @@ ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, co
   return FALSE;
 }
 
+char *
+ddpm_scheduler_config_describe (const DdpmSchedulerConfig *config)
+{
+  return g_strdup_printf ("%s, variance %s", prediction_names[config->prediction_type],
+                          variance_names[config->variance_type]);
+}
+
 static void
 set_trained_betas (JsonObject *object, const DdpmSchedulerConfig *config)
 {

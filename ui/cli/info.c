@@ -89,6 +89,7 @@ print_text (const DdpmModel *model, const Figures *figures)
   g_autofree char *attention = format_attention (config);
   g_autofree char *on_disk = ddpm_format_bytes ((double) model->weights_bytes);
   g_autofree char *memory = ddpm_format_bytes ((double) figures->sample_bytes);
+  g_autofree char *predicts = ddpm_scheduler_config_describe (&model->scheduler);
 
   printf ("name         %s\n", model->name);
   printf ("folder       %s\n", g_file_peek_path (model->folder));
@@ -110,6 +111,9 @@ print_text (const DdpmModel *model, const Figures *figures)
     printf ("edges        pictures wrap around: each can be put beside itself\n");
   printf ("scheduler    %s, %u timesteps\n", model->scheduler.class_name,
           model->scheduler.num_train_timesteps);
+  printf ("predicts     %s%s\n", predicts,
+          model->scheduler.prediction_type == DDPM_PREDICT_MU ? "; only this program makes pictures with it"
+                                                              : "");
   if (notes->recommended_sampler != NULL && notes->recommended_steps > 0)
     printf ("recommended  %s, %u steps\n", notes->recommended_sampler, notes->recommended_steps);
   if (notes->labels != NULL && notes->labels[0] != NULL)

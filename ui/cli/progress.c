@@ -60,6 +60,8 @@ name_of_phase (DdpmPhase phase)
       return "training";
     case DDPM_PHASE_SAVE:
       return "saving";
+    case DDPM_PHASE_EVALUATE:
+      return "measuring";
     }
   return "";
 }
