@@ -1,333 +1,16 @@
-/* From a folder to bytes in memory.
- *
- * list the files (sorted, so that the data do not depend on the file system) → decide the size → decode and
- * fit one after the other into premultiplied RGBA, remembering whether anything had transparency or colour →
- * keep the channels that are wanted. Values are 8 bits, a quarter of the memory floats would take. */
-#include "core/data/dataset.h"
+#include "core/data/dataset-private.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/memory.h"
 #include "core/data/folder.h"
+#include "core/data/picture-file.h"
 
-#define LARGEST_CHOSEN_SIDE 64 /* pixels; larger pictures are trained on request only */
+#define MEMORY_SHARE 4 /* one in so many bytes that are free is for values */
 
-/* What is known while loading. */
-typedef struct
-{
-  GFile *folder;
-  GPtrArray *files; /* (char *) relative paths, sorted */
-  GArray *skipped;  /* DdpmSkipped */
-  GPtrArray *paths; /* (char *) of the pictures that were read */
-  GArray *pictures; /* DdpmDatasetPicture, of four channels */
-  DdpmFit fit;
-  guint n_resized, n_enlarged;
-  GHashTable *sizes; /* (guint64 *) width << 32 | height -> number of pictures */
-  guint n_of_channels[5];
-  guint64 n_file_bytes;
-  gboolean any_transparency, any_colour;
-  GCancellable *cancellable;
-} Loading;
-
-static void
-clear_picture (gpointer picture)
-{
-  g_free (((DdpmDatasetPicture *) picture)->values);
-}
-
-static void
-loading_init (Loading *loading, GFile *folder, GCancellable *cancellable)
-{
-  *loading = (Loading) { .folder = folder, .cancellable = cancellable };
-  loading->files = g_ptr_array_new_with_free_func (g_free);
-  loading->paths = g_ptr_array_new_with_free_func (g_free);
-  loading->pictures = g_array_new (FALSE, FALSE, sizeof (DdpmDatasetPicture));
-  g_array_set_clear_func (loading->pictures, clear_picture);
-  loading->skipped = ddpm_skipped_new ();
-  loading->sizes = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, NULL);
-}
-
-static void
-loading_clear (Loading *loading)
-{
-  g_ptr_array_unref (loading->files);
-  g_ptr_array_unref (loading->paths);
-  g_array_unref (loading->pictures);
-  g_array_unref (loading->skipped);
-  g_hash_table_unref (loading->sizes);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Loading, loading_clear)
-
-static int
-compare_u64 (gconstpointer a, gconstpointer b)
-{
-  guint64 x = *(const guint64 *) a;
-  guint64 y = *(const guint64 *) b;
-
-  return (x > y) - (x < y);
-}
-
-/* To the nearest multiple; over the largest side chosen only where one multiple already is. */
-static guint
-round_side (guint side, guint multiple)
-{
-  guint largest = LARGEST_CHOSEN_SIDE / multiple * multiple;
-  guint rounded = (side + multiple / 2) / multiple * multiple;
-
-  return MAX (MIN (rounded, largest), multiple);
-}
-
-/* sizes[n]: width << 32 | height of the pictures; both arrays get sorted. */
-static void
-choose_size (Loading *loading, guint64 *sizes, guint64 *smaller_sides, guint n, guint multiple)
-{
-  guint width, height, n_same = 0;
-
-  qsort (sizes, n, sizeof *sizes, compare_u64);
-  qsort (smaller_sides, n, sizeof *smaller_sides, compare_u64);
-
-  /* what more than half have is also in the middle */
-  for (guint i = 0; i < n; i++)
-    n_same += sizes[i] == sizes[n / 2];
-  if (n_same > n / 2)
-    {
-      width = sizes[n / 2] >> 32;
-      height = sizes[n / 2] & G_MAXUINT32;
-    }
-  else
-    width = height = n > 0 && smaller_sides[n / 2] >= LARGEST_CHOSEN_SIDE ? LARGEST_CHOSEN_SIDE : 32;
-
-  double scale = MIN (1.0, (double) LARGEST_CHOSEN_SIDE / MAX (width, height));
-  loading->fit.width = round_side (MAX (lrint (width * scale), 1), multiple);
-  loading->fit.height = round_side (MAX (lrint (height * scale), 1), multiple);
-}
-
-static gboolean
-probe_sizes (Loading *loading, guint multiple, DdpmDatasetProgressFunc func, gpointer user_data,
-             GError **error)
-{
-  guint n = 0;
-  g_autofree guint64 *sizes = g_new (guint64, loading->files->len);
-  g_autofree guint64 *smaller_sides = g_new (guint64, loading->files->len);
-
-  for (guint i = 0; i < loading->files->len; i++)
-    {
-      g_autoptr (GFile) file = ddpm_folder_get_file (loading->folder, g_ptr_array_index (loading->files, i));
-      guint width, height;
-
-      if (g_cancellable_set_error_if_cancelled (loading->cancellable, error))
-        return FALSE;
-      if (ddpm_image_probe_size (file, &width, &height))
-        {
-          sizes[n] = (guint64) width << 32 | height;
-          smaller_sides[n++] = MIN (width, height);
-        }
-      if (func != NULL)
-        func (0, loading->files->len, user_data);
-    }
-  choose_size (loading, sizes, smaller_sides, n, multiple);
-  return TRUE;
-}
-
-static gboolean
-check_asked_size (const DdpmFit *fit, guint multiple, GError **error)
-{
-  g_autoptr (GError) reason = NULL;
-
-  if (!ddpm_image_check_size (fit->width, fit->height, &reason))
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "training pictures cannot have that size: %s",
-                   reason->message);
-      return FALSE;
-    }
-  if (fit->width % multiple == 0 && fit->height % multiple == 0)
-    return TRUE;
-
-  g_set_error (
-    error, DDPM_ERROR, DDPM_ERROR_USAGE,
-    "%u x %u pixels do not fit the network, whose levels need a width and height that are multiples of %u; "
-    "choose %u x %u",
-    fit->width, fit->height, multiple, MAX (fit->width / multiple, 1) * multiple,
-    MAX (fit->height / multiple, 1) * multiple);
-  return FALSE;
-}
-
-static gboolean
-check_shorter_side (const DdpmFit *fit, GError **error)
-{
-  const gboolean parts = fit->kind == DDPM_FIT_PARTS || fit->kind == DDPM_FIT_TILE_PARTS;
-
-  if (!parts || fit->shorter_side >= MIN (fit->width, fit->height))
-    return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               "parts of %u x %u pixels cannot be taken from pictures that are scaled down to %u; scale them "
-               "to more than that, or choose smaller parts",
-               fit->width, fit->height, fit->shorter_side);
-  return FALSE;
-}
-
-/* [4][height][width], premultiplied. NULL without memory. */
-static guint8 *
-premultiply (const DdpmImage *image)
-{
-  const gsize n_pixels = (gsize) image->width * image->height;
-  g_autoptr (DdpmImage) rgba = ddpm_image_convert (image, 4);
-  guint8 *out = g_try_malloc (4 * n_pixels);
-
-  for (gsize i = 0; i < n_pixels && out != NULL; i++)
-    {
-      const float *p = rgba->pixels + 4 * i;
-
-      for (guint c = 0; c < 3; c++)
-        out[c * n_pixels + i] = lrintf (255.0f * p[c] * p[3]);
-      out[3 * n_pixels + i] = lrintf (255.0f * p[3]);
-    }
-  return out;
-}
-
-static void
-count_size (GHashTable *sizes, guint width, guint height)
-{
-  const guint64 size = (guint64) width << 32 | height;
-  const guint n = GPOINTER_TO_UINT (g_hash_table_lookup (sizes, &size));
-
-  g_hash_table_replace (sizes, g_memdup2 (&size, sizeof size), GUINT_TO_POINTER (n + 1));
-}
-
-static int
-compare_counts (gconstpointer a, gconstpointer b)
-{
-  const DdpmSizeCount *x = a, *y = b;
-
-  if (x->n_pictures != y->n_pictures)
-    return x->n_pictures < y->n_pictures ? 1 : -1;
-  if (x->width != y->width)
-    return x->width < y->width ? 1 : -1;
-  return (x->height < y->height) - (x->height > y->height);
-}
-
-static DdpmSizeCount *
-list_sizes (GHashTable *sizes)
-{
-  DdpmSizeCount *counts = g_new (DdpmSizeCount, g_hash_table_size (sizes));
-  GHashTableIter iter;
-  gpointer size, n;
-  guint i = 0;
-
-  g_hash_table_iter_init (&iter, sizes);
-  while (g_hash_table_iter_next (&iter, &size, &n))
-    counts[i++] =
-      (DdpmSizeCount) { *(guint64 *) size >> 32, *(guint64 *) size & G_MAXUINT32, GPOINTER_TO_UINT (n) };
-  qsort (counts, i, sizeof *counts, compare_counts);
-  return counts;
-}
-
-static guint64
-get_file_bytes (GFile *file)
-{
-  g_autoptr (GFileInfo) info =
-    g_file_query_info (file, G_FILE_ATTRIBUTE_STANDARD_SIZE, G_FILE_QUERY_INFO_NONE, NULL, NULL);
-
-  return info != NULL ? (guint64) g_file_info_get_size (info) : 0;
-}
-
-static gboolean
-add_picture (Loading *loading, const char *path, const DdpmImage *image, GError **error)
-{
-  g_autoptr (DdpmImage) fitted = ddpm_fit_apply (&loading->fit, image);
-  const DdpmDatasetPicture picture = { fitted->width, fitted->height, premultiply (fitted) };
-
-  if (picture.values == NULL)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "there is not enough memory for all %u pictures, only for %u of them; choose a smaller "
-                   "size or fewer pictures",
-                   loading->files->len, loading->pictures->len);
-      return FALSE;
-    }
-  loading->any_transparency |= ddpm_image_has_transparency (image);
-  loading->any_colour |= ddpm_image_has_colour (image);
-  loading->n_of_channels[image->n_channels]++;
-  count_size (loading->sizes, image->width, image->height);
-  loading->n_resized += image->width != fitted->width || image->height != fitted->height;
-  loading->n_enlarged += image->width < fitted->width || image->height < fitted->height;
-  g_array_append_val (loading->pictures, picture);
-  g_ptr_array_add (loading->paths, g_strdup (path));
-  return TRUE;
-}
-
-static gboolean
-read_pictures (Loading *loading, DdpmDatasetProgressFunc func, gpointer user_data, GError **error)
-{
-  for (guint i = 0; i < loading->files->len; i++)
-    {
-      const char *path = g_ptr_array_index (loading->files, i);
-      g_autoptr (GFile) file = ddpm_folder_get_file (loading->folder, path);
-      g_autoptr (GError) reason = NULL;
-      g_autoptr (DdpmImage) image = NULL;
-
-      if (g_cancellable_set_error_if_cancelled (loading->cancellable, error))
-        return FALSE;
-
-      image = ddpm_image_load_or_reason (file, &reason);
-      if (image == NULL)
-        ddpm_skipped_add (loading->skipped, path, reason->message);
-      else if (!add_picture (loading, path, image, error))
-        return FALSE;
-      else
-        loading->n_file_bytes += get_file_bytes (file);
-      if (func != NULL)
-        func (i + 1, loading->files->len, user_data);
-    }
-  return TRUE;
-}
-
-static guint
-decide_channels (const Loading *loading, DdpmPixels pixels)
-{
-  switch (pixels)
-    {
-    case DDPM_PIXELS_GREY:
-      return 1;
-    case DDPM_PIXELS_RGB:
-      return 3;
-    case DDPM_PIXELS_RGBA:
-      return 4;
-    case DDPM_PIXELS_AUTO:
-      break;
-    }
-  return loading->any_transparency ? 4 : loading->any_colour ? 3 : 1;
-}
-
-/* RGBA -> RGB or grey over white, in place: what is written never lies after what is still to be read. */
-static void
-drop_channels (guint8 *values, gsize n_pixels, guint n_channels)
-{
-  const guint8 *alpha = values + 3 * n_pixels;
-
-  if (n_channels == 3)
-    for (gsize v = 0; v < 3 * n_pixels; v++)
-      values[v] += 255 - alpha[v % n_pixels];
-  else if (n_channels == 1)
-    for (gsize p = 0; p < n_pixels; p++)
-      {
-        float r = values[p], g = values[n_pixels + p], b = values[2 * n_pixels + p];
-
-        values[p] = lrintf (g + 0.2126f * (r - g) + 0.0722f * (b - g)) + (255 - alpha[p]);
-      }
-}
-
-/* FNV-1a, 64 bits (Fowler, Noll and Vo). */
-static guint64
-hash_bytes (guint64 hash, const guint8 *bytes, gsize n)
-{
-  for (gsize i = 0; i < n; i++)
-    hash = (hash ^ bytes[i]) * G_GUINT64_CONSTANT (0x100000001b3);
-  return hash;
-}
+/* Several threads may decode at a time; photographs of many megapixels, not of a file each. */
+#define DECODING_BYTES (1u << 30)
 
 guint64
 ddpm_dataset_extend_fingerprint (guint64 fingerprint, const guint32 *numbers, guint n)
@@ -336,152 +19,120 @@ ddpm_dataset_extend_fingerprint (guint64 fingerprint, const guint32 *numbers, gu
     {
       const guint32 number = GUINT32_TO_LE (numbers[i]);
 
-      fingerprint = hash_bytes (fingerprint, (const guint8 *) &number, sizeof number);
+      fingerprint = ddpm_hash_bytes (fingerprint, &number, sizeof number);
     }
   return fingerprint;
 }
 
-static gsize
-count_bytes (const DdpmDataset *dataset, const DdpmDatasetPicture *picture)
+/* ---- values ---- */
+
+/* Whether the file is still the one that was looked at. */
+static gboolean
+check_same (GFile *file, const DdpmImageHeader *header, GError **error)
 {
-  return (gsize) dataset->n_channels * picture->height * picture->width;
+  g_autoptr (GFileInfo) info =
+    g_file_query_info (file, G_FILE_ATTRIBUTE_STANDARD_SIZE, G_FILE_QUERY_INFO_NONE, NULL, NULL);
+
+  if (info != NULL && (guint64) g_file_info_get_size (info) == header->n_file_bytes)
+    return TRUE;
+  g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND,
+                       info == NULL ? "it is no longer there" : "it has changed");
+  return FALSE;
 }
 
-static guint64
-fingerprint (const DdpmDataset *dataset)
-{
-  const guint32 shape[] = { dataset->n_pictures, dataset->n_channels, dataset->height, dataset->width };
-  guint64 hash =
-    ddpm_dataset_extend_fingerprint (G_GUINT64_CONSTANT (0xcbf29ce484222325), shape, G_N_ELEMENTS (shape));
-
-  for (guint i = 0; i < dataset->n_pictures; i++)
-    {
-      const DdpmDatasetPicture *picture = &dataset->pictures[i];
-      const guint32 size[] = { picture->height, picture->width };
-
-      if (picture->width != dataset->width || picture->height != dataset->height)
-        hash = ddpm_dataset_extend_fingerprint (hash, size, G_N_ELEMENTS (size));
-      hash = hash_bytes (hash, picture->values, count_bytes (dataset, picture));
-    }
-  return hash;
-}
-
-static guint
-count_repeated (const DdpmDataset *dataset)
-{
-  g_autoptr (GHashTable) seen =
-    g_hash_table_new_full (g_bytes_hash, g_bytes_equal, (GDestroyNotify) g_bytes_unref, NULL);
-  guint n_repeated = 0;
-
-  for (guint i = 0; i < dataset->n_pictures; i++)
-    {
-      const DdpmDatasetPicture *picture = &dataset->pictures[i];
-
-      n_repeated +=
-        !g_hash_table_add (seen, g_bytes_new_static (picture->values, count_bytes (dataset, picture)));
-    }
-  return n_repeated;
-}
-
-/* All of them in the channels that are wanted. */
+/* Waits until there is memory to decode so much more. */
 static void
-finish_pictures (DdpmDataset *dataset)
+begin_decoding (DdpmDatasetInner *inner, guint64 bytes)
 {
-  for (guint i = 0; i < dataset->n_pictures; i++)
-    {
-      DdpmDatasetPicture *picture = &dataset->pictures[i];
-      const gsize n_pixels = (gsize) picture->width * picture->height;
-      const gsize n_bytes = n_pixels * dataset->n_channels;
-
-      drop_channels (picture->values, n_pixels, dataset->n_channels);
-      picture->values = g_realloc (picture->values, n_bytes);
-      dataset->n_bytes += n_bytes;
-    }
-}
-
-static DdpmDataset *
-finish (Loading *loading, DdpmPixels pixels)
-{
-  DdpmDataset *dataset = g_new0 (DdpmDataset, 1);
-  gsize n_skipped;
-
-  ddpm_skipped_sort (loading->skipped);
-  dataset->n_pictures = loading->pictures->len;
-  dataset->n_channels = decide_channels (loading, pixels);
-  dataset->width = loading->fit.width;
-  dataset->height = loading->fit.height;
-  dataset->wraps = ddpm_fit_wraps (loading->fit.kind);
-  dataset->premultiplied = dataset->n_channels == 4;
-  dataset->pictures = (DdpmDatasetPicture *) g_array_steal (loading->pictures, NULL);
-  finish_pictures (dataset);
-
-  g_ptr_array_add (loading->paths, NULL);
-  dataset->paths = (char **) g_ptr_array_steal (loading->paths, NULL);
-  dataset->skipped = (DdpmSkipped *) g_array_steal (loading->skipped, &n_skipped);
-  dataset->n_skipped = n_skipped;
-  dataset->n_resized = loading->n_resized;
-  dataset->n_enlarged = loading->n_enlarged;
-  dataset->n_sizes = g_hash_table_size (loading->sizes);
-  dataset->sizes = list_sizes (loading->sizes);
-  memcpy (dataset->n_of_channels, loading->n_of_channels, sizeof dataset->n_of_channels);
-  dataset->n_file_bytes = loading->n_file_bytes;
-  dataset->n_repeated = count_repeated (dataset);
-  dataset->fingerprint = fingerprint (dataset);
-  return dataset;
+  g_mutex_lock (&inner->lock);
+  while (inner->decoding_bytes > 0 && inner->decoding_bytes + bytes > DECODING_BYTES)
+    g_cond_wait (&inner->changed, &inner->lock);
+  inner->decoding_bytes += bytes;
+  g_mutex_unlock (&inner->lock);
 }
 
 static void
-set_nothing_error (const Loading *loading, GError **error)
+end_decoding (DdpmDatasetInner *inner, guint64 bytes)
 {
-  g_autofree char *name = g_file_get_parse_name (loading->folder);
-
-  ddpm_skipped_sort (loading->skipped);
-  if (loading->skipped->len == 0)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                 "the folder %s is empty; put the pictures to learn from into it", name);
-  else
-    {
-      const DdpmSkipped *first = &g_array_index (loading->skipped, DdpmSkipped, 0);
-
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "the folder %s holds no picture that can be read; skipped: %u, the first of them %s (%s)",
-                   name, loading->skipped->len, first->path, first->reason);
-    }
+  g_mutex_lock (&inner->lock);
+  inner->decoding_bytes -= bytes;
+  g_cond_broadcast (&inner->changed);
+  g_mutex_unlock (&inner->lock);
 }
 
-DdpmDataset *
-ddpm_dataset_load (GFile *folder, const DdpmFit *fit, guint multiple, DdpmPixels pixels,
-                   DdpmDatasetProgressFunc func, gpointer user_data, GCancellable *cancellable,
-                   GError **error)
+static gboolean
+read_picture (guint index, guint8 *values, gpointer user_data, GError **error)
 {
-  g_auto (Loading) loading;
+  const DdpmDataset *dataset = user_data;
+  DdpmDatasetInner *inner = dataset->inner;
+  const DdpmDatasetPicture *picture = &dataset->pictures[index];
+  const DdpmImageHeader *header = &inner->headers[index];
+  const gsize n_pixels = (gsize) picture->width * picture->height;
+  g_autoptr (GFile) file = ddpm_folder_get_file (inner->folder, dataset->paths[index]);
+  const DdpmPictureFile source = { file, header->width, header->height, header->is_jpeg };
+  const guint64 bytes = ddpm_picture_file_predict_bytes (&source, &inner->fit);
+  g_autofree guint8 *rgba = NULL;
+  gboolean has_transparency, has_colour;
 
-  multiple = MAX (multiple, 1);
-  loading_init (&loading, folder, cancellable);
-  loading.fit = *fit;
-  loading.fit.width = fit->width > 0 ? fit->width : fit->height;
-  loading.fit.height = fit->height > 0 ? fit->height : fit->width;
+  if (!check_same (file, header, error))
+    return FALSE;
+  begin_decoding (inner, bytes);
+  rgba = ddpm_picture_file_decode (&source, &inner->fit, &has_transparency, &has_colour, error);
+  end_decoding (inner, bytes);
+  if (rgba == NULL)
+    return FALSE;
+  ddpm_picture_drop_channels (rgba, n_pixels, dataset->n_channels);
+  memcpy (values, rgba, dataset->n_channels * n_pixels);
+  return TRUE;
+}
 
-  if (loading.fit.width > 0 && !check_asked_size (&loading.fit, multiple, error))
-    return NULL;
-  if (!ddpm_folder_list (folder, loading.files, loading.skipped, cancellable, error))
-    return NULL;
-  if (loading.files->len == 0)
+DdpmDatasetInner *
+ddpm_dataset_inner_new (GFile *folder, const DdpmFit *fit)
+{
+  DdpmDatasetInner *inner = g_new0 (DdpmDatasetInner, 1);
+
+  inner->folder = g_object_ref (folder);
+  inner->fit = *fit;
+  inner->told = g_hash_table_new (NULL, NULL);
+  g_mutex_init (&inner->lock);
+  g_cond_init (&inner->changed);
+  g_queue_init (&inner->messages);
+  return inner;
+}
+
+static void
+inner_free (DdpmDatasetInner *inner)
+{
+  ddpm_picture_store_free (inner->store);
+  g_object_unref (inner->folder);
+  g_free (inner->headers);
+  g_hash_table_unref (inner->told);
+  g_queue_clear_full (&inner->messages, g_free);
+  g_clear_error (&inner->failure);
+  g_mutex_clear (&inner->lock);
+  g_cond_clear (&inner->changed);
+  g_free (inner);
+}
+
+void
+ddpm_dataset_open_store (DdpmDataset *dataset, const DdpmDatasetOptions *options)
+{
+  const guint64 share = ddpm_memory_get_available_bytes () / (MEMORY_SHARE * MAX (options->n_sharing, 1));
+  const guint64 bound = options->memory_bytes > 0 ? options->memory_bytes : share;
+  g_autofree gsize *n_bytes = g_new (gsize, dataset->n_pictures);
+  g_autofree char *folder = g_build_filename (g_get_user_cache_dir (), "gimp-ddpm", NULL);
+  const DdpmPictureStoreOptions store_options = {
+    .memory_bytes = MIN (bound, G_MAXSIZE / 2), .folder = folder, .read = read_picture, .user_data = dataset
+  };
+
+  dataset->n_bytes = 0;
+  for (guint i = 0; i < dataset->n_pictures; i++)
     {
-      set_nothing_error (&loading, error);
-      return NULL;
+      n_bytes[i] = (gsize) dataset->n_channels * dataset->pictures[i].width * dataset->pictures[i].height;
+      dataset->n_bytes += n_bytes[i];
     }
-  if (loading.fit.width == 0 && !probe_sizes (&loading, multiple, func, user_data, error))
-    return NULL;
-  if (!check_shorter_side (&loading.fit, error) || !read_pictures (&loading, func, user_data, error))
-    return NULL;
-
-  if (loading.pictures->len == 0)
-    {
-      set_nothing_error (&loading, error);
-      return NULL;
-    }
-  return finish (&loading, pixels);
+  dataset->inner->store = ddpm_picture_store_new (dataset->n_pictures, n_bytes, &store_options);
+  dataset->n_memory_bytes = ddpm_picture_store_get_most_bytes (dataset->inner->store);
 }
 
 void
@@ -489,10 +140,9 @@ ddpm_dataset_free (DdpmDataset *dataset)
 {
   if (dataset == NULL)
     return;
+  g_clear_pointer (&dataset->inner, inner_free); /* first: its thread reads the rest */
   for (guint i = 0; i < dataset->n_skipped; i++)
     ddpm_skipped_clear (&dataset->skipped[i]);
-  for (guint i = 0; i < dataset->n_pictures; i++)
-    clear_picture (&dataset->pictures[i]);
   g_free (dataset->skipped);
   g_free (dataset->sizes);
   g_free (dataset->pictures);
@@ -500,33 +150,130 @@ ddpm_dataset_free (DdpmDataset *dataset)
   g_free (dataset);
 }
 
-/* The pixel of the picture that a view shows at (x, y): the view's steps undone, the last one first. */
-static gsize
-find_pixel (const DdpmDatasetPicture *picture, const DdpmView *view, guint width, guint height, guint x,
-            guint y)
-{
-  const gboolean half = view->quarter_turns >= 2, quarter = view->quarter_turns % 2 == 1;
-  const guint across = quarter ? y : x, down = quarter ? width - 1 - x : y;
-  const guint column = half != view->flip ? width - 1 - across : across;
-  const guint row = half != view->flip_vertical ? height - 1 - down : down;
+/* ---- holding them ---- */
 
-  return (gsize) ((view->y + row) % picture->height) * picture->width + (view->x + column) % picture->width;
+/* A picture that is there but cannot be read is always so, and left out. FALSE: what happened may be
+ * otherwise at another time, so there is no going on with another picture. */
+static gboolean
+leave_out (const DdpmDataset *dataset, guint index, const GError *reason)
+{
+  DdpmDatasetInner *inner = dataset->inner;
+  g_autofree char *path = g_filename_display_name (dataset->paths[index]);
+  const gboolean always = g_error_matches (reason, DDPM_ERROR, DDPM_ERROR_FILE)
+                          || g_error_matches (reason, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED);
+
+  g_mutex_lock (&inner->lock);
+  if (always && g_hash_table_add (inner->told, GUINT_TO_POINTER (index)))
+    g_queue_push_tail (
+      &inner->messages,
+      g_strdup_printf ("%s cannot be read (%s); the next picture takes its place", path, reason->message));
+  if (!always && inner->failure == NULL)
+    g_set_error (
+      &inner->failure, DDPM_ERROR, reason->domain == DDPM_ERROR ? reason->code : DDPM_ERROR_FILE,
+      "The picture %s cannot be read while it is trained on: %s; bring the pictures back as they were, "
+      "then --resume goes on from the last checkpoint",
+      path, reason->message);
+  g_mutex_unlock (&inner->lock);
+  return always;
+}
+
+static void
+fail_with_all (const DdpmDataset *dataset)
+{
+  DdpmDatasetInner *inner = dataset->inner;
+  g_autofree char *name = g_file_get_parse_name (inner->folder);
+
+  g_mutex_lock (&inner->lock);
+  if (inner->failure == NULL)
+    g_set_error (
+      &inner->failure, DDPM_ERROR, DDPM_ERROR_FILE,
+      "None of the pictures in %s that are trained on, or held out, can be read; look whether they can "
+      "be opened, and start again",
+      name);
+  g_mutex_unlock (&inner->lock);
+}
+
+gboolean
+ddpm_dataset_hold (const DdpmDataset *dataset, const guint32 *members, guint n_members, guint place,
+                   DdpmHeldPicture *held)
+{
+  for (guint i = 0; i < n_members; i++)
+    {
+      const guint index = members[(place + i) % n_members];
+      g_autoptr (GError) reason = NULL;
+
+      *held = (DdpmHeldPicture) { index, ddpm_picture_store_hold (dataset->inner->store, index, &reason) };
+      if (held->values != NULL)
+        return TRUE;
+      if (!leave_out (dataset, index, reason))
+        return FALSE;
+    }
+  fail_with_all (dataset);
+  return FALSE;
 }
 
 void
+ddpm_dataset_release (const DdpmDataset *dataset, DdpmHeldPicture *held)
+{
+  ddpm_picture_store_release (dataset->inner->store, held->index);
+  held->values = NULL;
+}
+
+void
+ddpm_dataset_show (const DdpmDataset *dataset, const DdpmHeldPicture *held, const DdpmView *view,
+                   float *tensor)
+{
+  const DdpmDatasetPicture *picture = &dataset->pictures[held->index];
+  const DdpmViewedPicture viewed = { held->values, dataset->n_channels, picture->width, picture->height,
+                                     dataset->wraps };
+
+  ddpm_view_show (view, &viewed, dataset->width, dataset->height, tensor);
+}
+
+gboolean
 ddpm_dataset_get (const DdpmDataset *dataset, guint index, const DdpmView *view, float *tensor)
 {
-  const DdpmDatasetPicture *picture = &dataset->pictures[index];
-  const guint width = dataset->width, height = dataset->height;
-  const gsize n_pixels = (gsize) picture->width * picture->height;
+  DdpmHeldPicture held;
 
-  g_return_if_fail (view->quarter_turns % 2 == 0 || width == height);
+  held = (DdpmHeldPicture) { index, ddpm_picture_store_hold (dataset->inner->store, index, NULL) };
+  if (held.values == NULL)
+    return FALSE;
+  ddpm_dataset_show (dataset, &held, view, tensor);
+  ddpm_dataset_release (dataset, &held);
+  return TRUE;
+}
 
-  for (guint c = 0; c < dataset->n_channels; c++)
-    for (guint y = 0; y < height; y++)
-      for (guint x = 0; x < width; x++)
-        *tensor++ =
-          picture->values[c * n_pixels + find_pixel (picture, view, width, height, x, y)] / 127.5f - 1.0f;
+void
+ddpm_dataset_expect (const DdpmDataset *dataset, const guint32 *indices, guint n)
+{
+  ddpm_picture_store_expect (dataset->inner->store, indices, n);
+}
+
+gboolean
+ddpm_dataset_check (const DdpmDataset *dataset, GError **error)
+{
+  DdpmDatasetInner *inner = dataset->inner;
+  GError *failure = NULL;
+
+  g_mutex_lock (&inner->lock);
+  if (inner->failure != NULL)
+    failure = g_error_copy (inner->failure);
+  g_mutex_unlock (&inner->lock);
+  if (failure == NULL)
+    return TRUE;
+  g_propagate_error (error, failure);
+  return FALSE;
+}
+
+char *
+ddpm_dataset_take_message (const DdpmDataset *dataset)
+{
+  char *message = NULL;
+
+  g_mutex_lock (&dataset->inner->lock);
+  message = g_queue_pop_head (&dataset->inner->messages);
+  g_mutex_unlock (&dataset->inner->lock);
+  return message;
 }
 
 gboolean

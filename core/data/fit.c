@@ -16,21 +16,21 @@ scale_side (guint side, double scale, guint least)
   return MAX ((guint) lrint (side * scale), least);
 }
 
-static DdpmImage *
-scale_to_shorter_side (const DdpmFit *fit, const DdpmImage *image)
+static void
+get_parts_size (const DdpmFit *fit, guint width, guint height, guint *fitted_width, guint *fitted_height)
 {
-  double scale = MIN (1.0, (double) fit->shorter_side / MIN (image->width, image->height));
+  double scale = MIN (1.0, (double) fit->shorter_side / MIN (width, height));
   guint least_width = 1, least_height = 1;
 
   if (fit->kind == DDPM_FIT_PARTS)
     {
       least_width = fit->width;
       least_height = fit->height;
-      scale = MAX (scale, (double) least_width / image->width);
-      scale = MAX (scale, (double) least_height / image->height);
+      scale = MAX (scale, (double) least_width / width);
+      scale = MAX (scale, (double) least_height / height);
     }
-  return ddpm_image_scale (image, scale_side (image->width, scale, least_width),
-                           scale_side (image->height, scale, least_height));
+  *fitted_width = scale_side (width, scale, least_width);
+  *fitted_height = scale_side (height, scale, least_height);
 }
 
 /* The divisor of `side` that is nearest to `ratio`, by their quotient, and leaves tiles of LEAST_TILE pixels.
@@ -61,28 +61,56 @@ scale_tile (const DdpmImage *image, guint width, guint height)
   return ddpm_image_crop (scaled, width, height, width, height);
 }
 
-static DdpmImage *
-fit_tile (const DdpmFit *fit, const DdpmImage *image)
+static void
+get_tile_size (const DdpmFit *fit, guint width, guint height, guint *fitted_width, guint *fitted_height)
 {
-  const double ratio = (double) image->width * fit->height / ((double) image->height * fit->width);
-  const guint columns = choose_repeats (fit->width, MAX (1 / ratio, 1));
-  const guint rows = choose_repeats (fit->height, MAX (ratio, 1));
+  const double ratio = (double) width * fit->height / ((double) height * fit->width);
 
-  return scale_tile (image, fit->width / columns, fit->height / rows);
+  *fitted_width = fit->width / choose_repeats (fit->width, MAX (1 / ratio, 1));
+  *fitted_height = fit->height / choose_repeats (fit->height, MAX (ratio, 1));
 }
 
-DdpmImage *
-ddpm_fit_apply (const DdpmFit *fit, const DdpmImage *image)
+void
+ddpm_fit_get_size (const DdpmFit *fit, guint width, guint height, guint *fitted_width, guint *fitted_height)
 {
   switch (fit->kind)
     {
     case DDPM_FIT_TILE:
-      return fit_tile (fit, image);
+      get_tile_size (fit, width, height, fitted_width, fitted_height);
+      break;
     case DDPM_FIT_PARTS:
     case DDPM_FIT_TILE_PARTS:
-      return scale_to_shorter_side (fit, image);
-    case DDPM_FIT_MIDDLE:
+      get_parts_size (fit, width, height, fitted_width, fitted_height);
       break;
+    case DDPM_FIT_MIDDLE:
+      *fitted_width = fit->width;
+      *fitted_height = fit->height;
     }
-  return ddpm_image_fit (image, fit->width, fit->height);
+}
+
+guint
+ddpm_fit_get_reduction (const DdpmFit *fit, guint width, guint height)
+{
+  guint fitted_width, fitted_height, reduction = 8;
+
+  ddpm_fit_get_size (fit, width, height, &fitted_width, &fitted_height);
+  while (reduction > 1 && (width / reduction < fitted_width || height / reduction < fitted_height))
+    reduction /= 2;
+  /* a last pixel of which a part is missing would show where opposite sides meet */
+  while (ddpm_fit_wraps (fit->kind) && (width % reduction != 0 || height % reduction != 0))
+    reduction /= 2;
+  return reduction;
+}
+
+DdpmImage *
+ddpm_fit_apply (const DdpmFit *fit, const DdpmImage *image, guint width, guint height)
+{
+  guint fitted_width, fitted_height;
+
+  if (fit->kind == DDPM_FIT_MIDDLE)
+    return ddpm_image_fit (image, fit->width, fit->height);
+  ddpm_fit_get_size (fit, width, height, &fitted_width, &fitted_height);
+  if (fit->kind == DDPM_FIT_TILE)
+    return scale_tile (image, fitted_width, fitted_height);
+  return ddpm_image_scale (image, fitted_width, fitted_height);
 }

@@ -25,7 +25,16 @@ typedef struct
 /* Whether opposite sides meet. */
 gboolean ddpm_fit_wraps (DdpmFitKind kind);
 
-/* A new picture; aborts without memory. */
-DdpmImage *ddpm_fit_apply (const DdpmFit *fit, const DdpmImage *image);
+/* The size that is kept of a picture of this one. */
+void ddpm_fit_get_size (const DdpmFit *fit, guint width, guint height, guint *fitted_width,
+                        guint *fitted_height);
+
+/* By how much (1, 2, 4, 8) a picture of that size may be reduced before it is fitted: what is kept is smaller
+ * still. */
+guint ddpm_fit_get_reduction (const DdpmFit *fit, guint width, guint height);
+
+/* A new picture of the size that is kept of one of width x height, from that one or what it was reduced to;
+ * aborts without memory. */
+DdpmImage *ddpm_fit_apply (const DdpmFit *fit, const DdpmImage *image, guint width, guint height);
 
 G_END_DECLS

@@ -11,7 +11,7 @@
 #include "core/base/error.h"
 
 #define SIGNATURE_BYTES 8
-#define HEADER_BYTES 24 /* signature, length and name of IHDR, width, height */
+#define HEADER_BYTES 26 /* signature, length and name of IHDR, width, height, bits, kind of colour */
 
 typedef struct
 {
@@ -147,15 +147,31 @@ ddpm_png_is_png (gconstpointer bytes, gsize n_bytes)
   return n_bytes >= SIGNATURE_BYTES && png_sig_cmp (bytes, 0, SIGNATURE_BYTES) == 0;
 }
 
-gboolean
-ddpm_png_probe_size (gconstpointer bytes, gsize n_bytes, guint *width, guint *height)
+/* Whether a tRNS chunk, which makes a colour or a palette's entries transparent, comes before the pixels.
+ * Chunks are a length, four letters, so many bytes and a checksum. */
+static gboolean
+has_trns (const guint8 *bytes, gsize n_bytes)
 {
-  const guint8 *header = bytes;
+  guint64 i = SIGNATURE_BYTES;
 
+  while (i + 8 <= n_bytes && memcmp (bytes + i + 4, "IDAT", 4) != 0)
+    {
+      if (memcmp (bytes + i + 4, "tRNS", 4) == 0)
+        return TRUE;
+      i += 12 + (guint64) png_get_uint_32 (bytes + i);
+    }
+  return FALSE;
+}
+
+gboolean
+ddpm_png_probe (const guint8 *bytes, gsize n_bytes, DdpmImageHeader *header)
+{
   if (n_bytes < HEADER_BYTES || !ddpm_png_is_png (bytes, n_bytes))
     return FALSE;
-  *width = png_get_uint_32 (header + 16);
-  *height = png_get_uint_32 (header + 20);
+  header->width = png_get_uint_32 (bytes + 16);
+  header->height = png_get_uint_32 (bytes + 20);
+  header->n_channels = bytes[25] & PNG_COLOR_MASK_COLOR ? 3 : 1;
+  header->n_channels += bytes[25] & PNG_COLOR_MASK_ALPHA || has_trns (bytes, n_bytes);
   return TRUE;
 }
 

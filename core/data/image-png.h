@@ -1,14 +1,14 @@
 /* PNG in memory, by libpng. Messages here are reasons ("the file ends too early") that name no file. */
 #pragma once
 
-#include "core/data/image.h"
+#include "core/data/image-probe.h"
 
 G_BEGIN_DECLS
 
 gboolean ddpm_png_is_png (gconstpointer bytes, gsize n_bytes);
 
-/* Width and height in pixels as the header says, not checked otherwise; needs the first 24 bytes. */
-gboolean ddpm_png_probe_size (gconstpointer bytes, gsize n_bytes, guint *width, guint *height);
+/* Width, height and n_channels as a file's first bytes say, not checked otherwise. */
+gboolean ddpm_png_probe (const guint8 *bytes, gsize n_bytes, DdpmImageHeader *header);
 
 /* Errors: DDPM_ERROR_FILE, DDPM_ERROR_MEMORY. */
 DdpmImage *ddpm_png_decode (gconstpointer bytes, gsize n_bytes, GError **error);

@@ -38,15 +38,12 @@ void ddpm_image_free (DdpmImage *image);
 DdpmImage *ddpm_image_load (GFile *file, GError **error);
 
 /* Like ddpm_image_load, but the message is only the reason ("the file ends too early"), for lists of skipped
- * files. */
-DdpmImage *ddpm_image_load_or_reason (GFile *file, GError **error);
+ * files. reduction: 1; or 2, 4 or 8 for a JPEG at that fraction of its size, rounded up, which takes as much
+ * less memory and much less time; other kinds come whole all the same. */
+DdpmImage *ddpm_image_load_reduced (GFile *file, guint reduction, GError **error);
 
-/* Like that, of a whole file's bytes in memory. */
+/* Of a whole file's bytes in memory; the message is only the reason. */
 DdpmImage *ddpm_image_decode (gconstpointer bytes, gsize n_bytes, GError **error);
-
-/* The size ddpm_image_load would give, in pixels, mostly from the file's header alone: FALSE when it cannot
- * be told, and no promise that the rest can be read. */
-gboolean ddpm_image_probe_size (GFile *file, guint *width, guint *height);
 
 /* 8-bit PNG, rint (255 v), marked as sRGB. text: NULL-terminated key, value, … (UTF-8; keys 1 to 79
  * characters of ASCII) stored as tEXt, or as iTXt where the value is not ASCII; or NULL. Written aside,

@@ -130,22 +130,26 @@ load_pictures (Run *run, GCancellable *cancellable, GError **error)
   const DdpmUnetConfig *config = ddpm_unet_get_config (run->model->unet);
   const gboolean wraps = run->model->notes.circular_padding;
   const guint crop = run->options->crop;
-  DdpmFit fit = { .kind = wraps       ? crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
-                          : crop != 0 ? DDPM_FIT_PARTS
-                                      : DDPM_FIT_MIDDLE,
-                  .width = run->options->width,
-                  .height = run->options->height,
-                  .shorter_side = crop };
+  DdpmDatasetOptions options = {
+    .fit = { .kind = wraps       ? crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
+                     : crop != 0 ? DDPM_FIT_PARTS
+                                 : DDPM_FIT_MIDDLE,
+             .width = run->options->width,
+             .height = run->options->height,
+             .shorter_side = crop },
+    .multiple = ddpm_unet_config_get_size_multiple (config),
+    .pixels = pixels[config->in_channels],
+  };
+  DdpmFit *fit = &options.fit;
 
-  if (fit.width == 0)
+  if (fit->width == 0)
     {
-      fit.width = config->sample_width;
-      fit.height = config->sample_height;
+      fit->width = config->sample_width;
+      fit->height = config->sample_height;
     }
-  if (fit.width != 0 && !ddpm_unet_config_check_size (config, fit.height, fit.width, error))
+  if (fit->width != 0 && !ddpm_unet_config_check_size (config, fit->height, fit->width, error))
     return FALSE;
-  run->dataset = ddpm_dataset_load (run->options->pictures, &fit, ddpm_unet_config_get_size_multiple (config),
-                                    pixels[config->in_channels], tell_reading, run, cancellable, error);
+  run->dataset = ddpm_dataset_load (run->options->pictures, &options, tell_reading, run, cancellable, error);
   return run->dataset != NULL;
 }
 
@@ -294,21 +298,34 @@ get_view (const Run *run, guint64 number)
   return (View) { picture, begin + ddpm_rng_below (key, k, end - begin), end - begin };
 }
 
+/* Of the picture chosen[place], or the next one that can be read. */
+static void
+show_picture (Run *run, guint place, DdpmRngKey key, float *x0)
+{
+  static const DdpmAugment none = { 0 };
+  DdpmHeldPicture held;
+  DdpmView part;
+
+  if (!ddpm_dataset_hold (run->dataset, run->chosen, run->n_chosen, place, &held))
+    return;
+  part = ddpm_augment_choose (&none, run->dataset, held.index, key);
+  ddpm_dataset_show (run->dataset, &held, &part, x0);
+  ddpm_dataset_release (run->dataset, &held);
+}
+
 static void
 prepare_view (guint task, guint worker, gpointer data)
 {
   Run *run = data;
-  static const DdpmAugment none = { 0 };
   const View view = get_view (run, run->first + task);
   const guint32 number = run->chosen[view.picture];
   const DdpmRngKey part_key = { run->options->seed, DDPM_RNG_EVALUATE_PART, number, 0 };
   const DdpmRngKey noise_key = { run->options->seed, DDPM_RNG_EVALUATE_NOISE, number, view.t };
-  const DdpmView part = ddpm_augment_choose (&none, run->dataset, number, part_key);
   const gsize n = run->n_picture;
   float *x0 = run->x0 + task * n, *x_t = run->x_t + task * n;
   float *noise = run->output + task * run->n_output; /* nothing is there yet */
 
-  ddpm_dataset_get (run->dataset, number, &part, x0);
+  show_picture (run, view.picture, part_key, x0);
   ddpm_rng_normal (noise_key, noise, n);
   ddpm_schedule_add_noise (run->schedule, view.t, x0, noise, x_t, n);
   ddpm_objective_get_target (&run->objective, view.t, x0, x_t, noise, run->target + task * n, n);
@@ -450,7 +467,8 @@ ddpm_evaluate (const DdpmModel *model, const DdpmEvaluateOptions *options, DdpmP
                               run.picture_labels != NULL ? run.labels : NULL, run.output);
       ddpm_team_run (run.team, n, measure_view, &run);
       /* the team skips what is left of cancelled work */
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+      if (g_cancellable_set_error_if_cancelled (cancellable, error)
+          || !ddpm_dataset_check (run.dataset, error))
         return FALSE;
       add_terms (&run, n, &sums, &picture);
       run.first += n;

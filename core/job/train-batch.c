@@ -34,7 +34,9 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
 
   batch->timesteps = g_new0 (float, batch->size);
   batch->losses = g_new0 (double, batch->size);
+  batch->places = g_new0 (guint32, batch->size);
   batch->pictures = g_new0 (guint32, batch->size);
+  batch->expected = g_new0 (guint32, batch->size);
   batch->order = g_new (guint32, batch->n_members);
   batch->epoch = G_MAXUINT64; /* none */
   if (batch->num_class_embeds > 0)
@@ -49,30 +51,49 @@ ddpm_train_batch_clear (DdpmTrainBatch *batch)
   g_clear_pointer (&batch->timesteps, g_free);
   g_clear_pointer (&batch->labels, g_free);
   g_clear_pointer (&batch->losses, g_free);
+  g_clear_pointer (&batch->places, g_free);
   g_clear_pointer (&batch->pictures, g_free);
+  g_clear_pointer (&batch->expected, g_free);
   g_clear_pointer (&batch->order, g_free);
 }
 
-/* Pictures are drawn epoch by epoch, each once in an epoch; a batch may reach into the next ones. */
+/* Pictures are drawn epoch by epoch, each once in an epoch; a batch may reach into the next ones. The place
+ * in members of the one at that position. */
+static guint32
+draw (DdpmTrainBatch *batch, guint64 position)
+{
+  const guint n = batch->n_members;
+  const guint64 epoch = position / n;
+
+  if (epoch != batch->epoch)
+    {
+      const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_SHUFFLE, epoch, 0 };
+
+      ddpm_rng_permutation (key, batch->order, n);
+      batch->epoch = epoch;
+    }
+  return batch->order[position % n];
+}
+
 static void
 choose_pictures (DdpmTrainBatch *batch)
 {
-  const guint n = batch->n_members;
+  const guint64 before = batch->position;
 
+  batch->position = (batch->step - 1) * batch->whole + batch->first;
   for (guint i = 0; i < batch->size; i++)
-    {
-      const guint64 position = (batch->step - 1) * batch->whole + batch->first + i;
-      const guint64 epoch = position / n;
+    batch->places[i] = draw (batch, batch->position + i);
+  /* parts of a step's batch, or steps, follow one another at equal distances */
+  batch->distance = batch->position > before ? batch->position - before : batch->whole;
+}
 
-      if (epoch != batch->epoch)
-        {
-          const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_SHUFFLE, epoch, 0 };
-
-          ddpm_rng_permutation (key, batch->order, n);
-          batch->epoch = epoch;
-        }
-      batch->pictures[i] = batch->members[batch->order[position % n]];
-    }
+/* A guess, which only makes the next batch come sooner. */
+static void
+expect_pictures (DdpmTrainBatch *batch)
+{
+  for (guint i = 0; i < batch->size; i++)
+    batch->expected[i] = batch->members[draw (batch, batch->position + batch->distance + i)];
+  ddpm_dataset_expect (batch->dataset, batch->expected, batch->size);
 }
 
 /* Names the random numbers of a step, but for the order of the pictures. */
@@ -96,6 +117,21 @@ choose_label (const DdpmTrainBatch *batch, guint number)
 }
 
 static void
+show_picture (DdpmTrainBatch *batch, guint task, float *x0)
+{
+  const DdpmRngKey key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, get_index (batch), batch->first + task };
+  DdpmHeldPicture held;
+  DdpmView view;
+
+  if (!ddpm_dataset_hold (batch->dataset, batch->members, batch->n_members, batch->places[task], &held))
+    return;
+  batch->pictures[task] = held.index;
+  view = ddpm_augment_choose (&batch->augment, batch->dataset, held.index, key);
+  ddpm_dataset_show (batch->dataset, &held, &view, x0);
+  ddpm_dataset_release (batch->dataset, &held);
+}
+
+static void
 prepare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
@@ -103,14 +139,11 @@ prepare_picture (guint task, guint worker, gpointer data)
   const guint place = batch->first + task;
   const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, get_index (batch), 0 };
   const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, get_index (batch), place };
-  const DdpmRngKey augment_key = { batch->seed, DDPM_RNG_TRAIN_AUGMENT, get_index (batch), place };
-  const guint picture = batch->pictures[task];
   const guint t = ddpm_rng_below (timestep_key, place, batch->objective.schedule->n_timesteps);
-  const DdpmView view = ddpm_augment_choose (&batch->augment, batch->dataset, picture, augment_key);
   float *x0 = batch->x0 + at, *x_t = batch->x_t + at;
   float *noise = batch->output + task * batch->n_output; /* nothing is there yet */
 
-  ddpm_dataset_get (batch->dataset, picture, &view, x0);
+  show_picture (batch, task, x0);
   ddpm_rng_normal (noise_key, noise, n);
   ddpm_schedule_add_noise (batch->objective.schedule, t, x0, noise, x_t, n);
   ddpm_objective_get_target (&batch->objective, t, x0, x_t, noise, batch->target + at, n);
@@ -125,6 +158,7 @@ ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step)
   batch->step = step;
   choose_pictures (batch);
   ddpm_team_run (batch->team, batch->size, prepare_picture, batch);
+  expect_pictures (batch);
 }
 
 static void

@@ -45,7 +45,11 @@ typedef struct
   gsize n_output;    /* and of what the network says of it */
   double *losses;    /* [size], sums over the picture */
   guint32 *order;    /* [n_members], that of `epoch` */
-  guint32 *pictures; /* [size] */
+  guint32 *places;   /* [size] in members, that were drawn */
+  guint32 *pictures; /* [size] that are there: others, where those cannot be read */
+  guint32 *expected; /* [size] for the batch after this one */
+  guint64 position;  /* of its first picture in the stream of all that are drawn … */
+  guint64 distance;  /* … and from that of the batch before */
   guint64 epoch, step;
 } DdpmTrainBatch;
 
@@ -53,7 +57,9 @@ typedef struct
 gboolean ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error);
 void ddpm_train_batch_clear (DdpmTrainBatch *batch);
 
-/* Fills in x_t, target, timesteps and labels of step number `step` (from 1). */
+/* Fills in x_t, target, timesteps and labels of step number `step` (from 1). Pictures are waited for, and
+ * those of the next batch are got meanwhile. When they are lost, ddpm_dataset_check says so, and what was
+ * filled in is not to be used. */
 void ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step);
 
 /* Floats of the tensors of a batch of `size` pictures of n_picture floats. */

@@ -9,15 +9,20 @@ ddpm_train_data_load (DdpmTrainSetup *setup, guint multiple, DdpmPixels pixels,
                       const DdpmTrainReading *reading, GError **error)
 {
   const DdpmTrainOptions *options = &setup->options;
-  const DdpmFit fit = { .kind = options->tileable ? options->crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
-                                : options->crop != 0 ? DDPM_FIT_PARTS
-                                                     : DDPM_FIT_MIDDLE,
-                        .width = options->width,
-                        .height = options->height,
-                        .shorter_side = options->crop };
+  const DdpmFitKind kind = options->tileable    ? options->crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
+                           : options->crop != 0 ? DDPM_FIT_PARTS
+                                                : DDPM_FIT_MIDDLE;
+  const DdpmDatasetOptions reading_options = {
+    .fit = { kind, options->width, options->height, options->crop },
+    .multiple = multiple,
+    .pixels = pixels,
+    .headers_only = options->quick_scan,
+    .memory_bytes = options->cache_memory * 1000000,
+    .n_sharing = options->ranks != NULL ? options->ranks->n_local : 1,
+  };
 
-  setup->dataset = ddpm_dataset_load (options->pictures, &fit, multiple, pixels, reading->func,
-                                      reading->user_data, reading->cancellable, error);
+  setup->dataset = ddpm_dataset_load (options->pictures, &reading_options, reading->func, reading->user_data,
+                                      reading->cancellable, error);
   if (setup->dataset == NULL)
     return FALSE;
   if (options->rotate && setup->dataset->width != setup->dataset->height)

@@ -26,7 +26,8 @@ typedef struct
   GFile *output;   /* model folder to write */
   GFile *from;     /* a model to start from, with its EMA weights and fresh moments; NULL: random weights */
   gboolean resume; /* go on from output/training, bit for bit. Of the options below only steps, n_threads,
-                    * save_every, sample_every and recompute may then differ from those the run began with. */
+                    * save_every, sample_every, recompute and cache_memory may then differ from those the run
+                    * began with. */
   guint width, height; /* pixels; 0: open, by the pictures (from: the model's own) */
   guint n_channels;    /* entries of block_out_channels; 0: open, by the size */
   guint channels[DDPM_UNET_MAX_LEVELS];
@@ -47,6 +48,11 @@ typedef struct
   double dropout;               /* 0 … below 1; default 0 */
   gboolean flip, flip_vertical; /* mirror left to right, upside down at random */
   gboolean rotate;              /* by quarter turns at random; width and height have to be equal */
+  double rotate_degrees;        /* turned by up to that to both sides, 0 … 180; default 0 */
+  double scale_jitter;  /* larger or smaller by up to a factor of 1 + scale_jitter, 0 … 1; default 0 */
+  double colour_jitter; /* see DdpmAugment, 0 … 1; default 0 */
+  gboolean quick_scan;  /* do not decode pictures before they are trained on, as with large folders */
+  guint64 cache_memory; /* 10^6 bytes of memory for pictures; 0: a quarter of what is free, the default */
   /* Parts of the pictures, at random places, after they were scaled down to this many pixels on their shorter
    * side; 0: all that fits into their middle, the default. */
   guint crop;

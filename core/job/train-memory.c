@@ -11,11 +11,11 @@
 #define SMALL_COLUMNS 6
 #define LARGE_COLUMNS 4
 
-/* What the pictures take; they are in memory already. */
+/* What the pictures take at most. */
 static gsize
 get_dataset_bytes (const DdpmDataset *dataset)
 {
-  return dataset->n_bytes + dataset->n_pictures * (sizeof (DdpmDatasetPicture) + sizeof (guint32));
+  return dataset->n_memory_bytes + dataset->n_pictures * (sizeof (DdpmDatasetPicture) + sizeof (guint32));
 }
 
 /* What the run takes from now on, options.accumulate decided: weights, gradients, average and two moments,

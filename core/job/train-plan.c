@@ -95,9 +95,10 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
   setup->config.sample_height = dataset->height;
   setup->config.sample_width = dataset->width;
   setup->config.dropout = options->dropout;
-  /* A part of a picture ends where it was cut, and its sides do not meet: a network that took them for
-   * neighbours would learn to paint the cut. */
-  setup->config.circular_padding = options->tileable && options->crop == 0;
+  /* A part of a picture, or one that was turned a little, ends where it was cut, and its sides do not meet: a
+   * network that took them for neighbours would learn to paint the cut. */
+  setup->config.circular_padding =
+    options->tileable && options->crop == 0 && options->rotate_degrees == 0 && options->scale_jitter == 0;
   setup->notes.circular_padding = setup->notes.circular_padding || options->tileable;
   ddpm_train_network_describe (&setup->config, options);
   if (!ddpm_unet_config_check_size (&setup->config, dataset->height, dataset->width, error))

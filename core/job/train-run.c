@@ -162,6 +162,19 @@ get_lr (const Run *run, guint64 step)
   return options->warmup_steps == 0 ? lr : lr * MIN (1.0, (double) step / (double) options->warmup_steps);
 }
 
+/* What turned out about pictures that were decoded meanwhile. */
+static void
+tell_of_pictures (const Run *run)
+{
+  char *message = NULL;
+
+  while ((message = ddpm_dataset_take_message (run->setup->dataset)) != NULL)
+    {
+      tell (run, DDPM_PHASE_TRAIN, message);
+      g_free (message);
+    }
+}
+
 typedef enum
 {
   STEP_MADE,
@@ -433,6 +446,7 @@ make_steps (Run *run, GCancellable *cancellable, GError **error)
         }
       ddpm_train_rate_end_step (&run->rate);
       tell (run, DDPM_PHASE_TRAIN, NULL);
+      tell_of_pictures (run);
       is_last = run->counters.step == options->steps;
       if (setup->n_held_out > 0 && (is_last || run->counters.step % HELD_OUT_EVERY == 0))
         measure_held_out (run, cancellable);

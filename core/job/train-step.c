@@ -58,7 +58,8 @@ make_batch (DdpmTrainStep *step, GError **error)
     .n_members = setup->n_training,
     .objective = ddpm_train_objective_get (setup, step->schedule),
     .seed = options->seed,
-    .augment = { options->flip, options->flip_vertical, options->rotate },
+    .augment = { options->flip, options->flip_vertical, options->rotate, options->rotate_degrees,
+                 options->scale_jitter, options->colour_jitter },
     .size = size,
     .whole = options->batch,
     .num_class_embeds =
@@ -94,7 +95,7 @@ ddpm_train_step_clear (DdpmTrainStep *step)
 typedef struct
 {
   double loss;
-  gint64 is_cancelled;
+  gint32 is_cancelled, has_lost; /* … its pictures */
 } ShareResult;
 
 /* Waits for the gradient's sums, and adds up the loss. */
@@ -102,9 +103,11 @@ static gboolean
 join_shares (const DdpmTrainStep *step, GCancellable *cancellable, double *loss, GError **error)
 {
   DdpmRanks *ranks = step->setup->options.ranks;
-  const ShareResult mine = { *loss, g_cancellable_is_cancelled (cancellable) };
+  const DdpmDataset *dataset = step->setup->dataset;
+  const ShareResult mine = { *loss, g_cancellable_is_cancelled (cancellable),
+                             !ddpm_dataset_check (dataset, NULL) };
   g_autofree ShareResult *all = g_new (ShareResult, ranks->n_ranks);
-  gboolean is_cancelled = FALSE;
+  gboolean is_cancelled = FALSE, has_lost = FALSE;
 
   if (!ranks->exchange (ranks, &mine, all, sizeof mine, cancellable, error))
     return FALSE;
@@ -113,7 +116,10 @@ join_shares (const DdpmTrainStep *step, GCancellable *cancellable, double *loss,
     {
       *loss += all[rank].loss;
       is_cancelled = is_cancelled || all[rank].is_cancelled;
+      has_lost = has_lost || all[rank].has_lost;
     }
+  if (has_lost)
+    return ddpm_ranks_agree (ranks, ddpm_dataset_check (dataset, error), cancellable, error);
   if (is_cancelled)
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "The training was stopped");
   return !is_cancelled;
@@ -163,7 +169,8 @@ ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *canc
   /* what follows is done as a whole or not at all */
   ddpm_team_set_cancellable (step->team, NULL);
   if (options->ranks != NULL ? !join_shares (step, cancellable, loss, error)
-                             : g_cancellable_set_error_if_cancelled (cancellable, error))
+                             : g_cancellable_set_error_if_cancelled (cancellable, error)
+                                 || !ddpm_dataset_check (step->setup->dataset, error))
     return FALSE;
   step->grad_norm = ddpm_gradient_norm (step->team, step->grads, step->slabs.n);
   return TRUE;

@@ -35,7 +35,8 @@ void ddpm_train_step_clear (DdpmTrainStep *step);
 
 /* The loss of step `number` (1 … 10^9), its gradient in grads and that one's norm, both of the whole batch
  * whatever this process's share is. The slabs stay as they are. Errors: G_IO_ERROR_CANCELLED, also if another
- * process was cancelled, and G_IO_ERROR_CLOSED if one has gone; nothing of that is complete then. */
+ * process was cancelled, and G_IO_ERROR_CLOSED if one has gone; those of ddpm_dataset_check. Nothing of that
+ * is complete then. */
 gboolean ddpm_train_step_compute (DdpmTrainStep *step, guint64 number, GCancellable *cancellable,
                                   double *loss, GError **error);
 

@@ -3,21 +3,24 @@
 
 #include <string.h>
 
+#include "tests/unit/dataset-common.h"
+
 #define SIDE 4
+
+static guint8
+get_place (guint picture, guint place)
+{
+  return place;
+}
 
 /* One picture of width x height pixels, whose values are their places. */
 static DdpmDataset *
 new_dataset (guint width, guint height, gboolean wraps)
 {
-  DdpmDataset *dataset = g_new0 (DdpmDataset, 1);
+  DdpmDataset *dataset = dataset_new_filled (1, 1, width, height, get_place);
 
-  dataset->n_pictures = dataset->n_channels = 1;
   dataset->width = dataset->height = SIDE;
   dataset->wraps = wraps;
-  dataset->pictures = g_new (DdpmDatasetPicture, 1);
-  dataset->pictures[0] = (DdpmDatasetPicture) { width, height, g_new (guint8, width * height) };
-  for (guint i = 0; i < width * height; i++)
-    dataset->pictures[0].values[i] = i;
   return dataset;
 }
 
@@ -78,7 +81,7 @@ test_turns (void)
 static void
 test_choice (void)
 {
-  const DdpmAugment nothing = { 0 }, everything = { TRUE, TRUE, TRUE };
+  const DdpmAugment nothing = { 0 }, everything = { .flip = TRUE, .flip_vertical = TRUE, .rotate = TRUE };
   g_autoptr (DdpmDataset) parts = new_dataset (6, 5, FALSE), tile = new_dataset (6, 5, TRUE);
   guint seen_parts = 0, seen_tile = 0, seen_turns = 0;
 

@@ -42,9 +42,24 @@ load (const char *scratch, guint width, guint height, guint multiple, DdpmPixels
 {
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
 
-  const DdpmFit fit = { .width = width, .height = height };
+  const DdpmDatasetOptions options = { .fit = { .width = width, .height = height },
+                                       .multiple = multiple,
+                                       .pixels = pixels };
 
-  return ddpm_dataset_load (folder, &fit, multiple, pixels, NULL, NULL, NULL, error);
+  return ddpm_dataset_load (folder, &options, NULL, NULL, NULL, error);
+}
+
+/* One of the values of a picture. */
+static guint
+value_of (const DdpmDataset *dataset, guint index, guint at)
+{
+  const guint32 member = index;
+  DdpmHeldPicture held;
+
+  g_assert_true (ddpm_dataset_hold (dataset, &member, 1, 0, &held));
+  const guint value = held.values[at];
+  ddpm_dataset_release (dataset, &held);
+  return value;
 }
 
 static DdpmDataset *
@@ -127,7 +142,7 @@ test_order (void)
   g_autoptr (DdpmDataset) dataset = load_well (scratch, 4, 4, 1, DDPM_PIXELS_AUTO);
   g_assert_cmpstrv (dataset->paths, sorted);
   for (guint i = 0; i < 7; i++)
-    g_assert_cmpuint (dataset->pictures[i].values[0], ==, 10 * i);
+    g_assert_cmpuint (value_of (dataset, i, 0), ==, 10 * i);
 }
 
 /* ---- values ---- */
@@ -161,7 +176,7 @@ test_values (void)
           guint expected = c == 3 ? alpha : (guint) lrint (pixels[y][x][c] * alpha / 255.0);
           guint at = (c * 2 + y) * 3 + x;
 
-          g_assert_cmpuint (dataset->pictures[0].values[at], ==, expected);
+          g_assert_cmpuint (value_of (dataset, 0, at), ==, expected);
           g_assert_cmpfloat (plain[at], ==, expected / 127.5f - 1.0f);
           g_assert_cmpfloat (flipped[at - x + (2 - x)], ==, plain[at]);
         }
@@ -201,7 +216,7 @@ assert_first_values (const char *scratch, DdpmPixels pixels, guint n_channels, c
   g_assert_cmpint (dataset->premultiplied, ==, n_channels == 4);
   for (guint c = 0; c < n_channels; c++)
     for (guint p = 0; p < 16; p++)
-      g_assert_cmpuint (dataset->pictures[0].values[c * 16 + p], ==, expected[c]);
+      g_assert_cmpuint (value_of (dataset, 0, c * 16 + p), ==, expected[c]);
 }
 
 /* auto looks at what the pictures show, not at how they are stored; dropped alpha is over white. */
@@ -256,8 +271,8 @@ test_pixels_many (void)
         double luma = 0.2126 * b[0] + 0.7152 * b[1] + 0.0722 * b[2];
 
         for (guint c = 0; c < 3; c++)
-          g_assert_cmpuint (rgb->pictures[i].values[c * 21 + p], ==, b[c]);
-        g_assert_cmpfloat_with_epsilon (grey->pictures[i].values[p], luma, 0.5001);
+          g_assert_cmpuint (value_of (rgb, i, c * 21 + p), ==, b[c]);
+        g_assert_cmpfloat_with_epsilon (value_of (grey, i, p), luma, 0.5001);
       }
 }
 
@@ -334,18 +349,15 @@ test_size_asked (void)
 static void
 test_parts (void)
 {
-  static const DdpmFit fit = { .kind = DDPM_FIT_PARTS, .width = 8, .height = 8, .shorter_side = 10 };
-  static const DdpmFit too_small = {
-    .kind = DDPM_FIT_TILE_PARTS, .width = 8, .height = 8, .shorter_side = 7
-  };
+  static const DdpmDatasetOptions options = { .fit = { DDPM_FIT_PARTS, 8, 8, 10 }, .multiple = 8 };
+  static const DdpmDatasetOptions too_small = { .fit = { DDPM_FIT_TILE_PARTS, 8, 8, 7 }, .multiple = 8 };
   g_autoptr (Scratch) scratch = scratch_new ();
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
   g_autoptr (GError) error = NULL;
 
   save_size (scratch, "a.png", 40, 20);
   save_size (scratch, "b.png", 9, 11);
-  g_autoptr (DdpmDataset) dataset =
-    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error);
+  g_autoptr (DdpmDataset) dataset = ddpm_dataset_load (folder, &options, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (dataset->width, ==, 8);
   g_assert_false (dataset->wraps);
@@ -359,12 +371,11 @@ test_parts (void)
   g_assert_cmpuint (dataset->n_repeated, ==, 0);
 
   save_size (scratch, "b.png", 11, 9); /* the same bytes */
-  g_autoptr (DdpmDataset) other =
-    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error);
+  g_autoptr (DdpmDataset) other = ddpm_dataset_load (folder, &options, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (other->fingerprint, !=, dataset->fingerprint);
 
-  g_assert_null (ddpm_dataset_load (folder, &too_small, 8, DDPM_PIXELS_AUTO, NULL, NULL, NULL, &error));
+  g_assert_null (ddpm_dataset_load (folder, &too_small, NULL, NULL, NULL, &error));
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
   g_assert_nonnull (strstr (error->message, "scaled down to 7"));
 }
@@ -426,61 +437,91 @@ test_errors (void)
   assert_load_fails (scratch, "skipped: 2, the first of them a.png (the file is empty)");
 }
 
-static void
-cancel_at_two (guint done, guint total, gpointer cancellable)
+typedef struct
 {
+  GCancellable *cancellable;
+  guint calls, cancel_at;
+} Cancelling;
+
+static void
+cancel_at (guint done, guint total, gpointer user_data)
+{
+  Cancelling *cancelling = user_data;
+
   g_assert_cmpuint (total, ==, 3);
-  g_assert_cmpuint (done, <=, 2);
-  if (done == 2)
-    g_cancellable_cancel (cancellable);
+  g_assert_false (g_cancellable_is_cancelled (cancelling->cancellable));
+  if (++cancelling->calls == cancelling->cancel_at)
+    g_cancellable_cancel (cancelling->cancellable);
 }
 
+/* While headers are looked at, and while pictures are decoded. */
 static void
 test_cancel (void)
 {
+  static const guint when[] = { 1, 2, 5 };
+  const DdpmDatasetOptions options = { .multiple = 8 };
   g_autoptr (Scratch) scratch = scratch_new ();
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  const DdpmFit any = { .width = 0 }, eight = { .width = 8 };
-  g_autoptr (GError) error = NULL;
 
   save_size (scratch, "a.png", 8, 8);
   save_size (scratch, "b.png", 8, 8);
   save_size (scratch, "c.png", 8, 8);
-  g_assert_null (
-    ddpm_dataset_load (folder, &any, 8, DDPM_PIXELS_AUTO, cancel_at_two, cancellable, cancellable, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  g_assert_null (ddpm_dataset_load (folder, &eight, 8, DDPM_PIXELS_AUTO, NULL, NULL, cancellable, &error));
-  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  for (guint i = 0; i < G_N_ELEMENTS (when); i++)
+    {
+      g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      g_autoptr (GError) error = NULL;
+      Cancelling cancelling = { cancellable, 0, when[i] };
+
+      g_assert_null (ddpm_dataset_load (folder, &options, cancel_at, &cancelling, cancellable, &error));
+      g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    }
 }
+
+typedef struct
+{
+  guint sweeps, last, total;
+} Counting;
 
 static void
 count_calls (guint done, guint total, gpointer user_data)
 {
-  guint *last = user_data;
+  Counting *counting = user_data;
 
-  g_assert_cmpuint (done, ==, *last + 1);
-  g_assert_cmpuint (total, ==, 8);
-  *last = done;
+  if (counting->last == counting->total)
+    {
+      counting->last = 0;
+      counting->total = total;
+      counting->sweeps++;
+    }
+  g_assert_cmpuint (done, ==, ++counting->last);
+  g_assert_cmpuint (total, ==, counting->total);
 }
 
+/* All eight files are looked at, the six that look like pictures decoded, but for a large folder. */
 static void
 test_progress (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
   g_autoptr (GFile) folder = g_file_new_for_path (scratch);
-  const DdpmFit fit = { .width = 8 };
+  DdpmDatasetOptions options = { .fit = { .width = 8 }, .multiple = 8 };
   g_autoptr (GError) error = NULL;
-  guint last = 0;
+  Counting counting = { 0 }, quick = { 0 };
 
   fill_messy_folder (scratch);
   save_size (scratch, "f.png", 8, 8);
   g_autoptr (DdpmDataset) dataset =
-    ddpm_dataset_load (folder, &fit, 8, DDPM_PIXELS_AUTO, count_calls, &last, NULL, &error);
+    ddpm_dataset_load (folder, &options, count_calls, &counting, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (dataset->n_pictures, ==, 5);
-  g_assert_cmpuint (last, ==, 8);
+  g_assert_cmpuint (counting.sweeps, ==, 2);
+  g_assert_cmpuint (counting.last, ==, 6);
+
+  options.headers_only = TRUE;
+  g_autoptr (DdpmDataset) large = ddpm_dataset_load (folder, &options, count_calls, &quick, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (large->n_pictures, ==, 6);
+  g_assert_cmpuint (quick.sweeps, ==, 1);
+  g_assert_cmpuint (quick.last, ==, 8);
 }
 
 /* ---- the rest ---- */

@@ -4,6 +4,12 @@
 #include <math.h>
 
 static DdpmImage *
+apply (const DdpmFit *fit, const DdpmImage *image)
+{
+  return ddpm_fit_apply (fit, image, image->width, image->height);
+}
+
+static DdpmImage *
 new_noise (guint width, guint height)
 {
   g_autoptr (GRand) rand = g_rand_new_with_seed (width * 1000 + height);
@@ -20,7 +26,7 @@ assert_size (DdpmFitKind kind, guint side, guint shorter_side, guint width, guin
 {
   const DdpmFit fit = { kind, side, side, shorter_side };
   g_autoptr (DdpmImage) image = new_noise (width, height);
-  g_autoptr (DdpmImage) kept = ddpm_fit_apply (&fit, image);
+  g_autoptr (DdpmImage) kept = apply (&fit, image);
 
   if (kept->width != kept_width || kept->height != kept_height)
     g_error ("%ux%u became %ux%u, not %ux%u", width, height, kept->width, kept->height, kept_width,
@@ -55,7 +61,7 @@ test_oblong_tile (void)
 {
   const DdpmFit fit = { .kind = DDPM_FIT_TILE, .width = 32, .height = 16 };
   g_autoptr (DdpmImage) square = new_noise (20, 20), wide = new_noise (40, 20);
-  g_autoptr (DdpmImage) two = ddpm_fit_apply (&fit, square), one = ddpm_fit_apply (&fit, wide);
+  g_autoptr (DdpmImage) two = apply (&fit, square), one = apply (&fit, wide);
 
   g_assert_cmpuint (two->width, ==, 16);
   g_assert_cmpuint (two->height, ==, 16);
@@ -79,7 +85,7 @@ test_no_edges (void)
       for (guint p = 0; p < n * n; p++)
         for (guint c = 0; c < 3; c++)
           shifted->pixels[3 * ((p / n + shift) % n * n + (p + shift) % n) + c] = image->pixels[3 * p + c];
-      g_autoptr (DdpmImage) kept = ddpm_fit_apply (&fit, image), other = ddpm_fit_apply (&fit, shifted);
+      g_autoptr (DdpmImage) kept = apply (&fit, image), other = apply (&fit, shifted);
       for (guint y = 0; y < sides[i]; y++)
         for (guint x = 0; x < sides[i]; x++)
           for (guint c = 0; c < 3; c++)

@@ -1,5 +1,5 @@
 /* Reading pictures: every kind of PNG, what gdk-pixbuf reads, and files that are not what they seem. */
-#include "core/data/image.h"
+#include "core/data/image-probe.h"
 
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <png.h>
@@ -398,7 +398,7 @@ test_orientation (void)
       g_autoptr (GByteArray) turned = g_byte_array_new ();
       g_autoptr (GFile) file = scratch_file (scratch, "turned.jpg");
       g_autoptr (GError) error = NULL;
-      guint width, height;
+      DdpmImageHeader header;
 
       exif[28] = orientation;
       g_byte_array_append (turned, plain->data, 2);
@@ -410,9 +410,9 @@ test_orientation (void)
       g_assert_no_error (error);
       g_assert_cmpuint (image->width, ==, orientation < 5 ? 32 : 16);
       assert_quarters (image, expected[orientation - 1]);
-      g_assert_true (ddpm_image_probe_size (file, &width, &height));
-      g_assert_cmpuint (width, ==, image->width);
-      g_assert_cmpuint (height, ==, image->height);
+      g_assert_true (ddpm_image_probe (file, &header));
+      g_assert_cmpuint (header.width, ==, image->width);
+      g_assert_cmpuint (header.height, ==, image->height);
     }
 }
 
@@ -474,17 +474,17 @@ assert_file_refused (const char *path, const char *words)
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autofree char *name = g_path_get_basename (path);
   g_autoptr (GError) error = NULL;
-  guint width, height;
+  DdpmImageHeader header;
 
   g_assert_null (ddpm_image_load (file, &error));
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_FILE);
   g_assert_nonnull (strstr (error->message, name));
   if (strstr (error->message, words) == NULL)
     g_error ("expected “%s” in “%s”", words, error->message);
-  g_assert_false (ddpm_image_probe_size (file, &width, &height));
+  g_assert_false (ddpm_image_probe (file, &header));
 
   g_clear_error (&error);
-  g_assert_null (ddpm_image_load_or_reason (file, &error));
+  g_assert_null (ddpm_image_load_reduced (file, 1, &error));
   g_assert_null (strstr (error->message, name));
 }
 
@@ -535,15 +535,15 @@ test_wrong_name (void)
   g_autoptr (GByteArray) png = make_png (&kinds[11], 40, 30);
   g_autoptr (GFile) file = scratch_file (scratch, "called.jpg");
   g_autoptr (GError) error = NULL;
-  guint width, height;
+  DdpmImageHeader header;
 
   scratch_write (scratch, "called.jpg", png->data, png->len);
   g_autoptr (DdpmImage) image = ddpm_image_load (file, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (image->width, ==, 40);
-  g_assert_true (ddpm_image_probe_size (file, &width, &height));
-  g_assert_cmpuint (width, ==, 40);
-  g_assert_cmpuint (height, ==, 30);
+  g_assert_true (ddpm_image_probe (file, &header));
+  g_assert_cmpuint (header.width, ==, 40);
+  g_assert_cmpuint (header.height, ==, 30);
 }
 
 /* Larger than the pieces a file is read in. */

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/unit/dataset-common.h"
+
 #define N_PICTURES 10
 #define SIDE 4
 
@@ -18,22 +20,10 @@ typedef struct
 
 /* Pictures one can tell: every value of picture i is in 20 i … 20 i + SIDE - 1, and grows from left to right.
  */
-static DdpmDataset *
-make_dataset (void)
+static guint8
+get_value (guint picture, guint place)
 {
-  DdpmDataset *dataset = g_new0 (DdpmDataset, 1);
-
-  dataset->n_pictures = N_PICTURES;
-  dataset->n_channels = 3;
-  dataset->height = dataset->width = SIDE;
-  dataset->pictures = g_new (DdpmDatasetPicture, N_PICTURES);
-  for (guint i = 0; i < N_PICTURES; i++)
-    {
-      dataset->pictures[i] = (DdpmDatasetPicture) { SIDE, SIDE, g_new (guint8, 3 * SIDE * SIDE) };
-      for (guint v = 0; v < 3 * SIDE * SIDE; v++)
-        dataset->pictures[i].values[v] = 20 * i + v % SIDE;
-    }
-  return dataset;
+  return 20 * picture + place % SIDE;
 }
 
 static void
@@ -45,7 +35,7 @@ set_up (Fixture *f, guint size, DdpmPrediction prediction, gboolean flip)
   memset (f, 0, sizeof *f);
   ddpm_scheduler_config_init (&config);
   f->team = ddpm_team_new (2);
-  f->dataset = make_dataset ();
+  f->dataset = dataset_new_filled (N_PICTURES, 3, SIDE, SIDE, get_value);
   f->schedule = ddpm_schedule_new (&config, &error);
   g_assert_no_error (error);
   f->batch = (DdpmTrainBatch) {
