@@ -13,6 +13,7 @@ typedef enum
   DDPM_FIELD_COUNT, /* guint64 */
   DDPM_FIELD_REAL,
   DDPM_FIELD_SWITCH, /* gboolean; FALSE: open, and the default */
+  DDPM_FIELD_TOGGLE, /* gboolean; FALSE is a decision, too */
   DDPM_FIELD_CHOICE, /* guint, a place in `names` */
 } DdpmTrainFieldType;
 
@@ -24,8 +25,10 @@ typedef struct
   gsize offset;
   double least, most; /* both allowed */
   double fallback;
+  gboolean stays_open;      /* instead of that: the pictures or the machine decide it, see train-proposal.h */
   gboolean may_change;      /* when the run is resumed */
-  gboolean is_newer;        /* files of earlier versions lack it, which counts as the least */
+  gboolean is_newer;        /* files of earlier versions lack it, which counts as … */
+  double older;             /* … this */
   const char *const *names; /* of a choice, as given and as stored; NULL-terminated */
 } DdpmTrainField;
 

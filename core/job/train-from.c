@@ -7,6 +7,7 @@
 #include "core/job/train-network.h"
 #include "core/job/train-objective.h"
 #include "core/job/train-options.h"
+#include "core/job/train-proposal.h"
 
 #define TABLE "class_embedding.weight"
 
@@ -94,8 +95,9 @@ ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, G
     return FALSE;
   if (options->width != 0 && !ddpm_unet_config_check_size (config, options->height, options->width, error))
     return FALSE;
-  return ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (config),
-                               ddpm_train_get_pixels (config->in_channels), reading, error)
+  return ddpm_train_propose_views (setup, MAX (options->width, options->height), reading, error)
+         && ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (config),
+                                  ddpm_train_get_pixels (config->in_channels), reading, error)
          && ddpm_train_data_find_labels (setup, error);
 }
 

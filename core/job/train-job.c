@@ -8,7 +8,9 @@
 #include "core/base/error.h"
 #include "core/job/train-options.h"
 #include "core/job/train-plan.h"
+#include "core/job/train-proposal.h"
 #include "core/job/train-run.h"
+#include "core/job/train-speed.h"
 
 struct _DdpmTrainJob
 {
@@ -107,6 +109,13 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
       g_clear_pointer (&job->setup, ddpm_train_setup_free);
       return FALSE;
     }
+  ok = ddpm_train_measure_speed (job->setup, cancellable, error);
+  if (!ddpm_ranks_agree (job->options.ranks, ok, cancellable, error))
+    {
+      g_clear_pointer (&job->setup, ddpm_train_setup_free);
+      return FALSE;
+    }
+  ddpm_train_propose_length (job->setup);
   setup = job->setup;
   job->plan = (DdpmTrainPlan) {
     .dataset = setup->dataset,
@@ -121,6 +130,10 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .first_step = setup->first_step,
     .label_names = setup->labels != NULL ? setup->notes.labels : NULL,
     .labels = setup->labels,
+    .hints = &setup->hints,
+    .pictures_per_s = setup->pictures_per_s,
+    .flip_is_proposed = setup->flip_is_proposed,
+    .crop_is_proposed = setup->crop_is_proposed,
     .options = &setup->options,
   };
   atomic_store (&job->step, setup->first_step);

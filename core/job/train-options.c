@@ -8,6 +8,7 @@ ddpm_train_options_init (DdpmTrainOptions *options)
 {
   *options = (DdpmTrainOptions) {
     .n_attention = DDPM_TRAIN_OPEN,
+    .hours = DDPM_TRAIN_OPEN_REAL,
     .schedule = DDPM_TRAIN_OPEN_SCHEDULE,
     .prediction = DDPM_TRAIN_OPEN_PREDICTION,
     .variance = DDPM_TRAIN_OPEN_VARIANCE,
@@ -93,6 +94,22 @@ check_labels (const DdpmTrainOptions *options, GError **error)
   return FALSE;
 }
 
+static gboolean
+check_hours (const DdpmTrainOptions *options, GError **error)
+{
+  if (options->hours == DDPM_TRAIN_OPEN_REAL)
+    return TRUE;
+  if (!(options->hours > 0 && options->hours <= 1e5))
+    return ddpm_refuse (error, DDPM_ERROR_USAGE, "--hours must be above 0 and at most 100000, not %.10g",
+                        options->hours);
+  if (options->steps != DDPM_TRAIN_OPEN_COUNT || options->resume)
+    return ddpm_refuse (
+      error, DDPM_ERROR_USAGE,
+      "--hours cannot be given with %s, since the number of steps is known then; leave one of them out",
+      options->resume ? "--resume" : "--steps");
+  return TRUE;
+}
+
 gboolean
 ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
 {
@@ -149,7 +166,7 @@ ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
                            "--variance must be fixed-small, fixed-large or learned");
       return FALSE;
     }
-  return check_lists (options, error) && check_labels (options, error);
+  return check_lists (options, error) && check_labels (options, error) && check_hours (options, error);
 }
 
 static gboolean
@@ -203,7 +220,7 @@ void
 ddpm_train_options_set_defaults (DdpmTrainOptions *options)
 {
   for (guint i = 0; i < ddpm_train_n_fields; i++)
-    if (ddpm_train_field_is_open (options, &ddpm_train_fields[i]))
+    if (ddpm_train_field_is_open (options, &ddpm_train_fields[i]) && !ddpm_train_fields[i].stays_open)
       ddpm_train_field_set_value (options, &ddpm_train_fields[i], ddpm_train_fields[i].fallback);
   if (options->schedule == DDPM_TRAIN_OPEN_SCHEDULE)
     options->schedule = DDPM_BETAS_LINEAR;

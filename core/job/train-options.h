@@ -18,7 +18,8 @@ gboolean ddpm_train_options_check (const DdpmTrainOptions *options, GError **err
 gboolean ddpm_train_options_resume (DdpmTrainOptions *options, const DdpmTrainOptions *stored,
                                     GError **error);
 
-/* Open scalar options take their defaults; width, height, held_out and the network stay as they are. */
+/* Open scalar options take their defaults, but for those that hang on the pictures or the machine; width,
+ * height and the network stay as they are. */
 void ddpm_train_options_set_defaults (DdpmTrainOptions *options);
 
 G_END_DECLS

@@ -6,10 +6,12 @@
 #include "core/base/error.h"
 #include "core/job/train-data.h"
 #include "core/job/train-from.h"
+#include "core/job/train-hints.h"
 #include "core/job/train-memory.h"
 #include "core/job/train-network.h"
 #include "core/job/train-objective.h"
 #include "core/job/train-options.h"
+#include "core/job/train-proposal.h"
 #include "core/job/train-resume.h"
 
 GFile *
@@ -71,8 +73,9 @@ begin_new (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **erro
   /* Before the pictures are read if that can be: a wrong size should not cost a minute. */
   if (size_is_given && !ddpm_train_network_decide (config, options, options->height, options->width, error))
     return FALSE;
-  if (!ddpm_train_data_load (setup, ddpm_train_network_get_multiple (options), options->pixels, reading,
-                             error))
+  if (!ddpm_train_propose_views (setup, MAX (options->width, options->height), reading, error)
+      || !ddpm_train_data_load (setup, ddpm_train_network_get_multiple (options), options->pixels, reading,
+                                error))
     return FALSE;
   if (!size_is_given
       && !ddpm_train_network_decide (config, options, setup->dataset->height, setup->dataset->width, error))
@@ -122,6 +125,9 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
       error, DDPM_ERROR_FILE,
       "--from: %s is no longer the model that this training began with; start a new one in another folder",
       setup->from->name);
+  ddpm_train_propose_batch (setup);
+  if (!options->resume)
+    ddpm_train_hints_find (setup);
   return ddpm_train_decide_memory (setup, error);
 }
 
@@ -158,6 +164,7 @@ ddpm_train_setup_free (DdpmTrainSetup *setup)
   g_clear_pointer (&setup->labels, g_free);
   g_clear_pointer (&setup->training, g_free);
   g_clear_pointer (&setup->held_out, g_free);
+  ddpm_train_hints_clear (&setup->hints);
   ddpm_model_notes_clear (&setup->notes);
   ddpm_scheduler_config_clear (&setup->scheduler);
   ddpm_train_options_clear (&setup->options);

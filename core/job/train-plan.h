@@ -20,10 +20,13 @@ typedef struct
   DdpmUnet *unet;
   DdpmModel *from;    /* --from, opened without its weights, when they are where this run begins; else NULL */
   guint64 first_step; /* steps done before this run */
-  guint sample_columns;              /* a sample grid is a square of this many */
-  gboolean recompute;                /* values inside blocks are computed again, not kept */
-  gboolean must_accumulate;          /* options.accumulate is what memory made necessary */
-  gsize peak_bytes, peak_kept_bytes; /* of memory: as decided; and if everything were kept */
+  guint sample_columns;     /* a sample grid is a square of this many */
+  gboolean recompute;       /* values inside blocks are computed again, not kept */
+  gboolean must_accumulate; /* options.accumulate is what memory made necessary */
+  DdpmTrainHints hints;
+  gboolean flip_is_proposed, crop_is_proposed; /* switched on because pictures are few */
+  double pictures_per_s;                       /* trained on by this machine; 0: not known */
+  gsize peak_bytes, peak_kept_bytes;           /* of memory: as decided; and if everything were kept */
 } DdpmTrainSetup;
 
 /* Decides everything; reads the pictures, and the model of --from or what was stored. Writes nothing.

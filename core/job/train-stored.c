@@ -29,6 +29,7 @@ write_field (const DdpmTrainOptions *options, const DdpmTrainField *field)
     case DDPM_FIELD_REAL:
       return json_node_init_double (node, value);
     case DDPM_FIELD_SWITCH:
+    case DDPM_FIELD_TOGGLE:
       return json_node_init_boolean (node, value != 0);
     case DDPM_FIELD_CHOICE:
       return json_node_init_string (node, field->names[(guint) value]);
@@ -86,11 +87,9 @@ static gboolean
 read_field (DdpmTrainOptions *options, const DdpmTrainField *field, JsonObject *object, const char *file_name,
             GError **error)
 {
-  static const GType types[] = { [DDPM_FIELD_UINT] = G_TYPE_INT64,
-                                 [DDPM_FIELD_COUNT] = G_TYPE_INT64,
-                                 [DDPM_FIELD_REAL] = G_TYPE_DOUBLE,
-                                 [DDPM_FIELD_SWITCH] = G_TYPE_BOOLEAN,
-                                 [DDPM_FIELD_CHOICE] = G_TYPE_STRING };
+  static const GType types[] = { [DDPM_FIELD_UINT] = G_TYPE_INT64,     [DDPM_FIELD_COUNT] = G_TYPE_INT64,
+                                 [DDPM_FIELD_REAL] = G_TYPE_DOUBLE,    [DDPM_FIELD_SWITCH] = G_TYPE_BOOLEAN,
+                                 [DDPM_FIELD_TOGGLE] = G_TYPE_BOOLEAN, [DDPM_FIELD_CHOICE] = G_TYPE_STRING };
   JsonNode *node = NULL;
   double value = 0;
 
@@ -105,7 +104,8 @@ read_field (DdpmTrainOptions *options, const DdpmTrainField *field, JsonObject *
   if (field->type == DDPM_FIELD_CHOICE)
     value = find_name (field->names, json_node_get_string (node));
   else
-    value = field->type == DDPM_FIELD_SWITCH ? json_node_get_boolean (node) : json_node_get_double (node);
+    value = json_node_get_value_type (node) == G_TYPE_BOOLEAN ? json_node_get_boolean (node)
+                                                              : json_node_get_double (node);
   if (value >= field->least && value <= field->most)
     {
       ddpm_train_field_set_value (options, field, value);

@@ -29,6 +29,31 @@ ddpm_format_duration (double seconds)
 }
 
 char *
+ddpm_format_about (double seconds)
+{
+  const guint minutes = (guint) CLAMP (rint (seconds / 60), 0.0, 1e9), nearly = (minutes + 2) / 5 * 5;
+
+  if (seconds < 90)
+    return g_strdup_printf ("%.0f s", MAX (rint (seconds), 1));
+  if (minutes < 60)
+    return g_strdup_printf ("%u min", minutes);
+  if (nearly < 48 * 60)
+    return g_strdup_printf ("%u h %02u min", nearly / 60, nearly % 60);
+  return g_strdup_printf ("%u days", minutes / (24 * 60));
+}
+
+char *
+ddpm_format_count (guint64 count)
+{
+  GString *text = g_string_new (NULL);
+
+  g_string_printf (text, "%" G_GUINT64_FORMAT, count);
+  for (gssize i = (gssize) text->len - 3; i > 0; i -= 3)
+    g_string_insert_c (text, i, ',');
+  return g_string_free (text, FALSE);
+}
+
+char *
 ddpm_format_bytes (double bytes)
 {
   if (bytes < 1e4)

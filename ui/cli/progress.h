@@ -27,6 +27,12 @@ void ddpm_progress_line_clear (DdpmProgressLine *line);
 /* "45 s", "12 min 05 s", "3 h 20 min"; caller frees. */
 char *ddpm_format_duration (double seconds);
 
+/* For guesses: "45 s", "12 min", "3 h 20 min", "2 days"; caller frees. */
+char *ddpm_format_about (double seconds);
+
+/* "40,000"; caller frees. */
+char *ddpm_format_count (guint64 count);
+
 /* "512 bytes", "12.3 MB", "1.25 GB"; caller frees. */
 char *ddpm_format_bytes (double bytes);
 

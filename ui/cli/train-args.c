@@ -12,20 +12,24 @@ static const GOptionEntry entries[] = {
     "Pixels; other pictures are scaled and cropped (default: the pictures' own size, 64 at most)", "N|WxH" },
   { "channels", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Widths of the network, from the finest level to the coarsest (default: by the size)", "LIST" },
-  { "layers", 0, 0, G_OPTION_ARG_STRING, NULL, "ResNet blocks a level (default: 2)", "N" },
+  { "layers", 0, 0, G_OPTION_ARG_STRING, NULL, "ResNet blocks a level (default: 1)", "N" },
   { "attention", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Heights in pixels that get attention; none: not in the middle either, good for textures of any size "
     "(default: the level of 9 to 16)",
     "LIST|none" },
-  { "batch", 0, 0, G_OPTION_ARG_STRING, NULL, "Pictures a step (default: 32)", "N" },
+  { "batch", 0, 0, G_OPTION_ARG_STRING, NULL, "Pictures a step (default: 32, fewer of large pictures)", "N" },
   { "accumulate", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Make a step in N passes, each on a part of the batch: less memory, the same model up to rounding "
     "(default: 1, or what memory makes necessary)",
     "N" },
   { "precision", 0, 0, G_OPTION_ARG_STRING, NULL,
     "f32, or bf16 where the processor has it: faster, with weights and sums in f32 (default: f32)", "NAME" },
-  { "steps", 0, 0, G_OPTION_ARG_STRING, NULL, "Steps to train in all (default: 20000)", "N" },
-  { "lr", 0, 0, G_OPTION_ARG_STRING, NULL, "Learning rate (default: 0.0002)", "X" },
+  { "steps", 0, 0, G_OPTION_ARG_STRING, NULL,
+    "Steps to train in all (default: by the number of pictures, and no more than take three hours)", "N" },
+  { "hours", 0, 0, G_OPTION_ARG_STRING, NULL,
+    "Instead of --steps: as many as this machine makes in X hours, measured before it begins", "X" },
+  { "lr", 0, 0, G_OPTION_ARG_STRING, NULL,
+    "Learning rate (default: 0.0003; less for a large network, and with --from)", "X" },
   { "warmup", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Steps in which the learning rate rises to its value (default: 500)", "N" },
   { "ema", 0, 0, G_OPTION_ARG_STRING, NULL,
@@ -33,11 +37,13 @@ static const GOptionEntry entries[] = {
   { "dropout", 0, 0, G_OPTION_ARG_STRING, NULL, "Share of values dropped at random (default: 0)", "X" },
   { "crop", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Train on parts, of --size, at random places; pictures are scaled down to N pixels on their shorter "
-    "side before (default: on the middle of each)",
+    "side before; 0: on the middle of each (default: 0, but for a few photographs)",
     "N" },
   { "tileable", 0, 0, G_OPTION_ARG_NONE, NULL,
     "The opposite sides of the pictures meet, and so shall those of the model's", NULL },
-  { "flip", 0, 0, G_OPTION_ARG_NONE, NULL, "Mirror pictures left to right at random (default: off)", NULL },
+  { "flip", 0, 0, G_OPTION_ARG_NONE, NULL,
+    "Mirror pictures left to right at random (default: where there are fewer than 40)", NULL },
+  { "no-flip", 0, 0, G_OPTION_ARG_NONE, NULL, "Do not, however few they are", NULL },
   { "flip-vertical", 0, 0, G_OPTION_ARG_NONE, NULL, "Mirror pictures upside down at random (default: off)",
     NULL },
   { "rotate", 0, 0, G_OPTION_ARG_NONE, NULL, "Turn pictures by quarter turns at random (default: off)",
@@ -84,7 +90,7 @@ static const GOptionEntry entries[] = {
   { "save-every", 0, 0, G_OPTION_ARG_STRING, NULL,
     "Steps from checkpoint to checkpoint, 0 for about five minutes (default: 0)", "N" },
   { "sample-every", 0, 0, G_OPTION_ARG_STRING, NULL,
-    "Steps from one grid of samples to the next, 0 for none (default: 1000)", "N" },
+    "Steps from one grid of samples to the next, 0 for none (default: about four minutes)", "N" },
   { "recompute", 0, 0, G_OPTION_ARG_NONE, NULL,
     "Compute values again instead of keeping them: less memory, more time, the same model (default: "
     "where memory would not do otherwise)",
@@ -211,6 +217,24 @@ read_fields (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **erro
   return TRUE;
 }
 
+/* What a field is not enough for. */
+static gboolean
+read_special (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error)
+{
+  if (ddpm_train_args_has (args, "no-flip"))
+    {
+      if (options->flip == TRUE)
+        {
+          g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                       "--flip and --no-flip contradict each other; leave one of them out");
+          return FALSE;
+        }
+      options->flip = FALSE;
+    }
+  return ddpm_option_get_double ("--hours", ddpm_train_args_get (args, "hours"), 1e-3, 1e5, &options->hours,
+                                 error);
+}
+
 static gboolean
 read_shape (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error)
 {
@@ -277,8 +301,8 @@ ddpm_train_args_read (const DdpmTrainArgs *args, DdpmTrainOptions *options, GErr
 {
   const char *from = ddpm_train_args_get (args, "from");
 
-  if (!read_fields (args, options, error) || !read_shape (args, options, error)
-      || !read_kinds (args, options, error))
+  if (!read_fields (args, options, error) || !read_special (args, options, error)
+      || !read_shape (args, options, error) || !read_kinds (args, options, error))
     return FALSE;
   options->resume = ddpm_train_args_has (args, "resume");
   if (ddpm_train_args_has (args, "float32"))

@@ -1,4 +1,5 @@
-/* What ddpm train tells before it takes hours. */
+/* What ddpm train tells before it takes hours: what it found, what it is going to do and how long that takes,
+ * and what else the pictures would allow. Lines begin with a word in a column of its own. */
 #include "ui/cli/train-report.h"
 
 #include <stdio.h>
@@ -6,7 +7,53 @@
 #include "ui/cli/progress.h"
 
 #define MAX_SKIPPED_SHOWN 10
+#define MAX_SIZES_SHOWN 4
+#define MAX_LABELS_SHOWN 6
 #define FEW_PICTURES 40
+
+static const char *
+get_plural (guint n)
+{
+  return n == 1 ? "" : "s";
+}
+
+/* "of 128x128 pixels", or "of 64x48 (7), 32x32 (2), 20x10 (1) and 9 more sizes". */
+static void
+print_sizes (const DdpmDataset *dataset)
+{
+  const guint n_shown = MIN (dataset->n_sizes, MAX_SIZES_SHOWN);
+
+  if (dataset->n_sizes == 1)
+    {
+      printf (" of %ux%u pixels", dataset->sizes[0].width, dataset->sizes[0].height);
+      return;
+    }
+  for (guint i = 0; i < n_shown; i++)
+    printf ("%s%ux%u (%u)", i > 0 ? ", " : " of ", dataset->sizes[i].width, dataset->sizes[i].height,
+            dataset->sizes[i].n_pictures);
+  if (n_shown < dataset->n_sizes)
+    printf (" and %u more size%s", dataset->n_sizes - n_shown, get_plural (dataset->n_sizes - n_shown));
+}
+
+static void
+print_channels (const DdpmDataset *dataset)
+{
+  static const char *const names[] = { NULL, "grey", "grey with alpha", "RGB", "RGBA" };
+  gboolean is_first = TRUE;
+
+  for (guint c = 1; c < G_N_ELEMENTS (names); c++)
+    {
+      const guint n = dataset->n_of_channels[c];
+
+      if (n == 0)
+        continue;
+      printf ("%s", is_first ? "; " : ", ");
+      if (n < dataset->n_pictures)
+        printf ("%u ", n);
+      printf ("%s", names[c]);
+      is_first = FALSE;
+    }
+}
 
 static void
 print_pictures (const DdpmTrainPlan *plan)
@@ -14,15 +61,15 @@ print_pictures (const DdpmTrainPlan *plan)
   const DdpmDataset *dataset = plan->dataset;
 
   printf ("pictures     %u", dataset->n_pictures);
-  if (dataset->n_resized > 0)
-    printf (", %u of them scaled or cropped", dataset->n_resized);
-  if (dataset->n_enlarged > 0)
-    printf (", %u enlarged, which makes them blurred", dataset->n_enlarged);
-  if (dataset->n_repeated > 0)
-    printf (", %u the same as another one", dataset->n_repeated);
-  if (plan->n_held_out > 0)
-    printf (", %u held out to measure the loss on", plan->n_held_out);
+  print_sizes (dataset);
+  print_channels (dataset);
   printf ("\n");
+  if (dataset->n_enlarged > 0)
+    printf ("             %u too small, and enlarged, which makes them blurred\n", dataset->n_enlarged);
+  if (dataset->n_repeated > 0)
+    printf ("             %u the same as another one\n", dataset->n_repeated);
+  if (plan->n_held_out > 0)
+    printf ("             %u held out, to measure the loss on\n", plan->n_held_out);
 }
 
 static void
@@ -30,7 +77,9 @@ print_skipped (const DdpmDataset *dataset)
 {
   guint n_shown = MIN (dataset->n_skipped, MAX_SKIPPED_SHOWN);
 
-  printf ("skipped      %u file%s\n", dataset->n_skipped, dataset->n_skipped == 1 ? "" : "s");
+  if (dataset->n_skipped == 0)
+    return;
+  printf ("skipped      %u file%s\n", dataset->n_skipped, get_plural (dataset->n_skipped));
   for (guint i = 0; i < n_shown; i++)
     printf ("             %s: %s\n", dataset->skipped[i].path, dataset->skipped[i].reason);
   if (n_shown < dataset->n_skipped)
@@ -52,6 +101,44 @@ print_labels (const DdpmTrainPlan *plan)
   printf ("labels       %s; none: %u pictures\n", text->str, counts[n_labels]);
 }
 
+/* What of a picture is shown to the network. */
+static void
+print_views (const DdpmTrainPlan *plan)
+{
+  const DdpmTrainOptions *options = plan->options;
+  const DdpmUnetConfig *config = plan->config;
+
+  printf ("size         %ux%u pixels, %u channel%s\n", config->sample_width, config->sample_height,
+          config->in_channels, get_plural (config->in_channels));
+  if (options->crop > 0)
+    printf (
+      "             parts at random places, of pictures scaled down to %u pixels on their shorter side\n",
+      options->crop);
+  if (plan->crop_is_proposed)
+    printf (
+      "             (since they are a few large photographs: with --crop 0 the middle of each as a whole)\n");
+  if (options->flip)
+    printf ("             mirrored left to right at random%s\n",
+            plan->flip_is_proposed ? " (since they are few: with --no-flip they are not)" : "");
+}
+
+static void
+print_network (const DdpmTrainPlan *plan)
+{
+  const DdpmUnetConfig *config = plan->config;
+  g_autofree char *forward = ddpm_format_flop (plan->flop_per_picture);
+  g_autofree char *step = ddpm_format_flop (3 * plan->flop_per_picture * plan->options->batch);
+  g_autoptr (GString) widths = g_string_new (NULL);
+
+  for (guint i = 0; i < config->n_levels; i++)
+    g_string_append_printf (widths, "%s%u%s", i > 0 ? "," : "", config->block_out_channels[i],
+                            config->down_block_types[i] == DDPM_BLOCK_ATTENTION ? " with attention" : "");
+  printf ("network      channels %s; %u layer%s a level\n", widths->str, config->layers_per_block,
+          get_plural (config->layers_per_block));
+  printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
+  printf ("cost         %s forward a picture, about %s a step\n", forward, step);
+}
+
 static void
 print_memory (const DdpmTrainPlan *plan)
 {
@@ -65,40 +152,13 @@ print_memory (const DdpmTrainPlan *plan)
   printf ("\n");
 }
 
-/* What to expect of few pictures, and what helps. */
 static void
-print_advice (const DdpmTrainPlan *plan)
+print_training (const DdpmTrainPlan *plan)
 {
-  if (plan->dataset->n_pictures >= FEW_PICTURES || plan->options->from != NULL)
-    return;
-  printf ("expect       a model that repeats what it was shown: %u picture%s few; more of them, or --from a\n"
-          "             model of something alike, --flip and --crop, make it vary\n",
-          plan->dataset->n_pictures, plan->dataset->n_pictures == 1 ? " is" : "s are");
-}
-
-void
-ddpm_train_report_plan (const DdpmTrainPlan *plan)
-{
-  const DdpmUnetConfig *config = plan->config;
   const DdpmTrainOptions *options = plan->options;
-  g_autofree char *forward = ddpm_format_flop (plan->flop_per_picture);
-  g_autofree char *step = ddpm_format_flop (3 * plan->flop_per_picture * options->batch);
-  g_autoptr (GString) widths = g_string_new (NULL);
+  g_autofree char *steps = ddpm_format_count (options->steps);
 
-  print_pictures (plan);
-  print_skipped (plan->dataset);
-  if (plan->label_names != NULL)
-    print_labels (plan);
-  for (guint i = 0; i < config->n_levels; i++)
-    g_string_append_printf (widths, "%s%u%s", i > 0 ? "," : "", config->block_out_channels[i],
-                            config->down_block_types[i] == DDPM_BLOCK_ATTENTION ? " with attention" : "");
-  printf ("size         %ux%u pixels, %u channel%s\n", config->sample_width, config->sample_height,
-          config->in_channels, config->in_channels == 1 ? "" : "s");
-  printf ("network      channels %s; %u layers a level\n", widths->str, config->layers_per_block);
-  printf ("parameters   %.2f million\n", plan->n_parameters / 1e6);
-  printf ("cost         %s forward a picture, about %s a step\n", forward, step);
-  print_memory (plan);
-  printf ("training     %" G_GUINT64_FORMAT " steps of %u pictures", options->steps, options->batch);
+  printf ("training     %s steps of %u pictures", steps, options->batch);
   if (options->accumulate > 1)
     printf (" in %u passes of %u%s", options->accumulate, options->batch / options->accumulate,
             plan->must_accumulate ? ", since there is no memory for more at once" : "");
@@ -109,6 +169,101 @@ ddpm_train_report_plan (const DdpmTrainPlan *plan)
   if (plan->first_step > 0)
     printf (", going on after step %" G_GUINT64_FORMAT, plan->first_step);
   printf ("\n");
-  print_advice (plan);
+  printf ("rate         %g after %" G_GUINT64_FORMAT " steps\n", options->lr, options->warmup_steps);
+  if (plan->pictures_per_s > 0)
+    printf ("speed        about %.*f pictures a second on this machine\n", plan->pictures_per_s < 10 ? 1 : 0,
+            plan->pictures_per_s);
+}
+
+/* What to expect of few pictures, and what helps. */
+static void
+print_expectation (const DdpmTrainPlan *plan)
+{
+  const guint n = plan->dataset->n_pictures;
+
+  if (n >= FEW_PICTURES)
+    return;
+  printf ("expect       a model that repeats what it was shown: %u picture%s few", n,
+          n == 1 ? " is" : "s are");
+  if (plan->options->from == NULL)
+    printf ("; more of them, or --from a model\n"
+            "             of something alike, make it vary");
+  printf ("\n");
+}
+
+/* "Bricks, Wood, … and 9 more". */
+static void
+print_names (char *const *names, guint max_shown)
+{
+  const guint n = g_strv_length ((char **) names), n_shown = MIN (n, max_shown);
+
+  for (guint i = 0; i < n_shown; i++)
+    printf ("%s%s", i > 0 ? ", " : "", names[i]);
+  if (n_shown < n)
+    printf (" and %u more", n - n_shown);
+}
+
+static void
+print_hints (const DdpmTrainPlan *plan)
+{
+  const DdpmTrainHints *hints = plan->hints;
+
+  if (hints->labels != NULL)
+    {
+      printf ("hint         --labels would make it possible to ask for ");
+      print_names (hints->labels, MAX_LABELS_SHOWN);
+      printf ("\n");
+    }
+  if (hints->edges_meet)
+    printf (
+      "hint         --tileable would make pictures to lay side by side: the edges of most of these meet\n");
+  if (hints->models != NULL && plan->dataset->n_pictures < FEW_PICTURES)
+    {
+      printf ("hint         models to go on from, with --from: ");
+      print_names (hints->models, G_MAXUINT);
+      printf ("\n");
+    }
+}
+
+/* All that matters in one line. */
+static void
+print_summary (const DdpmTrainPlan *plan)
+{
+  const DdpmTrainOptions *options = plan->options;
+  const guint64 n_steps = options->steps - plan->first_step;
+  g_autofree char *memory = ddpm_format_bytes ((double) plan->peak_bytes);
+  g_autofree char *steps = ddpm_format_count (n_steps);
+
+  printf ("in short     %ux%u, %.2f M parameters, %s, ", plan->config->sample_width,
+          plan->config->sample_height, plan->n_parameters / 1e6, memory);
+  if (plan->pictures_per_s > 0)
+    {
+      const double step_s = options->batch / plan->pictures_per_s;
+      g_autofree char *all = ddpm_format_about (step_s * (double) n_steps);
+      g_autofree char *first = ddpm_format_about (step_s * (double) options->sample_every);
+
+      printf ("about %s for %s steps", all, steps);
+      if (options->sample_every > 0 && options->sample_every < n_steps)
+        printf ("; first picture after %s", first);
+    }
+  else
+    printf ("%s steps", steps);
+  printf ("\n");
+}
+
+void
+ddpm_train_report_plan (const DdpmTrainPlan *plan)
+{
+  print_pictures (plan);
+  print_skipped (plan->dataset);
+  if (plan->label_names != NULL)
+    print_labels (plan);
+  print_views (plan);
+  print_network (plan);
+  print_memory (plan);
+  print_training (plan);
+  print_expectation (plan);
+  print_hints (plan);
+  print_summary (plan);
   fflush (stdout);
 }

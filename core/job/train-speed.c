@@ -1,0 +1,122 @@
+#include "core/job/train-speed.h"
+
+#include "core/base/arena.h"
+#include "core/base/rng.h"
+
+/* A pass of so many is enough to fill the processor, and short. The fastest of some counts: that others were
+ * busy for a moment shall not make the run of three hours a short one. */
+#define MEASURED_FLOP 25e9
+#define MEASURED_PICTURES 32
+#define MEASURED_PASSES 5 /* after one that warms up */
+
+/* One forward and backward pass over noise, with the slabs and tensors it needs. */
+typedef struct
+{
+  guint batch;
+  DdpmArena arena;
+  float *weights, *grads, *x, *output, *timesteps;
+  guint32 *labels;
+} Work;
+
+static void
+work_clear (Work *work)
+{
+  ddpm_arena_clear (&work->arena);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Work, work_clear)
+
+static gboolean
+work_init (Work *work, const DdpmTrainSetup *setup)
+{
+  const DdpmUnetConfig *config = &setup->config;
+  const gsize n_weights = ddpm_unet_get_n_weights (setup->unet);
+  const gsize n_pixels = (gsize) work->batch * setup->dataset->height * setup->dataset->width;
+  const gsize n_in = n_pixels * config->in_channels, n_out = n_pixels * config->out_channels;
+  float *next = NULL;
+
+  if (!ddpm_arena_init (&work->arena, (2 * n_weights + n_in + n_out + 2 * work->batch) * sizeof (float),
+                        NULL))
+    return FALSE;
+  next = work->arena.base;
+  work->weights = next;
+  work->grads = work->weights + n_weights;
+  work->x = work->grads + n_weights;
+  work->output = work->x + n_in;
+  work->timesteps = work->output + n_out;
+  work->labels = (guint32 *) (work->timesteps + work->batch);
+  ddpm_unet_init_weights (setup->unet, 0, work->weights);
+  ddpm_rng_normal ((DdpmRngKey) { 0, DDPM_RNG_LATENT, 0, 0 }, work->x, n_in);
+  for (guint i = 0; i < work->batch; i++)
+    work->timesteps[i] = (float) (i + 1);
+  return TRUE;
+}
+
+static guint
+choose_batch (const DdpmTrainSetup *setup)
+{
+  const double flop = 3 * ddpm_unet_get_flop (setup->unet, setup->dataset->height, setup->dataset->width);
+
+  return (guint) CLAMP (MEASURED_FLOP / flop, 1, MIN (setup->options.batch, MEASURED_PICTURES));
+}
+
+/* Seconds; the output stands for the gradient of the loss. */
+static double
+time_pass (DdpmUnetPass *pass, const Work *work)
+{
+  const gint64 begin_us = g_get_monotonic_time ();
+
+  ddpm_unet_pass_forward (pass, work->x, work->timesteps, work->labels, work->output);
+  ddpm_unet_pass_backward (pass, work->output, work->grads, NULL);
+  return (double) (g_get_monotonic_time () - begin_us) / G_USEC_PER_SEC;
+}
+
+/* A step lasts as long as the slowest of the processes that share it. */
+static gboolean
+share (DdpmTrainSetup *setup, GCancellable *cancellable, GError **error)
+{
+  DdpmRanks *ranks = setup->options.ranks;
+  g_autofree double *all = NULL;
+
+  if (ranks == NULL)
+    return TRUE;
+  all = g_new (double, ranks->n_ranks);
+  if (!ranks->exchange (ranks, &setup->pictures_per_s, all, sizeof *all, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < ranks->n_ranks; i++)
+    setup->pictures_per_s = MIN (setup->pictures_per_s, all[i]);
+  setup->pictures_per_s *= ranks->n_ranks;
+  return TRUE;
+}
+
+static void
+measure (DdpmTrainSetup *setup, GCancellable *cancellable)
+{
+  g_auto (Work) work = { .batch = choose_batch (setup) };
+  const DdpmPassOptions options = { .batch = work.batch,
+                                    .height = setup->dataset->height,
+                                    .width = setup->dataset->width,
+                                    .mode = DDPM_PASS_TRAINING,
+                                    .precision = setup->options.precision,
+                                    .recompute = setup->recompute };
+  g_autoptr (DdpmTeam) team = ddpm_team_new (setup->options.n_threads);
+  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (setup->unet, team, &options, NULL);
+  double seconds = G_MAXDOUBLE;
+
+  setup->pictures_per_s = 0;
+  if (pass == NULL || !work_init (&work, setup))
+    return;
+  ddpm_unet_pass_set_weights (pass, work.weights);
+  ddpm_team_set_cancellable (team, cancellable);
+  time_pass (pass, &work);
+  for (guint i = 0; i < MEASURED_PASSES; i++)
+    seconds = MIN (seconds, time_pass (pass, &work));
+  setup->pictures_per_s = work.batch / MAX (seconds, 1e-6);
+}
+
+gboolean
+ddpm_train_measure_speed (DdpmTrainSetup *setup, GCancellable *cancellable, GError **error)
+{
+  measure (setup, cancellable);
+  return share (setup, cancellable, error) && !g_cancellable_set_error_if_cancelled (cancellable, error);
+}
