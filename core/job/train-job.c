@@ -132,6 +132,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .labels = setup->labels,
     .hints = &setup->hints,
     .pictures_per_s = setup->pictures_per_s,
+    .slowdown = setup->slowdown,
     .flip_is_proposed = setup->flip_is_proposed,
     .crop_is_proposed = setup->crop_is_proposed,
     .options = &setup->options,

@@ -123,16 +123,17 @@ typedef struct
   const DdpmDataset *dataset;
   const DdpmUnetConfig *config;
   gsize n_parameters;
-  double flop_per_picture;     /* forward */
-  gsize peak_bytes;            /* of memory: slabs, passes and pictures */
-  gboolean recompute;          /* as the option, or because memory would not do otherwise */
-  gsize peak_kept_bytes;       /* what it would be without that */
-  gboolean must_accumulate;    /* memory made more than one pass a step necessary */
-  guint n_held_out;            /* pictures that are not trained on */
-  guint64 first_step;          /* steps done before; > 0: resumed there */
-  char *const *label_names;    /* NULL-terminated; NULL: no labels */
-  const guint32 *labels;       /* of each picture, the place in label_names, or their number: none */
-  double pictures_per_s;       /* that this machine trains on, measured; 0: not known */
+  double flop_per_picture;  /* forward */
+  gsize peak_bytes;         /* of memory: slabs, passes and pictures */
+  gboolean recompute;       /* as the option, or because memory would not do otherwise */
+  gsize peak_kept_bytes;    /* what it would be without that */
+  gboolean must_accumulate; /* memory made more than one pass a step necessary */
+  guint n_held_out;         /* pictures that are not trained on */
+  guint64 first_step;       /* steps done before; > 0: resumed there */
+  char *const *label_names; /* NULL-terminated; NULL: no labels */
+  const guint32 *labels;    /* of each picture, the place in label_names, or their number: none */
+  double pictures_per_s;    /* that this machine trains on while nothing else runs, measured; 0: not known */
+  double slowdown;          /* by what else was running at that moment: 1 or more */
   const DdpmTrainHints *hints; /* nothing in it for a resumed run */
   gboolean flip_is_proposed;   /* options->flip and crop are not 0, and not because they were given */
   gboolean crop_is_proposed;

@@ -26,6 +26,7 @@ typedef struct
   DdpmTrainHints hints;
   gboolean flip_is_proposed, crop_is_proposed; /* switched on because pictures are few */
   double pictures_per_s;                       /* trained on by this machine; 0: not known */
+  double slowdown;                             /* by what else was running at that moment: 1 or more */
   gsize peak_bytes, peak_kept_bytes;           /* of memory: as decided; and if everything were kept */
 } DdpmTrainSetup;
 

@@ -10,6 +10,7 @@
 #define MAX_SIZES_SHOWN 4
 #define MAX_LABELS_SHOWN 6
 #define FEW_PICTURES 40
+#define WORTH_TELLING 1.5 /* times as long */
 
 static const char *
 get_plural (guint n)
@@ -173,6 +174,9 @@ print_training (const DdpmTrainPlan *plan)
   if (plan->pictures_per_s > 0)
     printf ("speed        about %.*f pictures a second on this machine\n", plan->pictures_per_s < 10 ? 1 : 0,
             plan->pictures_per_s);
+  if (plan->slowdown >= WORTH_TELLING)
+    printf ("             (other programs are busy on it now: all takes %.1f times as long while they are)\n",
+            plan->slowdown);
 }
 
 /* What to expect of few pictures, and what helps. */
