@@ -8,7 +8,7 @@
 #define SIZE 8 /* pixels, of the models' pictures */
 
 static inline DdpmModel *
-new_model (guint n_channels, guint n_classes)
+new_variance_model (guint n_channels, guint n_classes, DdpmVariance variance)
 {
   DdpmUnetConfig config;
   DdpmModel *model = g_new0 (DdpmModel, 1);
@@ -16,7 +16,8 @@ new_model (guint n_channels, guint n_classes)
 
   ddpm_unet_config_init (&config);
   config.sample_width = config.sample_height = SIZE;
-  config.in_channels = config.out_channels = n_channels;
+  config.in_channels = n_channels;
+  config.out_channels = ddpm_variance_get_out_channels (variance, n_channels);
   config.n_levels = 2;
   for (guint i = 0; i < 2; i++)
     {
@@ -34,7 +35,14 @@ new_model (guint n_channels, guint n_classes)
   model->weights = g_new (float, ddpm_unet_get_n_weights (model->unet));
   ddpm_unet_init_weights (model->unet, 1, model->weights);
   ddpm_scheduler_config_init (&model->scheduler);
+  model->scheduler.variance_type = variance;
   return model;
+}
+
+static inline DdpmModel *
+new_model (guint n_channels, guint n_classes)
+{
+  return new_variance_model (n_channels, n_classes, DDPM_VARIANCE_FIXED_SMALL);
 }
 
 static inline DdpmSampleOptions
