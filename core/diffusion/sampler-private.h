@@ -45,43 +45,35 @@ typedef struct
 
 DdpmPredictionReader ddpm_prediction_reader_new (const DdpmSampler *sampler, guint t);
 
-/* x0, as the network means it. */
-static inline float
-ddpm_prediction_read_free_x0 (const DdpmPredictionReader *reader, float output, float x)
-{
-  switch (reader->type)
-    {
-    case DDPM_PREDICT_EPSILON:
-      return (x - reader->spread * output) / reader->signal;
-    case DDPM_PREDICT_V:
-      return reader->signal * x - reader->spread * output;
-    case DDPM_PREDICT_MU:
-      return (output - reader->mu_x_t * x) / reader->mu_x0;
-    default:
-      return output;
-    }
-}
-
 /* x0, clipped. NaN stays NaN, so that a broken network shows. */
 static inline float
 ddpm_prediction_read_x0 (const DdpmPredictionReader *reader, float output, float x)
 {
-  const float x0 = ddpm_prediction_read_free_x0 (reader, output, x);
+  float x0 = output;
 
+  if (reader->type == DDPM_PREDICT_EPSILON)
+    x0 = (x - reader->spread * output) / reader->signal;
+  else if (reader->type == DDPM_PREDICT_V)
+    x0 = reader->signal * x - reader->spread * output;
+  else if (reader->type == DDPM_PREDICT_MU)
+    x0 = (output - reader->mu_x_t * x) / reader->mu_x0;
   if (x0 > reader->limit)
     return reader->limit;
   return x0 < -reader->limit ? -reader->limit : x0;
 }
 
-/* epsilon that goes with the x0 before clipping. */
+/* epsilon that goes with the x0 before clipping; with mu, whose errors count 1 / beta times in it, with the
+ * x0 after that. */
 static inline float
 ddpm_prediction_read_epsilon (const DdpmPredictionReader *reader, float output, float x)
 {
-  if (reader->type == DDPM_PREDICT_EPSILON)
-    return output;
+  if (reader->type == DDPM_PREDICT_SAMPLE)
+    return (x - reader->signal * output) / reader->spread;
   if (reader->type == DDPM_PREDICT_V)
     return reader->signal * output + reader->spread * x;
-  return (x - reader->signal * ddpm_prediction_read_free_x0 (reader, output, x)) / reader->spread;
+  if (reader->type == DDPM_PREDICT_MU)
+    return (x - reader->signal * ddpm_prediction_read_x0 (reader, output, x)) / reader->spread;
+  return output;
 }
 
 G_END_DECLS

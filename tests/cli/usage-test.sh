@@ -9,14 +9,14 @@ mkdir pictures
 works 'ddpm --help' --help
 says 'ddpm --help names the subcommands' interpolate
 works 'ddpm --version' --version
-for command in train sample vary interpolate info bench
+for command in train sample vary interpolate evaluate info bench
 do
   works "$command --help" "$command" --help
   check "$command --help describes every option" \
     sh -c '! grep -E "^  (-[a-z], )?--[a-z0-9-]+(=[^ ]+)? *$" "$1"' sh "$out"
 done
 for option in size channels layers attention batch steps lr warmup ema dropout flip schedule pixels seed threads \
-  save-every sample-every recompute float32 resume from output
+  save-every sample-every recompute predict loss variance float32 resume from output
 do
   run train --help
   says "train --help has --$option" "--$option"

@@ -256,6 +256,32 @@ test_learned_variance (void)
     }
 }
 
+/* An untrained network that predicts mu makes bad pictures, but pictures. */
+static void
+test_bad_mu (void)
+{
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  float output[N], noise[N], x[N];
+
+  ddpm_scheduler_config_init (&config);
+  config.prediction_type = DDPM_PREDICT_MU;
+  for (guint kind = DDPM_SAMPLER_DDPM; kind <= DDPM_SAMPLER_DDIM; kind++)
+    {
+      g_autoptr (DdpmSampler) sampler =
+        new_sampler (&(DdpmSamplerOptions) { .kind = kind, .n_steps = 50 }, &config);
+
+      ddpm_rng_normal ((DdpmRngKey) { .seed = 4, .purpose = DDPM_RNG_LATENT }, x, N);
+      for (guint step = 0; step < 50; step++)
+        {
+          ddpm_rng_normal ((DdpmRngKey) { .seed = 5, .purpose = DDPM_RNG_LATENT, .step = step }, output, N);
+          ddpm_rng_normal ((DdpmRngKey) { .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
+          ddpm_sampler_step (sampler, step, output, NULL, noise, x, NULL, N);
+        }
+      for (guint i = 0; i < N; i++)
+        g_assert_cmpfloat (fabsf (x[i]), <=, 1);
+    }
+}
+
 static void
 test_clip (void)
 {
@@ -351,6 +377,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sampler/exact-network", test_exact_network);
   g_test_add_func ("/sampler/ddim-is-ddpm", test_ddim_is_ddpm);
   g_test_add_func ("/sampler/learned-variance", test_learned_variance);
+  g_test_add_func ("/sampler/bad-mu", test_bad_mu);
   g_test_add_func ("/sampler/clip", test_clip);
   g_test_add_func ("/sampler/needs-noise", test_needs_noise);
   g_test_add_func ("/sampler/bad-options", test_bad_options);
