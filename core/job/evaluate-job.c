@@ -298,8 +298,8 @@ get_view (const Run *run, guint64 number)
   return (View) { picture, begin + ddpm_rng_below (key, k, end - begin), end - begin };
 }
 
-/* Of the picture chosen[place], or the next one that can be read. */
-static void
+/* The picture chosen[place], or the next one that can be read, to x0; its number. */
+static guint
 show_picture (Run *run, guint place, DdpmRngKey key, float *x0)
 {
   static const DdpmAugment none = { 0 };
@@ -307,10 +307,11 @@ show_picture (Run *run, guint place, DdpmRngKey key, float *x0)
   DdpmView part;
 
   if (!ddpm_dataset_hold (run->dataset, run->chosen, run->n_chosen, place, &held))
-    return;
+    return run->chosen[place]; /* of no more use: the dataset tells */
   part = ddpm_augment_choose (&none, run->dataset, held.index, key);
   ddpm_dataset_show (run->dataset, &held, &part, x0);
   ddpm_dataset_release (run->dataset, &held);
+  return held.index;
 }
 
 static void
@@ -324,14 +325,13 @@ prepare_view (guint task, guint worker, gpointer data)
   const gsize n = run->n_picture;
   float *x0 = run->x0 + task * n, *x_t = run->x_t + task * n;
   float *noise = run->output + task * run->n_output; /* nothing is there yet */
-
-  show_picture (run, view.picture, part_key, x0);
+  const guint shown = show_picture (run, view.picture, part_key, x0);
   ddpm_rng_normal (noise_key, noise, n);
   ddpm_schedule_add_noise (run->schedule, view.t, x0, noise, x_t, n);
   ddpm_objective_get_target (&run->objective, view.t, x0, x_t, noise, run->target + task * n, n);
   run->timesteps[task] = (float) view.t;
   if (run->picture_labels != NULL)
-    run->labels[task] = run->picture_labels[number];
+    run->labels[task] = run->picture_labels[shown];
 }
 
 static void

@@ -157,8 +157,12 @@ static void
 print_training (const DdpmTrainPlan *plan)
 {
   const DdpmTrainOptions *options = plan->options;
+  const DdpmSchedulerConfig scheduler = { .prediction_type = options->prediction,
+                                          .variance_type = options->variance };
   g_autofree char *steps = ddpm_format_count (options->steps);
+  g_autofree char *predicts = ddpm_scheduler_config_describe (&scheduler);
 
+  printf ("learns       to say %s; loss %s\n", predicts, ddpm_loss_names[options->loss]);
   printf ("training     %s steps of %u pictures", steps, options->batch);
   if (options->accumulate > 1)
     printf (" in %u passes of %u%s", options->accumulate, options->batch / options->accumulate,
