@@ -24,7 +24,12 @@ ddpm_train_data_load (DdpmTrainSetup *setup, guint multiple, DdpmPixels pixels,
   setup->dataset = ddpm_dataset_load (options->pictures, &reading_options, reading->func, reading->user_data,
                                       reading->cancellable, error);
   if (setup->dataset == NULL)
-    return FALSE;
+    {
+      /* a size that was chosen is wrong for nothing else */
+      if (error != NULL && g_error_matches (*error, DDPM_ERROR, DDPM_ERROR_USAGE))
+        g_prefix_error (error, options->width == 0 ? "--crop: " : "--size: ");
+      return FALSE;
+    }
   if (options->rotate && setup->dataset->width != setup->dataset->height)
     return ddpm_refuse (
       error, DDPM_ERROR_USAGE,

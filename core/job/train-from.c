@@ -1,15 +1,10 @@
 #include "core/job/train-from.h"
 
-#include <string.h>
-
-#include "core/base/arena.h"
 #include "core/base/error.h"
 #include "core/job/train-network.h"
 #include "core/job/train-objective.h"
 #include "core/job/train-options.h"
 #include "core/job/train-proposal.h"
-
-#define TABLE "class_embedding.weight"
 
 gboolean
 ddpm_train_from_open (DdpmTrainSetup *setup, GError **error)
@@ -36,13 +31,12 @@ ddpm_train_from_open (DdpmTrainSetup *setup, GError **error)
   return TRUE;
 }
 
-/* --from brings network, schedule and kind of pixels along; options that would make others are refused. */
+/* --from brings network and schedule along; options that would make others are refused. */
 static gboolean
 check_options_with_from (const DdpmTrainSetup *setup, GError **error)
 {
   const DdpmTrainOptions *options = &setup->options;
   const char *name = setup->from->name, *option;
-  const guint n_channels = ddpm_unet_get_config (setup->from->unet)->in_channels;
 
   if (ddpm_train_network_is_given (options))
     return ddpm_refuse (
@@ -53,9 +47,6 @@ check_options_with_from (const DdpmTrainSetup *setup, GError **error)
   if (option != NULL)
     return ddpm_refuse (error, DDPM_ERROR_USAGE, "%s cannot differ from that of %s with --from; leave it out",
                         option, name);
-  if (options->pixels != DDPM_PIXELS_AUTO && options->pixels != ddpm_train_get_pixels (n_channels))
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "--pixels does not fit %s, which has %u channels; leave it out", name, n_channels);
   return TRUE;
 }
 
@@ -71,6 +62,28 @@ take_notes (DdpmModelNotes *notes, const DdpmModelNotes *from)
   notes->recommended_steps = from->recommended_steps;
 }
 
+/* The pictures, in the channels that were asked for; otherwise in the model's, and in more where theirs would
+ * be lost in those. */
+static gboolean
+load_pictures (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (setup->from->unet);
+  const guint multiple = ddpm_unet_config_get_size_multiple (config);
+  const DdpmPixels own = ddpm_train_get_pixels (config->in_channels);
+  const gboolean is_open = setup->options.pixels == DDPM_PIXELS_AUTO && own != DDPM_PIXELS_RGBA;
+
+  if (!ddpm_train_data_load (setup, multiple,
+                             is_open                                     ? DDPM_PIXELS_AUTO
+                             : setup->options.pixels != DDPM_PIXELS_AUTO ? setup->options.pixels
+                                                                         : own,
+                             reading, error))
+    return FALSE;
+  if (!is_open || setup->dataset->n_channels >= config->in_channels)
+    return TRUE;
+  g_clear_pointer (&setup->dataset, ddpm_dataset_free);
+  return ddpm_train_data_load (setup, multiple, own, reading, error);
+}
+
 gboolean
 ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, GError **error)
 {
@@ -80,6 +93,8 @@ ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, G
   if (!ddpm_train_from_open (setup, error) || !check_options_with_from (setup, error))
     return FALSE;
   *config = *ddpm_unet_get_config (setup->from->unet);
+  setup->origin = (DdpmTrainOrigin) { g_strdup (setup->from->name), config->in_channels, config->sample_width,
+                                      config->sample_height };
   ddpm_scheduler_config_copy (&setup->scheduler, &setup->from->scheduler);
   take_notes (&setup->notes, &setup->from->notes);
   if (options->width == 0)
@@ -95,83 +110,10 @@ ddpm_train_from_begin (DdpmTrainSetup *setup, const DdpmTrainReading *reading, G
     return FALSE;
   if (options->width != 0 && !ddpm_unet_config_check_size (config, options->height, options->width, error))
     return FALSE;
-  return ddpm_train_propose_views (setup, MAX (options->width, options->height), reading, error)
-         && ddpm_train_data_load (setup, ddpm_unet_config_get_size_multiple (config),
-                                  ddpm_train_get_pixels (config->in_channels), reading, error)
-         && ddpm_train_data_find_labels (setup, error);
-}
-
-gboolean
-ddpm_train_from_fits (const DdpmUnet *from, const DdpmUnet *unet)
-{
-  guint n_params, n_from;
-  const DdpmParam *params = ddpm_unet_get_params (unet, &n_params);
-
-  ddpm_unet_get_params (from, &n_from);
-  for (guint i = 0; i < n_params; i++)
-    {
-      const DdpmParam *other = ddpm_unet_find_param (from, params[i].name);
-      const gboolean is_table = strcmp (params[i].name, TABLE) == 0;
-
-      if (!is_table && (other == NULL || other->n_values != params[i].n_values))
-        return FALSE;
-    }
-  return n_params - (ddpm_unet_find_param (unet, TABLE) != NULL)
-         == n_from - (ddpm_unet_find_param (from, TABLE) != NULL);
-}
-
-/* The row of a table that belongs to a label, the last one if none does. */
-static guint
-find_row (char *const *names, guint n_rows, const char *label)
-{
-  for (guint i = 0; names != NULL && label != NULL && names[i] != NULL; i++)
-    if (strcmp (names[i], label) == 0)
-      return i;
-  return n_rows - 1;
-}
-
-/* old: NULL, or values of the model's table; without one the embedding is not changed by a label at first. */
-static void
-fill_table (const DdpmTrainSetup *setup, const DdpmParam *table, const float *old, float *values)
-{
-  const gsize width = table->shape[1];
-  const guint n_rows = setup->config.num_class_embeds;
-  const guint n_old_rows = ddpm_unet_get_config (setup->from->unet)->num_class_embeds;
-
-  memset (values, 0, table->n_values * sizeof (float));
-  for (guint row = 0; row < n_rows && old != NULL; row++)
-    {
-      const char *label = row + 1 < n_rows && setup->notes.labels != NULL ? setup->notes.labels[row] : NULL;
-      const guint old_row = find_row (setup->from->notes.labels, n_old_rows, label);
-
-      memcpy (values + row * width, old + old_row * width, width * sizeof (float));
-    }
-}
-
-gboolean
-ddpm_train_from_read (const DdpmTrainSetup *setup, float *weights, GError **error)
-{
-  const DdpmUnet *unet = setup->from->unet;
-  g_auto (DdpmArena) arena = { 0 };
-  const float *old;
-  guint n_params;
-  const DdpmParam *params = ddpm_unet_get_params (setup->unet, &n_params);
-
-  if (setup->labels == NULL) /* the same network */
-    return ddpm_model_read_weights (setup->from, weights, error);
-  if (!ddpm_arena_init (&arena, ddpm_unet_get_n_weights (unet) * sizeof (float), error)
-      || !ddpm_model_read_weights (setup->from, arena.base, error))
+  if (!ddpm_train_propose_views (setup, MAX (options->width, options->height), reading, error)
+      || !load_pictures (setup, reading, error))
     return FALSE;
-  old = arena.base;
-  for (guint i = 0; i < n_params; i++)
-    {
-      const DdpmParam *param = ddpm_unet_find_param (unet, params[i].name);
-      float *values = weights + params[i].offset;
-
-      if (strcmp (params[i].name, TABLE) == 0)
-        fill_table (setup, &params[i], param != NULL ? old + param->offset : NULL, values);
-      else
-        memcpy (values, old + param->offset, param->n_values * sizeof (float));
-    }
-  return TRUE;
+  config->in_channels = setup->dataset->n_channels;
+  config->out_channels = ddpm_variance_get_out_channels (options->variance, config->in_channels);
+  return ddpm_train_data_find_labels (setup, error);
 }

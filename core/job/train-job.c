@@ -130,6 +130,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .first_step = setup->first_step,
     .label_names = setup->labels != NULL ? setup->notes.labels : NULL,
     .labels = setup->labels,
+    .origin = &setup->origin,
     .hints = &setup->hints,
     .pictures_per_s = setup->pictures_per_s,
     .slowdown = setup->slowdown,

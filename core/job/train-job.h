@@ -117,6 +117,13 @@ typedef struct
   gboolean edges_meet; /* those of most pictures, without options.tileable */
 } DdpmTrainHints;
 
+/* The model of options.from. */
+typedef struct
+{
+  char *name;
+  guint n_channels, width, height; /* width, height: pixels, 0 if it does not say */
+} DdpmTrainOrigin;
+
 /* What prepare found, for the front end to print. Owned by the job. */
 typedef struct
 {
@@ -134,8 +141,9 @@ typedef struct
   const guint32 *labels;    /* of each picture, the place in label_names, or their number: none */
   double pictures_per_s;    /* that this machine trains on while nothing else runs, measured; 0: not known */
   double slowdown;          /* by what else was running at that moment: 1 or more */
-  const DdpmTrainHints *hints; /* nothing in it for a resumed run */
-  gboolean flip_is_proposed;   /* options->flip and crop are not 0, and not because they were given */
+  const DdpmTrainOrigin *origin; /* its name is NULL without options.from, and for a resumed run */
+  const DdpmTrainHints *hints;   /* nothing in it for a resumed run */
+  gboolean flip_is_proposed;     /* options->flip and crop are not 0, and not because they were given */
   gboolean crop_is_proposed;
   const DdpmTrainOptions *options; /* as decided */
 } DdpmTrainPlan;

@@ -95,6 +95,20 @@ check_labels (const DdpmTrainOptions *options, GError **error)
 }
 
 static gboolean
+check_crop (const DdpmTrainOptions *options, GError **error)
+{
+  const guint least = MIN (options->width, options->height);
+
+  if (options->crop == DDPM_TRAIN_OPEN || options->crop == 0 || options->crop >= least)
+    return TRUE;
+  return ddpm_refuse (
+    error, DDPM_ERROR_USAGE,
+    "--crop %u is less than --size %ux%u: pictures that are scaled down to %u pixels have no "
+    "parts of that size; give a --crop of %u or more, or a smaller --size",
+    options->crop, options->width, options->height, options->crop, least);
+}
+
+static gboolean
 check_hours (const DdpmTrainOptions *options, GError **error)
 {
   if (options->hours == DDPM_TRAIN_OPEN_REAL)
@@ -166,7 +180,8 @@ ddpm_train_options_check (const DdpmTrainOptions *options, GError **error)
                            "--variance must be fixed-small, fixed-large or learned");
       return FALSE;
     }
-  return check_lists (options, error) && check_labels (options, error) && check_hours (options, error);
+  return check_lists (options, error) && check_labels (options, error) && check_crop (options, error)
+         && check_hours (options, error);
 }
 
 static gboolean

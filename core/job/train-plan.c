@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/job/train-data.h"
+#include "core/job/train-adapt.h"
 #include "core/job/train-from.h"
 #include "core/job/train-hints.h"
 #include "core/job/train-memory.h"
@@ -120,7 +121,7 @@ complete (DdpmTrainSetup *setup, const DdpmTrainOptions *given, GError **error)
     ddpm_train_data_complete (setup);
   if (options->resume && !ddpm_train_resume_find_step (setup, given->steps, error))
     return FALSE;
-  if (setup->from != NULL && !ddpm_train_from_fits (setup->from->unet, setup->unet))
+  if (setup->from != NULL && !ddpm_train_adapt_fits (setup->from->unet, setup->unet))
     return ddpm_refuse (
       error, DDPM_ERROR_FILE,
       "--from: %s is no longer the model that this training began with; start a new one in another folder",
@@ -165,6 +166,7 @@ ddpm_train_setup_free (DdpmTrainSetup *setup)
   g_clear_pointer (&setup->training, g_free);
   g_clear_pointer (&setup->held_out, g_free);
   ddpm_train_hints_clear (&setup->hints);
+  g_clear_pointer (&setup->origin.name, g_free);
   ddpm_model_notes_clear (&setup->notes);
   ddpm_scheduler_config_clear (&setup->scheduler);
   ddpm_train_options_clear (&setup->options);

@@ -23,6 +23,7 @@ typedef struct
   guint sample_columns;     /* a sample grid is a square of this many */
   gboolean recompute;       /* values inside blocks are computed again, not kept */
   gboolean must_accumulate; /* options.accumulate is what memory made necessary */
+  DdpmTrainOrigin origin;
   DdpmTrainHints hints;
   gboolean flip_is_proposed, crop_is_proposed; /* switched on because pictures are few */
   double pictures_per_s;                       /* trained on by this machine; 0: not known */

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
-#include "core/job/train-from.h"
+#include "core/job/train-adapt.h"
 #include "core/job/train-held-out.h"
 #include "core/job/train-output.h"
 #include "core/job/train-rate.h"
@@ -80,7 +80,7 @@ begin_weights (Run *run, GError **error)
     return ddpm_train_state_read (run->output.state_file, &run->counters, slabs, error);
   if (setup->from == NULL)
     ddpm_unet_init_weights (setup->unet, setup->options.seed, slabs->weights);
-  else if (!ddpm_train_from_read (setup, slabs->weights, error))
+  else if (!ddpm_train_adapt_read (setup, slabs->weights, error))
     return FALSE;
   memcpy (slabs->ema, slabs->weights, slabs->n * sizeof (float));
   if (!ddpm_train_step_is_finite (&run->work))

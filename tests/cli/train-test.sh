@@ -102,7 +102,8 @@ fails 'a label that there is not' 2 'it has Bricks, Wood' sample materials -o x.
 fails 'a label of a model without' 2 'has no labels' sample m -o x.png --label Stone
 fails 'guidance towards nothing' 2 'towards a label' sample materials -o x.png --guidance 3
 works 'parts of textures' train textures -o parts --size 8 $tiny --steps 2 --sample-every 0 --tileable --crop 12
-fails 'parts larger than the pictures' 2 'scaled down to 4' train textures -o x --size 8 $tiny --crop 4
+fails 'parts larger than the pictures' 2 '--crop 4 is less than --size 8x8' train textures -o x --size 8 $tiny --crop 4
+fails 'parts larger than pictures of a size that is chosen' 2 '--crop: .*scaled down to 4' train textures -o x $tiny --crop 4
 fails 'turned pictures that are not square' 2 'rotate' train textures -o x --size 8x4 $tiny --rotate
 fails 'labels of too few pictures' 2 'holds 10 pictures or more' train textures -o x --size 8 $tiny --labels
 

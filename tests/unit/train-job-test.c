@@ -184,9 +184,6 @@ test_from (void)
   more.schedule = DDPM_BETAS_LINEAR;
   assert_refused (&more, DDPM_ERROR_USAGE, "--schedule");
   more.schedule = DDPM_TRAIN_OPEN_SCHEDULE;
-  more.pixels = DDPM_PIXELS_RGBA;
-  assert_refused (&more, DDPM_ERROR_USAGE, "--pixels");
-  more.pixels = DDPM_PIXELS_AUTO;
   more.width = more.height = 9;
   assert_refused (&more, DDPM_ERROR_USAGE, "9x9");
   g_set_object (&more.from, more.pictures);

@@ -123,6 +123,61 @@ print_views (const DdpmTrainPlan *plan)
             plan->flip_is_proposed ? " (since they are few: with --no-flip they are not)" : "");
 }
 
+/* "8x8" of a network on pictures that are `width` wide, at each level with attention. */
+static void
+print_attention (const DdpmUnetConfig *config, guint width, guint height)
+{
+  gboolean is_first = TRUE;
+
+  for (guint i = 0; i < config->n_levels; i++)
+    if (config->down_block_types[i] == DDPM_BLOCK_ATTENTION)
+      {
+        printf ("%s%ux%u", is_first ? "" : ", ", width >> i, height >> i);
+        is_first = FALSE;
+      }
+  if (is_first)
+    printf ("%ux%u", width >> (config->n_levels - 1), height >> (config->n_levels - 1));
+}
+
+/* What becomes of the channels of the model that the run goes on from. */
+static const char *
+describe_channels (guint n_from, guint n)
+{
+  if (n_from == 1 && n > 1)
+    return n == 4 ? "its grey becomes three colours, alike at first, and a channel for transparency is added"
+                  : "its grey becomes three colours, alike at first";
+  if (n == 1 && n_from > 1)
+    return "its colours become one grey";
+  return n > n_from ? "a channel for transparency is added, which it has to learn"
+                    : "its channel for transparency is left out";
+}
+
+static void
+print_origin (const DdpmTrainPlan *plan)
+{
+  const DdpmTrainOrigin *origin = plan->origin;
+  const DdpmUnetConfig *config = plan->config;
+
+  if (origin->name == NULL)
+    return;
+  printf ("from         %s, of %ux%u pixels and %u channel%s\n", origin->name, origin->width, origin->height,
+          origin->n_channels, get_plural (origin->n_channels));
+  if (origin->n_channels != config->in_channels)
+    printf ("             %s\n", describe_channels (origin->n_channels, config->in_channels));
+  if (origin->width == 0
+      || (origin->width == config->sample_width && origin->height == config->sample_height))
+    return;
+  printf ("             its network is used at another size");
+  if (config->add_attention)
+    {
+      printf (": attention at ");
+      print_attention (config, config->sample_width, config->sample_height);
+      printf (", where it was at ");
+      print_attention (config, origin->width, origin->height);
+    }
+  printf ("\n");
+}
+
 static void
 print_network (const DdpmTrainPlan *plan)
 {
@@ -267,6 +322,7 @@ ddpm_train_report_plan (const DdpmTrainPlan *plan)
   if (plan->label_names != NULL)
     print_labels (plan);
   print_views (plan);
+  print_origin (plan);
   print_network (plan);
   print_memory (plan);
   print_training (plan);
