@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/data/image-jpeg.h"
 
-#define PROBE_REDUCTION 8 /* so that little memory is taken for pixels that nobody wants */
 #define PROBE_BYTES 4096
 
 static const struct
@@ -56,12 +56,6 @@ is_cut_jpeg (const guint8 *bytes, gsize n_bytes)
     if (bytes[i] == 0xff && (bytes[i + 1] == 0xd9 || bytes[i + 1] == 0xda))
       return bytes[i + 1] == 0xda;
   return TRUE;
-}
-
-gboolean
-ddpm_pixbuf_is_jpeg (const guint8 *bytes, gsize n_bytes)
-{
-  return n_bytes >= 3 && memcmp (bytes, "\xff\xd8\xff", 3) == 0;
 }
 
 static void
@@ -156,7 +150,7 @@ image_from_pixbuf (const GdkPixbuf *pixbuf, GError **error)
 DdpmImage *
 ddpm_pixbuf_decode (const guint8 *bytes, gsize n_bytes, guint reduction, GError **error)
 {
-  const gboolean is_jpeg = ddpm_pixbuf_is_jpeg (bytes, n_bytes);
+  const gboolean is_jpeg = ddpm_jpeg_is_jpeg (bytes, n_bytes);
   /* before the loader, which may still write to it when closed */
   g_auto (Size) size = { .reduction = is_jpeg ? reduction : 1 };
   g_autoptr (Loader) loader = gdk_pixbuf_loader_new ();
@@ -201,59 +195,29 @@ ddpm_pixbuf_check_start (const guint8 *bytes, gsize n_bytes, GError **error)
   return FALSE;
 }
 
-/* A JPEG's frame header says how many components there are: a marker of a segment (its length follows in two
- * bytes), then the bits of a sample, height and width in two bytes each, and the number (ITU-T T.81, B.2.2).
- */
-static guint
-find_jpeg_components (const guint8 *bytes, gsize n_bytes)
-{
-  gsize i = 2;
-
-  while (i + 9 < n_bytes && bytes[i] == 0xff)
-    {
-      const guint8 marker = bytes[i + 1];
-      const gboolean other = marker == 0xc4 || marker == 0xc8 || marker == 0xcc; /* tables, not frames */
-
-      if (marker == 0xff)
-        i++;
-      else if (marker >= 0xc0 && marker <= 0xcf && !other)
-        return bytes[i + 9];
-      else
-        i += 2 + (bytes[i + 2] << 8 | bytes[i + 3]);
-    }
-  return 0;
-}
-
-/* A JPEG's pixbuf, and with it the orientation, is there as soon as its header is read. */
 static gboolean
-take_header (GdkPixbufLoader *loader, const Size *size, GByteArray *start, DdpmImageHeader *header)
+take_header (GdkPixbufLoader *loader, const Size *size, DdpmImageHeader *header)
 {
   GdkPixbuf *pixbuf = gdk_pixbuf_loader_get_pixbuf (loader);
   const char *orientation;
 
   if (pixbuf == NULL || size->width == 0)
     return FALSE;
-
   orientation = gdk_pixbuf_get_option (pixbuf, "orientation");
   gboolean on_its_side = orientation != NULL && orientation[0] >= '5' && orientation[0] <= '8';
   header->width = on_its_side ? size->height : size->width;
   header->height = on_its_side ? size->width : size->height;
   header->n_channels = gdk_pixbuf_get_n_channels (pixbuf);
-  if (header->is_jpeg && find_jpeg_components (start->data, start->len) == 1)
-    header->n_channels = 1;
   return TRUE;
 }
 
 gboolean
 ddpm_pixbuf_probe (GByteArray *start, GInputStream *stream, DdpmImageHeader *header)
 {
-  const gboolean is_jpeg = ddpm_pixbuf_is_jpeg (start->data, start->len);
-  /* before the loader, which may still write to it when closed */
-  g_auto (Size) size = { .reduction = is_jpeg ? PROBE_REDUCTION : 1 };
+  g_auto (Size) size = { .reduction = 1 }; /* before the loader, which may still write to it when closed */
   g_autoptr (Loader) loader = gdk_pixbuf_loader_new ();
   guint done = 0;
 
-  header->is_jpeg = is_jpeg;
   g_signal_connect (loader, "size-prepared", G_CALLBACK (on_size_prepared), &size);
   while (done < start->len && start->len <= DDPM_IMAGE_MAX_FILE_BYTES)
     {
@@ -262,7 +226,7 @@ ddpm_pixbuf_probe (GByteArray *start, GInputStream *stream, DdpmImageHeader *hea
       if (!gdk_pixbuf_loader_write (loader, start->data + done, start->len - done, NULL)
           || size.error != NULL)
         return FALSE;
-      if (take_header (loader, &size, start, header))
+      if (take_header (loader, &size, header))
         return TRUE;
       done = start->len;
       g_byte_array_set_size (start, done + PROBE_BYTES);
@@ -272,6 +236,5 @@ ddpm_pixbuf_probe (GByteArray *start, GInputStream *stream, DdpmImageHeader *hea
         return FALSE;
     }
   /* some loaders begin when they have everything */
-  return gdk_pixbuf_loader_close (loader, NULL) && size.error == NULL
-         && take_header (loader, &size, start, header);
+  return gdk_pixbuf_loader_close (loader, NULL) && size.error == NULL && take_header (loader, &size, header);
 }

@@ -6,8 +6,6 @@
 
 G_BEGIN_DECLS
 
-gboolean ddpm_pixbuf_is_jpeg (const guint8 *bytes, gsize n_bytes);
-
 /* A whole file's bytes; orientation applied. reduction: see ddpm_image_load_reduced. Errors: DDPM_ERROR_FILE,
  * DDPM_ERROR_UNSUPPORTED, DDPM_ERROR_MEMORY. */
 DdpmImage *ddpm_pixbuf_decode (const guint8 *bytes, gsize n_bytes, guint reduction, GError **error);
@@ -17,8 +15,8 @@ DdpmImage *ddpm_pixbuf_decode (const guint8 *bytes, gsize n_bytes, guint reducti
  * DDPM_ERROR_UNSUPPORTED. */
 gboolean ddpm_pixbuf_check_start (const guint8 *bytes, gsize n_bytes, GError **error);
 
-/* Reads on from the stream, appending to the bytes that came out of it so far, until width, height,
- * n_channels and is_jpeg of the header are known. */
+/* Reads on from the stream, appending to the bytes that came out of it so far, until width, height and
+ * n_channels of the header are known: of other kinds than JPEG. */
 gboolean ddpm_pixbuf_probe (GByteArray *start, GInputStream *stream, DdpmImageHeader *header);
 
 G_END_DECLS

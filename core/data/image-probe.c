@@ -1,5 +1,6 @@
 #include "core/data/image-probe.h"
 
+#include "core/data/image-jpeg.h"
 #include "core/data/image-pixbuf.h"
 #include "core/data/image-png.h"
 
@@ -69,10 +70,13 @@ ddpm_image_probe (GFile *file, DdpmImageHeader *header)
       || !g_input_stream_read_all (G_INPUT_STREAM (stream), start->data, start->len, &n_read, NULL, NULL))
     return FALSE;
   g_byte_array_set_size (start, n_read);
-  known = ddpm_png_is_png (start->data, start->len)
-            ? ddpm_png_probe (start->data, start->len, header)
-                && ddpm_image_check_size (header->width, header->height, NULL)
-            : ddpm_pixbuf_probe (start, G_INPUT_STREAM (stream), header);
+  if (ddpm_png_is_png (start->data, start->len))
+    known = ddpm_png_probe (start->data, start->len, header)
+            && ddpm_image_check_size (header->width, header->height, NULL);
+  else if (ddpm_jpeg_is_jpeg (start->data, start->len))
+    known = ddpm_jpeg_probe (start->data, start->len, G_INPUT_STREAM (stream), header);
+  else
+    known = ddpm_pixbuf_probe (start, G_INPUT_STREAM (stream), header);
   return known && hash_ends (start, G_INPUT_STREAM (stream), header);
 }
 

@@ -164,6 +164,22 @@ static const PngKind kinds[] = {
   { PNG_COLOR_TYPE_RGB_ALPHA, 16, TRUE, FALSE },
 };
 
+/* The header tells the same as the picture. */
+static void
+assert_header (const GByteArray *png, const DdpmImage *image)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (GFile) file = scratch_file (scratch, "a.png");
+  DdpmImageHeader header;
+
+  scratch_write (scratch, "a.png", png->data, png->len);
+  g_assert_true (ddpm_image_probe (file, &header));
+  g_assert_cmpuint (header.width, ==, image->width);
+  g_assert_cmpuint (header.height, ==, image->height);
+  g_assert_cmpuint (header.n_channels, ==, image->n_channels);
+  g_assert_false (header.is_jpeg);
+}
+
 static void
 test_png_kinds (void)
 {
@@ -179,6 +195,7 @@ test_png_kinds (void)
         g_assert_no_error (error);
         g_assert_cmpuint (image->width, ==, sizes[s][0]);
         g_assert_cmpuint (image->height, ==, sizes[s][1]);
+        assert_header (png, image);
         for (guint y = 0; y < image->height; y++)
           for (guint x = 0; x < image->width; x++)
             {
