@@ -109,5 +109,7 @@ ddpm_signals_get_cancellable (DdpmSignals *signals)
 int
 ddpm_signals_get_status (DdpmSignals *signals)
 {
-  return 128 + g_atomic_int_get (&signals->signal_number);
+  const int number = g_atomic_int_get (&signals->signal_number);
+
+  return 128 + (number != 0 ? number : SIGTERM);
 }

@@ -15,7 +15,8 @@ void ddpm_signals_free (DdpmSignals *signals);
 
 GCancellable *ddpm_signals_get_cancellable (DdpmSignals *signals);
 
-/* The exit status of a program stopped by the signal that came: 130 after SIGINT. */
+/* The exit status of a program stopped by the signal that came: 130 after SIGINT. If it came to another
+ * process of the same work: 143. */
 int ddpm_signals_get_status (DdpmSignals *signals);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSignals, ddpm_signals_free)
