@@ -15,6 +15,7 @@
 #include "core/job/train-output.h"
 #include "core/job/train-rate.h"
 #include "core/job/train-sample.h"
+#include "core/job/train-show.h"
 #include "core/job/train-step.h"
 
 #define LOG_EVERY 50 /* steps */
@@ -32,16 +33,17 @@ typedef struct
   DdpmTrainOutput output;
   DdpmTrainStep work;
   DdpmTrainCounters counters;
+  DdpmTrainShow show;
   DdpmTrainRate rate;
-  double held_out_average, held_out; /* the last ones measured; 0: none */
-  guint64 held_out_step;             /* when that was */
-  double seconds;                    /* of training that the log told of at the start */
-  gboolean writes;                   /* one of several processes, only the first does */
+  double held_out_average; /* the last one measured; 0: none */
+  double seconds;          /* of training that the log told of at the start */
+  gboolean writes;         /* one of several processes, only the first does */
 } Run;
 
 static void
 run_clear (Run *run)
 {
+  ddpm_train_show_clear (&run->show);
   ddpm_train_step_clear (&run->work);
   ddpm_train_output_clear (&run->output);
 }
@@ -130,6 +132,16 @@ share_state (Run *run, GCancellable *cancellable, GError **error)
              && ranks->broadcast (ranks, slabs->second, n_bytes, cancellable, error));
 }
 
+/* Of training that the log tells of. */
+static double
+get_seconds (const DdpmTrainLog *log)
+{
+  guint n_lines = 0;
+  const DdpmTrainLine *lines = ddpm_train_log_get_lines (log, &n_lines);
+
+  return n_lines > 0 && isfinite (lines[n_lines - 1].seconds) ? lines[n_lines - 1].seconds : 0;
+}
+
 static gboolean
 begin (Run *run, GCancellable *cancellable, GError **error)
 {
@@ -144,13 +156,20 @@ begin (Run *run, GCancellable *cancellable, GError **error)
   if (!ddpm_ranks_agree (ranks, ok, cancellable, error) || !share_state (run, cancellable, error))
     return FALSE;
   g_clear_pointer (&run->setup->from, ddpm_model_free);
+  ddpm_train_show_init (&run->show, run->setup, run->work.team);
   if (run->writes)
-    run->seconds = ddpm_train_log_get_seconds (run->output.log);
+    run->seconds = get_seconds (run->output.log);
   ddpm_train_rate_init (&run->rate);
   atomic_store (run->step, run->counters.step);
   if (run->writes && (run->counters.step == 0 || !ddpm_train_output_has_kept (&run->output)))
     ok = ddpm_train_output_keep (&run->output, &run->counters, &run->work.slabs, error);
   return ddpm_ranks_agree (ranks, ok, cancellable, error);
+}
+
+static gboolean
+is_last (const Run *run)
+{
+  return run->counters.step == run->setup->options.steps;
 }
 
 static double
@@ -209,62 +228,75 @@ make_step (Run *run, const char **reason, GCancellable *cancellable, GError **er
     isnan (counters->smoothed) ? loss : counters->smoothed + SMOOTHING * (loss - counters->smoothed);
   counters->loss_sum += loss;
   counters->loss_count++;
+  counters->grad_norm = run->work.grad_norm;
   counters->step = number;
   atomic_store (run->step, number);
   return STEP_MADE;
 }
 
-/* A loss that cannot be measured is no reason to end a training. */
-static void
-measure_held_out (Run *run, GCancellable *cancellable)
+/* A loss that cannot be measured is no reason to end a training. FALSE: stopped. */
+static gboolean
+measure_held_out (Run *run, DdpmTrainLine *line, GCancellable *cancellable)
 {
   const DdpmTrainSetup *setup = run->setup;
+  const DdpmTrainStep *work = &run->work;
   g_autoptr (GError) error = NULL;
   g_autofree char *message = NULL;
-  double average, raw;
 
-  if (ddpm_train_held_out_measure (setup, run->work.schedule, run->work.team, run->work.slabs.ema,
-                                   cancellable, &average, &error)
-      && ddpm_train_held_out_measure (setup, run->work.schedule, run->work.team, run->work.slabs.weights,
-                                      cancellable, &raw, &error))
+  if (ddpm_train_held_out_measure (setup, work->schedule, work->team, work->slabs.ema, cancellable,
+                                   &line->held_out_average, &error)
+      && ddpm_train_held_out_measure (setup, work->schedule, work->team, work->slabs.weights, cancellable,
+                                      &line->held_out, &error))
     {
-      run->held_out_average = average;
-      run->held_out = raw;
-      run->held_out_step = run->counters.step;
-      return;
+      run->held_out_average = line->held_out_average;
+      return TRUE;
     }
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return;
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+      || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED))
+    return FALSE;
   message = g_strdup_printf ("no loss on held out pictures at step %" G_GUINT64_FORMAT ": %s",
                              run->counters.step, error->message);
   tell (run, DDPM_PHASE_TRAIN, message);
+  return TRUE;
 }
 
+/* Lines of the log come at regular steps, and early at the end and with a grid. */
 static gboolean
-add_line (Run *run, GError **error)
+line_is_due (const Run *run)
 {
-  const gboolean measured = run->held_out_step == run->counters.step;
-  DdpmTrainCounters *counters = &run->counters;
-  const DdpmTrainLine line = {
-    .step = counters->step,
-    .loss = counters->loss_sum / (double) counters->loss_count,
-    .smoothed = counters->smoothed,
-    .lr = get_lr (run, counters->step),
-    .grad_norm = run->work.grad_norm,
-    .pictures_per_s = ddpm_train_rate_get (&run->rate) * run->setup->options.batch,
-    .seconds = run->seconds + ddpm_train_rate_get_total (&run->rate),
-    .held_out_average = measured ? run->held_out_average : 0,
-    .held_out = measured ? run->held_out : 0,
-  };
+  const guint64 step = run->counters.step;
 
-  /* The last line of a run may come early. It does not count as a line here: a run that goes on after it ends
-   * with the same checkpoint as one that never stopped. */
+  return step > run->counters.logged
+         && (is_last (run) || step % LOG_EVERY == 0
+             || ddpm_train_samples_are_due (&run->setup->options, step));
+}
+
+/* The log's line of the last step made. FALSE: stopped; then it stays to be made. */
+static gboolean
+make_line (Run *run, DdpmTrainLine *line, GCancellable *cancellable)
+{
+  DdpmTrainCounters *counters = &run->counters;
+
+  ddpm_train_line_init (line, counters->step);
+  line->loss = counters->loss_sum / (double) counters->loss_count;
+  line->smoothed = counters->smoothed;
+  line->lr = get_lr (run, counters->step);
+  line->grad_norm = counters->grad_norm;
+  line->pictures_per_s = ddpm_train_rate_get (&run->rate) * run->setup->options.batch;
+  line->seconds = run->seconds + ddpm_train_rate_get_total (&run->rate);
+  if (run->setup->n_held_out > 0 && (is_last (run) || counters->step % HELD_OUT_EVERY == 0)
+      && !measure_held_out (run, line, cancellable))
+    return FALSE;
+
+  counters->logged = counters->step;
+  /* An early one does not count as a line here: a run that goes on after it ends with the same checkpoint as
+   * one that never stopped. */
   if (counters->step % LOG_EVERY == 0)
     {
       counters->loss_sum = 0;
       counters->loss_count = 0;
     }
-  return ddpm_train_log_add (run->output.log, &line, error);
+  return TRUE;
 }
 
 static gboolean
@@ -296,20 +328,34 @@ check_same_weights (const Run *run, GCancellable *cancellable, GError **error)
 }
 
 /* A grid that cannot be made is no reason to end a training: it is told, and the next one tried. */
-static void
-make_samples (Run *run, GCancellable *cancellable)
+static gboolean
+make_samples (Run *run, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *name = NULL, *message = NULL;
+  const guint64 step = run->counters.step;
+  const DdpmTrainLine *line = ddpm_train_log_find (run->output.log, step);
+  g_autoptr (GError) local = NULL;
+  g_autofree char *message = NULL;
+  DdpmTrainScore score;
 
-  if (ddpm_train_sample (run->setup, run->work.slabs.ema, run->counters.step, run->func, run->user_data,
-                         cancellable, &name, &error))
-    message = g_strdup_printf ("samples written: %s", name);
-  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    message =
-      g_strdup_printf ("no samples at step %" G_GUINT64_FORMAT ": %s", run->counters.step, error->message);
+  if (ddpm_train_show_make (&run->show, &run->work.slabs, step, run->func, run->user_data, cancellable,
+                            &score, &message, &local))
+    {
+      if (line != NULL)
+        {
+          DdpmTrainLine whole = *line;
+
+          whole.nearest = score.ratio;
+          whole.nearest_held_out = run->show.held_out.ratio;
+          whole.copies = isnan (score.ratio) ? NAN : score.copies;
+          if (!ddpm_train_log_amend (run->output.log, &whole, error))
+            return FALSE;
+        }
+    }
+  else if (!g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    message = g_strdup_printf ("no samples at step %" G_GUINT64_FORMAT ": %s", step, local->message);
   if (message != NULL)
     tell (run, DDPM_PHASE_TRAIN, message);
+  return TRUE;
 }
 
 /* Not while the loss is too high: it comes down soon, or the run goes back. */
@@ -404,35 +450,50 @@ stop (Run *run, GError **error)
   return FALSE;
 }
 
-/* What is written after a step. */
+/* What the first process writes after a step: the line, if there is one, the grid and the checkpoint. */
 static gboolean
-write_out (Run *run, gboolean is_last, GCancellable *cancellable, GError **error)
+write_out (Run *run, const DdpmTrainLine *line, gboolean is_made, GCancellable *cancellable, GError **error)
 {
-  const DdpmTrainOptions *options = &run->setup->options;
-  const guint64 step = run->counters.step;
+  const DdpmTrainLine *there = NULL;
 
   if (!run->writes)
     return TRUE;
-  if ((is_last || step % LOG_EVERY == 0) && !add_line (run, error))
+  if (line != NULL && !ddpm_train_log_add (run->output.log, line, error))
     return FALSE;
-  if (!is_last && options->sample_every > 0 && step % options->sample_every == 0)
-    make_samples (run, cancellable);
-  if (!keep_good (run, error))
+  /* the last step's grid comes after its checkpoint */
+  there = ddpm_train_log_find (run->output.log, run->counters.step);
+  if (there != NULL && isnan (there->nearest) && !is_last (run)
+      && ddpm_train_samples_are_due (&run->setup->options, run->counters.step)
+      && !make_samples (run, cancellable, error))
     return FALSE;
-  return is_last || !is_time_to_save (run) || save (run, error);
+  if (!is_made)
+    return TRUE;
+  return keep_good (run, error) && (is_last (run) || !is_time_to_save (run) || save (run, error));
+}
+
+/* What comes after a step. is_made: it was made just now; else a resumed run begins with what was interrupted
+ * after the step of its checkpoint. */
+static gboolean
+finish_step (Run *run, gboolean is_made, GCancellable *cancellable, GError **error)
+{
+  DdpmRanks *ranks = run->setup->options.ranks;
+  gboolean has_line = line_is_due (run);
+  DdpmTrainLine line;
+
+  has_line = has_line && make_line (run, &line, cancellable);
+  if (has_line && !check_same_weights (run, cancellable, error))
+    return FALSE;
+  return ddpm_ranks_agree (ranks, write_out (run, has_line ? &line : NULL, is_made, cancellable, error),
+                           cancellable, error);
 }
 
 static gboolean
 make_steps (Run *run, GCancellable *cancellable, GError **error)
 {
-  const DdpmTrainSetup *setup = run->setup;
-  const DdpmTrainOptions *options = &setup->options;
-
-  while (run->counters.step < options->steps)
+  while (!is_last (run))
     {
       const char *reason = NULL;
       StepResult result;
-      gboolean is_last;
 
       ddpm_train_rate_begin_step (&run->rate);
       result = make_step (run, &reason, cancellable, error);
@@ -447,13 +508,7 @@ make_steps (Run *run, GCancellable *cancellable, GError **error)
       ddpm_train_rate_end_step (&run->rate);
       tell (run, DDPM_PHASE_TRAIN, NULL);
       tell_of_pictures (run);
-      is_last = run->counters.step == options->steps;
-      if (setup->n_held_out > 0 && (is_last || run->counters.step % HELD_OUT_EVERY == 0))
-        measure_held_out (run, cancellable);
-      if ((is_last || run->counters.step % LOG_EVERY == 0) && !check_same_weights (run, cancellable, error))
-        return FALSE;
-      if (!ddpm_ranks_agree (options->ranks, write_out (run, is_last, cancellable, error), cancellable,
-                             error))
+      if (!finish_step (run, TRUE, cancellable, error))
         return FALSE;
     }
   return TRUE;
@@ -467,9 +522,7 @@ finish (Run *run, GCancellable *cancellable, GError **error)
     return TRUE;
   if (!save (run, error))
     return FALSE;
-  if (run->setup->options.sample_every > 0)
-    make_samples (run, cancellable);
-  return TRUE;
+  return run->setup->options.sample_every == 0 || make_samples (run, cancellable, error);
 }
 
 gboolean
@@ -485,7 +538,7 @@ ddpm_train_run (DdpmTrainSetup *setup, _Atomic guint64 *step, DdpmProgressFunc f
 
   if (!begin (&run, cancellable, error))
     return FALSE;
-  if (make_steps (&run, cancellable, &local))
+  if (finish_step (&run, FALSE, cancellable, &local) && make_steps (&run, cancellable, &local))
     return finish (&run, cancellable, error);
   if (g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED)
       || g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CLOSED))

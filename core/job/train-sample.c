@@ -1,9 +1,45 @@
 #include "core/job/train-sample.h"
 
-#include "core/base/error.h"
 #include "core/job/sample-job.h"
 
 #define GAP_PIXELS 2
+#define HALVES_GAP_PIXELS 10
+#define STEPS 25
+#define MOST_LABEL_ROWS 8 /* "no label" is one of them */
+#define FIRST_SHARE 10    /* the first grid comes after the tenth part of the steps between others */
+
+guint64
+ddpm_train_samples_get_first_step (const DdpmTrainOptions *options)
+{
+  const guint64 every = options->sample_every;
+
+  return every < FIRST_SHARE ? every : every / FIRST_SHARE;
+}
+
+gboolean
+ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 step)
+{
+  if (options->sample_every == 0)
+    return FALSE;
+  return step % options->sample_every == 0 || step == ddpm_train_samples_get_first_step (options);
+}
+
+/* A row for each label, or where there are many for some of them, spread evenly. */
+static void
+choose_rows (DdpmTrainSamples *samples, const DdpmTrainSetup *setup)
+{
+  char **labels = setup->notes.labels;
+  const guint n = labels != NULL ? g_strv_length (labels) : 0;
+
+  samples->columns = samples->rows = setup->sample_columns;
+  if (n == 0)
+    return;
+  samples->rows = MIN (n + 1, MOST_LABEL_ROWS);
+  samples->row_names = g_new0 (char *, samples->rows + 1);
+  for (guint row = 0; row + 1 < samples->rows; row++)
+    samples->row_names[row] = g_strdup (labels[(guint64) row * n / (samples->rows - 1)]);
+  samples->row_names[samples->rows - 1] = g_strdup ("");
+}
 
 /* The network as it will be used, which may wrap its pictures around where it does not while it is trained.
  */
@@ -16,66 +52,132 @@ make_unet (const DdpmTrainSetup *setup, GError **error)
   return ddpm_unet_new (&config, error);
 }
 
-/* The job that samples: a model made of what the run has at hand, borrowed. */
-static gboolean
-make_job (const DdpmTrainSetup *setup, DdpmUnet *unet, float *ema, DdpmSampleJob **job, DdpmModel *model,
-          GError **error)
+/* Several jobs as one, for progress. */
+typedef struct
 {
-  DdpmSampleOptions options;
+  const DdpmTrainSetup *setup;
+  DdpmModel model; /* made of what the run has at hand, borrowed */
+  DdpmProgressFunc func;
+  gpointer user_data;
+  GCancellable *cancellable;
+  guint64 done, total; /* steps, of the jobs before; of all */
+} Sampling;
 
-  *model = (DdpmModel) {
-    .name = (char *) "training",
-    .folder = setup->options.output,
-    .unet = unet,
-    .weights = ema,
-    .scheduler = setup->scheduler,
-    .notes = setup->notes,
-    .dtype = DDPM_DTYPE_F32,
-  };
-  ddpm_sample_options_init (&options, model);
-  options.count = setup->sample_columns * setup->sample_columns;
-  options.batch = setup->sample_columns;
+static void
+tell (const DdpmProgress *progress, gpointer data)
+{
+  const Sampling *sampling = data;
+  DdpmProgress whole = *progress;
+
+  whole.step += sampling->done;
+  whole.total = sampling->total;
+  if (whole.steps_per_s > 0)
+    whole.seconds_left = (double) (whole.total - whole.step) / whole.steps_per_s;
+  if (sampling->func != NULL)
+    sampling->func (&whole, sampling->user_data);
+}
+
+/* Makes `count` pictures with `label` ("" and NULL: none) and moves them to images[count]. */
+static gboolean
+run_job (Sampling *sampling, const char *label, guint count, guint batch, DdpmImage **images, GError **error)
+{
+  const DdpmTrainSetup *setup = sampling->setup;
+  g_autoptr (DdpmSampleJob) job = NULL;
+  DdpmSampleOptions options;
+  DdpmImage *const *made = NULL;
+  guint n_made = 0;
+
+  ddpm_sample_options_init (&options, &sampling->model);
+  options.sampler = DDPM_SAMPLER_DDIM;
+  options.n_steps = MIN (STEPS, setup->scheduler.num_train_timesteps);
+  options.count = count;
+  options.batch = batch;
   options.width = setup->dataset->width;
   options.height = setup->dataset->height;
   options.n_threads = setup->options.n_threads;
-  *job = ddpm_sample_job_new (model, &options, error);
-  return *job != NULL;
-}
-
-static GFile *
-get_file (const DdpmTrainSetup *setup, guint64 step, GError **error)
-{
-  g_autoptr (GFile) folder = g_file_get_child (setup->options.output, "samples");
-  g_autofree char *base = g_strdup_printf ("step-%" G_GUINT64_FORMAT ".png", step);
-  g_autoptr (GError) local = NULL;
-
-  if (g_file_make_directory_with_parents (folder, NULL, &local)
-      || g_error_matches (local, G_IO_ERROR, G_IO_ERROR_EXISTS))
-    return g_file_get_child (folder, base);
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be made: %s", g_file_peek_path (folder),
-               local->message);
-  return NULL;
-}
-
-gboolean
-ddpm_train_sample (const DdpmTrainSetup *setup, float *ema, guint64 step, DdpmProgressFunc func,
-                   gpointer user_data, GCancellable *cancellable, char **name, GError **error)
-{
-  g_autoptr (DdpmSampleJob) job = NULL;
-  g_autoptr (DdpmImage) grid = NULL;
-  g_autoptr (DdpmUnet) unet = make_unet (setup, error);
-  g_autoptr (GFile) file = unet != NULL ? get_file (setup, step, error) : NULL;
-  DdpmModel model;
-  DdpmImage *const *images = NULL;
-  guint n_images = 0;
-
-  if (file == NULL || !make_job (setup, unet, ema, &job, &model, error)
-      || !ddpm_sample_job_run (job, func, user_data, cancellable, error))
+  options.label = label != NULL && label[0] != '\0' ? label : NULL;
+  job = ddpm_sample_job_new (&sampling->model, &options, error);
+  if (job == NULL || !ddpm_sample_job_run (job, tell, sampling, sampling->cancellable, error))
     return FALSE;
-  images = ddpm_sample_job_get_images (job, &n_images);
-  grid = ddpm_image_grid (images, n_images, setup->sample_columns, GAP_PIXELS);
-  if (!ddpm_image_save_png (grid, file, NULL, error))
-    return FALSE;
-  *name = g_file_get_parse_name (file);
+  sampling->done += ddpm_sample_job_get_total_steps (job);
+  made = ddpm_sample_job_get_images (job, &n_made);
+  for (guint i = 0; i < n_made; i++)
+    images[i] = ddpm_image_copy (made[i]);
   return TRUE;
+}
+
+static gboolean
+make_half (Sampling *sampling, const DdpmTrainSamples *samples, float *weights, DdpmImage **images,
+           GError **error)
+{
+  const guint columns = samples->columns, rows = samples->rows;
+
+  sampling->model.weights = weights;
+  if (samples->row_names == NULL)
+    return run_job (sampling, NULL, rows * columns, columns, images, error);
+  for (guint row = 0; row < rows; row++)
+    if (!run_job (sampling, samples->row_names[row], columns, columns, images + row * columns, error))
+      return FALSE;
+  return TRUE;
+}
+
+DdpmTrainSamples *
+ddpm_train_samples_new (const DdpmTrainSetup *setup, float *average, float *raw, DdpmProgressFunc func,
+                        gpointer user_data, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (DdpmTrainSamples) samples = g_new0 (DdpmTrainSamples, 1);
+  g_autoptr (DdpmUnet) unet = make_unet (setup, error);
+  Sampling sampling = {
+    .setup = setup,
+    .model = { .name = (char *) "training",
+               .folder = setup->options.output,
+               .unet = unet,
+               .scheduler = setup->scheduler,
+               .notes = setup->notes,
+               .dtype = DDPM_DTYPE_F32 },
+    .func = func,
+    .user_data = user_data,
+    .cancellable = cancellable,
+  };
+
+  if (unet == NULL)
+    return NULL;
+  choose_rows (samples, setup);
+  samples->average = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
+  samples->raw = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
+  sampling.total = (guint64) 2 * samples->rows * MIN (STEPS, setup->scheduler.num_train_timesteps);
+  if (!make_half (&sampling, samples, average, samples->average, error)
+      || !make_half (&sampling, samples, raw, samples->raw, error))
+    return NULL;
+  return g_steal_pointer (&samples);
+}
+
+static void
+free_images (DdpmImage **images)
+{
+  for (guint i = 0; images != NULL && images[i] != NULL; i++)
+    ddpm_image_free (images[i]);
+  g_free (images);
+}
+
+void
+ddpm_train_samples_free (DdpmTrainSamples *samples)
+{
+  if (samples == NULL)
+    return;
+  g_strfreev (samples->row_names);
+  free_images (samples->average);
+  free_images (samples->raw);
+  g_free (samples);
+}
+
+DdpmImage *
+ddpm_train_samples_get_grid (const DdpmTrainSamples *samples)
+{
+  const guint n = samples->rows * samples->columns;
+  g_autoptr (DdpmImage) average = ddpm_image_grid (samples->average, n, samples->columns, GAP_PIXELS);
+  g_autoptr (DdpmImage) raw = ddpm_image_grid (samples->raw, n, samples->columns, GAP_PIXELS);
+  DdpmImage *const halves[] = { average, raw };
+
+  return ddpm_image_grid (halves, 2, 2, HALVES_GAP_PIXELS);
 }

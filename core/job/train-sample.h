@@ -1,14 +1,35 @@
-/* Sample grids of a training run: what the averaged weights make of the same noise, step after step. */
+/* Sample grids of a training run: what its weights make of the same noise, step after step. */
 #pragma once
 
 #include "core/job/train-plan.h"
 
 G_BEGIN_DECLS
 
-/* Writes output/samples/step-N.png: setup->sample_columns squared pictures, seeds' place 0 … of seed 0, by 50
- * steps of DDIM with weights ema[n_weights]. *name: the file for messages, caller frees. Progress: phase
- * SAMPLE. Errors: those of a sampling job, DDPM_ERROR_FILE. */
-gboolean ddpm_train_sample (const DdpmTrainSetup *setup, float *ema, guint64 step, DdpmProgressFunc func,
-                            gpointer user_data, GCancellable *cancellable, char **name, GError **error);
+/* Pictures of the averaged and of the raw weights, of the same noise: rows times columns of each. Of a model
+ * with labels each row is one of them, all rows of the same noise, and the last is "no label". */
+typedef struct
+{
+  guint columns, rows;
+  char **row_names;           /* [rows], NULL-terminated; NULL: rows are nothing in particular */
+  DdpmImage **average, **raw; /* [rows * columns] each, NULL-terminated */
+} DdpmTrainSamples;
+
+/* Whether there is a grid after this step: every options->sample_every steps, and one early. */
+gboolean ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 step);
+
+/* The step of the first grid of a whole run, which may be shorter; 0: there is none. */
+guint64 ddpm_train_samples_get_first_step (const DdpmTrainOptions *options);
+
+/* With weights average[n_weights] and raw[n_weights]; from seed 0, by DDIM in so few steps that a grid costs
+ * little beside the training. Progress: phase SAMPLE. Errors: those of a sampling job. */
+DdpmTrainSamples *ddpm_train_samples_new (const DdpmTrainSetup *setup, float *average, float *raw,
+                                          DdpmProgressFunc func, gpointer user_data,
+                                          GCancellable *cancellable, GError **error);
+void ddpm_train_samples_free (DdpmTrainSamples *samples);
+
+/* One picture, the averaged weights' on the left, the raw ones' on the right. */
+DdpmImage *ddpm_train_samples_get_grid (const DdpmTrainSamples *samples);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmTrainSamples, ddpm_train_samples_free)
 
 G_END_DECLS

@@ -1,5 +1,7 @@
 #include "core/job/train-state.h"
 
+#include <math.h>
+
 #include "core/base/error.h"
 #include "core/model/safetensors.h"
 
@@ -46,6 +48,8 @@ ddpm_train_state_write (GFile *file, const DdpmTrainCounters *counters, const Dd
   add_real (metadata, "smoothed_loss", counters->smoothed);
   add_real (metadata, "loss_sum", counters->loss_sum);
   add_count (metadata, "loss_count", counters->loss_count);
+  add_count (metadata, "logged", counters->logged);
+  add_real (metadata, "grad_norm", counters->grad_norm);
   add_count (metadata, "setbacks", guard->setbacks);
   add_count (metadata, "guard_steps", guard->n);
   add_count (metadata, "guard_bad_steps", guard->n_bad);
@@ -106,14 +110,20 @@ read_slab (GFile *file, const DdpmSafetensors *state, const char *name, gsize n,
   return set_damaged (file, what, error);
 }
 
-/* Checkpoints from before there was a guard have nothing of it. */
+/* Checkpoints from before there was a guard have nothing of this. */
 static gboolean
-read_guard (const DdpmSafetensors *state, DdpmTrainGuard *guard)
+read_guard (const DdpmSafetensors *state, DdpmTrainCounters *counters)
 {
+  DdpmTrainGuard *guard = &counters->guard;
+
   ddpm_train_guard_init (guard);
+  counters->logged = counters->step;
+  counters->grad_norm = NAN;
   if (ddpm_safetensors_get_metadata (state, "guard_steps") == NULL)
     return TRUE;
-  return read_count (state, "guard_steps", 10, 1000000000, &guard->n)
+  return read_count (state, "logged", 10, 1000000000, &counters->logged)
+         && read_real (state, "grad_norm", &counters->grad_norm)
+         && read_count (state, "guard_steps", 10, 1000000000, &guard->n)
          && read_count (state, "guard_bad_steps", 10, DDPM_TRAIN_GUARD_PATIENCE, &guard->n_bad)
          && read_count (state, "setbacks", 10, DDPM_TRAIN_GUARD_MOST_SETBACKS, &guard->setbacks)
          && read_real (state, "guard_level", &guard->level)
@@ -135,7 +145,7 @@ ddpm_train_state_read (GFile *file, DdpmTrainCounters *counters, const DdpmTrain
       || !read_count (state, "dataset_fingerprint", 16, G_MAXUINT64, &counters->fingerprint)
       || !read_count (state, "loss_count", 10, 1000000000, &counters->loss_count)
       || !read_real (state, "smoothed_loss", &counters->smoothed)
-      || !read_real (state, "loss_sum", &counters->loss_sum) || !read_guard (state, &counters->guard))
+      || !read_real (state, "loss_sum", &counters->loss_sum) || !read_guard (state, counters))
     return set_damaged (file, "its counters are missing or damaged", error);
   return read_slab (file, state, "weights", slabs->n, slabs->weights, error)
          && read_slab (file, state, "ema", slabs->n, slabs->ema, error)

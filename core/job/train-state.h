@@ -17,6 +17,8 @@ typedef struct
   double smoothed;     /* loss; NaN before the first step */
   double loss_sum;     /* of the steps since the last line of train.csv … */
   guint64 loss_count;  /* … and how many those are */
+  guint64 logged;      /* the last step with a line in train.csv */
+  double grad_norm;    /* of the last step */
   DdpmTrainGuard guard;
 } DdpmTrainCounters;
 

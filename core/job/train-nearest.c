@@ -1,0 +1,428 @@
+/* In two rounds: all views of all pictures, averaged down to 8x8, against the sample; then the best pictures
+ * at 32x32, each moved around until it fits best. Both sizes are less where pictures are smaller. */
+#include "core/job/train-nearest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COARSE_SIDE 8
+#define FINE_SIDE 32
+#define MOST_PICTURES 4096
+#define MOST_VIEWS 16384
+#define PLACES_A_SIDE 4 /* a picture is looked at every so many parts of the window's side … */
+#define MOST_PLACES 6   /* … but at no more places along one side */
+#define N_CANDIDATES 24 /* for the second round */
+#define N_NEXT 10       /* pictures that the nearest one is compared with */
+#define MOST_TRANSFORMS 16
+#define MOST_HELD_OUT 48
+
+typedef struct
+{
+  guint place; /* of its picture, in `pictures` */
+  guint x, y;  /* pixels */
+} Place;
+
+struct _DdpmTrainNearest
+{
+  const DdpmTrainSetup *setup; /* borrowed */
+  guint32 *pictures;           /* [n_pictures] of the dataset */
+  guint n_pictures;
+  Place *places; /* [n_places] */
+  guint n_places;
+  float *table; /* [n_places][n_channels][coarse height][coarse width] */
+  DdpmView transforms[MOST_TRANSFORMS];
+  guint n_transforms;
+};
+
+/* out[n_channels][out_height][out_width]: means of the parts of in[n_channels][height][width]. */
+static void
+shrink (const DdpmDataset *dataset, const float *in, guint out_height, guint out_width, float *out)
+{
+  const guint height = dataset->height, width = dataset->width;
+
+  for (guint c = 0; c < dataset->n_channels; c++, in += (gsize) height * width)
+    for (guint row = 0; row < out_height; row++)
+      for (guint column = 0; column < out_width; column++)
+        {
+          const guint y0 = row * height / out_height, y1 = (row + 1) * height / out_height;
+          const guint x0 = column * width / out_width, x1 = (column + 1) * width / out_width;
+          double sum = 0;
+
+          for (guint y = y0; y < y1; y++)
+            for (guint x = x0; x < x1; x++)
+              sum += in[(gsize) y * width + x];
+          *out++ = (float) (sum / ((double) (y1 - y0) * (x1 - x0)));
+        }
+}
+
+static void
+shrink_coarse (const DdpmDataset *dataset, const float *in, float *out)
+{
+  shrink (dataset, in, MIN (COARSE_SIDE, dataset->height), MIN (COARSE_SIDE, dataset->width), out);
+}
+
+static void
+shrink_fine (const DdpmDataset *dataset, const float *in, float *out)
+{
+  shrink (dataset, in, MIN (FINE_SIDE, dataset->height), MIN (FINE_SIDE, dataset->width), out);
+}
+
+static gsize
+get_n_coarse (const DdpmDataset *dataset)
+{
+  return (gsize) dataset->n_channels * MIN (COARSE_SIDE, dataset->height) * MIN (COARSE_SIDE, dataset->width);
+}
+
+static gsize
+get_n_fine (const DdpmDataset *dataset)
+{
+  return (gsize) dataset->n_channels * MIN (FINE_SIDE, dataset->height) * MIN (FINE_SIDE, dataset->width);
+}
+
+static double
+get_distance (const float *a, const float *b, gsize n)
+{
+  float sums[8] = { 0 };
+  double sum = 0;
+  gsize i = 0;
+
+  for (; i + 8 <= n; i += 8)
+    for (guint lane = 0; lane < 8; lane++)
+      sums[lane] += (a[i + lane] - b[i + lane]) * (a[i + lane] - b[i + lane]);
+  for (; i < n; i++)
+    sum += (double) (a[i] - b[i]) * (a[i] - b[i]);
+  for (guint lane = 0; lane < 8; lane++)
+    sum += sums[lane];
+  return sqrt (sum / (double) n);
+}
+
+/* The flips and turns that training shows, each with every other one. */
+static void
+choose_transforms (DdpmTrainNearest *nearest)
+{
+  const DdpmTrainOptions *options = &nearest->setup->options;
+
+  for (gboolean flip = FALSE; flip <= options->flip; flip++)
+    for (gboolean vertical = FALSE; vertical <= options->flip_vertical; vertical++)
+      for (guint turns = 0; turns < (options->rotate ? 4 : 1); turns++)
+        nearest->transforms[nearest->n_transforms++] =
+          (DdpmView) { .flip = flip, .flip_vertical = vertical, .quarter_turns = turns };
+}
+
+/* Places along one side: how many of the window's first pixels are looked at, evenly from 0 on. */
+static guint
+count_places (const DdpmDataset *dataset, guint side, guint window)
+{
+  const guint n_shifts = dataset->wraps ? side : side - window + 1;
+  const guint step = MAX (window / PLACES_A_SIDE, 1);
+
+  return MIN ((n_shifts + step - 1) / step, MOST_PLACES);
+}
+
+static guint
+get_place (const DdpmDataset *dataset, guint side, guint window, guint n, guint i)
+{
+  /* the last shift of a picture that does not wrap is a place, the one after the last of one that does would
+   * be the first again */
+  if (dataset->wraps)
+    return (guint) ((guint64) i * side / n);
+  return n > 1 ? (guint) ((guint64) i * (side - window) / (n - 1)) : (side - window) / 2;
+}
+
+/* Takes pictures until there are enough, each with all its places. */
+static void
+choose_places (DdpmTrainNearest *nearest)
+{
+  const DdpmTrainSetup *setup = nearest->setup;
+  const DdpmDataset *dataset = setup->dataset;
+  const guint most = MIN (setup->n_training, MOST_PICTURES);
+  g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (Place));
+  const DdpmDatasetPicture *first = &dataset->pictures[setup->training[0]];
+  const guint usual = count_places (dataset, first->width, dataset->width)
+                      * count_places (dataset, first->height, dataset->height);
+  const guint n = CLAMP (MOST_VIEWS / usual, 1, most);
+
+  nearest->pictures = g_new (guint32, n);
+  for (guint i = 0; i < n && places->len < MOST_VIEWS; i++)
+    {
+      const guint32 number = setup->training[(guint64) i * setup->n_training / n];
+      const DdpmDatasetPicture *picture = &dataset->pictures[number];
+      const guint n_x = count_places (dataset, picture->width, dataset->width);
+      const guint n_y = count_places (dataset, picture->height, dataset->height);
+
+      nearest->pictures[nearest->n_pictures++] = number;
+      for (guint j = 0; j < n_x * n_y; j++)
+        {
+          const Place place = { i, get_place (dataset, picture->width, dataset->width, n_x, j % n_x),
+                                get_place (dataset, picture->height, dataset->height, n_y, j / n_x) };
+
+          g_array_append_val (places, place);
+        }
+    }
+  nearest->n_places = places->len;
+  nearest->places = (Place *) g_array_free (g_steal_pointer (&places), FALSE);
+}
+
+static void
+fill_place (guint task, guint worker, gpointer data)
+{
+  DdpmTrainNearest *nearest = data;
+  const DdpmDataset *dataset = nearest->setup->dataset;
+  const Place *place = &nearest->places[task];
+  const DdpmView view = { .x = place->x, .y = place->y };
+  g_autofree float *tensor = g_new (float, (gsize) dataset->n_channels * dataset->height * dataset->width);
+
+  ddpm_dataset_get (dataset, nearest->pictures[place->place], &view, tensor);
+  shrink_coarse (dataset, tensor, nearest->table + task * get_n_coarse (dataset));
+}
+
+DdpmTrainNearest *
+ddpm_train_nearest_new (const DdpmTrainSetup *setup, DdpmTeam *team)
+{
+  DdpmTrainNearest *nearest = g_new0 (DdpmTrainNearest, 1);
+
+  nearest->setup = setup;
+  choose_transforms (nearest);
+  choose_places (nearest);
+  nearest->table = g_new (float, nearest->n_places *get_n_coarse (setup->dataset));
+  ddpm_team_run (team, nearest->n_places, fill_place, nearest);
+  return nearest;
+}
+
+void
+ddpm_train_nearest_free (DdpmTrainNearest *nearest)
+{
+  if (nearest == NULL)
+    return;
+  g_free (nearest->pictures);
+  g_free (nearest->places);
+  g_free (nearest->table);
+  g_free (nearest);
+}
+
+gsize
+ddpm_train_nearest_predict_bytes (const DdpmTrainSetup *setup)
+{
+  return (MOST_VIEWS + MOST_PLACES * MOST_PLACES)
+         * (sizeof (Place) + get_n_coarse (setup->dataset) * sizeof (float));
+}
+
+/* How a picture has to look before the transform (core/data/dataset.h) so that it looks like `in` after it;
+ * [n_channels][coarse height][coarse width] each. */
+static void
+undo_transform (const DdpmDataset *dataset, const DdpmView *transform, const float *in, float *out)
+{
+  const guint height = MIN (COARSE_SIDE, dataset->height), width = MIN (COARSE_SIDE, dataset->width);
+  const gboolean half = transform->quarter_turns >= 2, quarter = transform->quarter_turns % 2 == 1;
+
+  for (guint c = 0; c < dataset->n_channels; c++, out += (gsize) height * width)
+    for (guint y = 0; y < height; y++)
+      for (guint x = 0; x < width; x++)
+        {
+          const guint across = quarter ? y : x, down = quarter ? width - 1 - x : y;
+          const guint column = half != transform->flip ? width - 1 - across : across;
+          const guint row = half != transform->flip_vertical ? height - 1 - down : down;
+
+          out[row * width + column] = *in++;
+        }
+}
+
+/* How near a picture of the table comes to the one that is looked for. */
+typedef struct
+{
+  double distance;
+  guint32 picture; /* of the dataset */
+  DdpmView view;
+} Candidate;
+
+static int
+compare_candidates (gconstpointer a, gconstpointer b)
+{
+  const Candidate *x = a, *y = b;
+
+  if (x->distance != y->distance)
+    return x->distance < y->distance ? -1 : 1;
+  return x->picture < y->picture ? -1 : x->picture > y->picture;
+}
+
+/* candidates[n_pictures]: the best view of each picture, of those in the table. */
+static void
+look_coarsely (const DdpmTrainNearest *nearest, const float *tensor, Candidate *candidates)
+{
+  const DdpmDataset *dataset = nearest->setup->dataset;
+  const gsize n = get_n_coarse (dataset);
+  g_autofree float *wanted = g_new (float, n), *undone = g_new (float, n);
+
+  shrink_coarse (dataset, tensor, wanted);
+  for (guint i = 0; i < nearest->n_pictures; i++)
+    candidates[i] = (Candidate) { .distance = INFINITY, .picture = nearest->pictures[i] };
+  for (guint t = 0; t < nearest->n_transforms; t++)
+    {
+      undo_transform (dataset, &nearest->transforms[t], wanted, undone);
+      for (guint i = 0; i < nearest->n_places; i++)
+        {
+          const Place *place = &nearest->places[i];
+          Candidate *candidate = &candidates[place->place];
+          const double distance = get_distance (nearest->table + i * n, undone, n);
+
+          if (distance >= candidate->distance)
+            continue;
+          candidate->distance = distance;
+          candidate->view = nearest->transforms[t];
+          candidate->view.x = place->x;
+          candidate->view.y = place->y;
+        }
+    }
+}
+
+/* A picture that is moved around. */
+typedef struct
+{
+  const DdpmDataset *dataset;
+  const float *wanted; /* fine */
+  float *tensor, *fine;
+} Search;
+
+static double
+measure (const Search *search, guint32 picture, const DdpmView *view)
+{
+  ddpm_dataset_get (search->dataset, picture, view, search->tensor);
+  shrink_fine (search->dataset, search->tensor, search->fine);
+  return get_distance (search->fine, search->wanted, get_n_fine (search->dataset));
+}
+
+/* `at` moved by `step` pixels, if a picture of this side can be. */
+static gboolean
+move (const DdpmDataset *dataset, guint side, guint window, int step, guint *at)
+{
+  const gint64 moved = (gint64) *at + step;
+
+  if (dataset->wraps)
+    {
+      *at = (guint) ((moved + side) % side);
+      return step != 0;
+    }
+  if (step == 0 || moved < 0 || moved > (gint64) side - window)
+    return FALSE;
+  *at = (guint) moved;
+  return TRUE;
+}
+
+/* Moves the view to where it fits best: by less and less, to each side in turn, as long as that helps. */
+static void
+look_finely (const Search *search, Candidate *candidate)
+{
+  static const int ways[4][2] = { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 } };
+  const DdpmDataset *dataset = search->dataset;
+  const DdpmDatasetPicture *picture = &dataset->pictures[candidate->picture];
+  int step = (int) MAX (dataset->width, dataset->height) / (2 * PLACES_A_SIDE);
+
+  candidate->distance = measure (search, candidate->picture, &candidate->view);
+  for (; step > 0; step /= 2)
+    for (guint i = 0; i < G_N_ELEMENTS (ways); i++)
+      {
+        DdpmView view = candidate->view;
+        double distance;
+
+        if (!move (dataset, picture->width, dataset->width, step * ways[i][0], &view.x)
+            && !move (dataset, picture->height, dataset->height, step * ways[i][1], &view.y))
+          continue;
+        distance = measure (search, candidate->picture, &view);
+        if (distance < candidate->distance)
+          {
+            candidate->distance = distance;
+            candidate->view = view;
+          }
+      }
+}
+
+static double
+get_ratio (const Candidate *candidates, guint n)
+{
+  const guint n_next = MIN (n - 1, N_NEXT);
+  double sum = 0;
+
+  for (guint i = 1; i <= n_next; i++)
+    sum += candidates[i].distance;
+  if (n_next == 0)
+    return NAN;
+  return sum > 0 ? candidates[0].distance * n_next / sum : 0;
+}
+
+typedef struct
+{
+  const DdpmTrainNearest *nearest;
+  const float *tensors;
+  DdpmTrainMatch *matches;
+} Query;
+
+static void
+find_match (guint task, guint worker, gpointer data)
+{
+  const Query *query = data;
+  const DdpmTrainNearest *nearest = query->nearest;
+  const DdpmDataset *dataset = nearest->setup->dataset;
+  const gsize n_values = (gsize) dataset->n_channels * dataset->height * dataset->width;
+  const float *tensor = query->tensors + task * n_values;
+  const guint n = MIN (nearest->n_pictures, N_CANDIDATES);
+  g_autofree Candidate *candidates = g_new (Candidate, nearest->n_pictures);
+  g_autofree float *memory = g_new (float, n_values + 2 * get_n_fine (dataset));
+  const Search search = { dataset, memory + n_values, memory, memory + n_values + get_n_fine (dataset) };
+
+  look_coarsely (nearest, tensor, candidates);
+  qsort (candidates, nearest->n_pictures, sizeof *candidates, compare_candidates);
+  shrink_fine (dataset, tensor, memory + n_values);
+  for (guint i = 0; i < n; i++)
+    look_finely (&search, &candidates[i]);
+  qsort (candidates, n, sizeof *candidates, compare_candidates);
+  query->matches[task] = (DdpmTrainMatch) { candidates[0].picture, candidates[0].view, candidates[0].distance,
+                                            get_ratio (candidates, n) };
+}
+
+void
+ddpm_train_nearest_find (const DdpmTrainNearest *nearest, DdpmTeam *team, const float *tensors, guint n,
+                         DdpmTrainMatch *matches)
+{
+  Query query = { nearest, tensors, matches };
+
+  ddpm_team_run (team, n, find_match, &query);
+}
+
+DdpmTrainScore
+ddpm_train_matches_score (const DdpmTrainMatch *matches, guint n)
+{
+  DdpmTrainScore score = { 0, 0 };
+
+  for (guint i = 0; i < n; i++)
+    {
+      score.ratio += matches[i].ratio;
+      score.copies += matches[i].ratio < DDPM_TRAIN_COPY_RATIO;
+    }
+  score.ratio /= n; /* NaN of none */
+  score.copies /= n;
+  return score;
+}
+
+DdpmTrainScore
+ddpm_train_nearest_score_held_out (const DdpmTrainNearest *nearest, DdpmTeam *team)
+{
+  const DdpmTrainSetup *setup = nearest->setup;
+  const DdpmDataset *dataset = setup->dataset;
+  const guint n = MIN (setup->n_held_out, MOST_HELD_OUT);
+  const gsize n_values = (gsize) dataset->n_channels * dataset->height * dataset->width;
+  g_autofree float *tensors = g_new (float, n *n_values);
+  g_autofree DdpmTrainMatch *matches = g_new (DdpmTrainMatch, n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const guint32 number = setup->held_out[(guint64) i * setup->n_held_out / n];
+      const DdpmDatasetPicture *picture = &dataset->pictures[number];
+      const DdpmView view = { .x = dataset->wraps ? 0 : (picture->width - dataset->width) / 2,
+                              .y = dataset->wraps ? 0 : (picture->height - dataset->height) / 2 };
+
+      ddpm_dataset_get (dataset, number, &view, tensors + i * n_values);
+    }
+  ddpm_train_nearest_find (nearest, team, tensors, n, matches);
+  return ddpm_train_matches_score (matches, n);
+}
