@@ -1,12 +1,12 @@
 /* Whether a model repeats what it was shown: the training pictures nearest to its own.
  *
  * Pictures are compared as the network sees them (alpha premultiplied), averaged down to 32x32 pixels at
- * most, by their Euclidean distance, at the best of all flips, turns and places that training shows them in.
- * What counts is how much nearer the nearest one is than those that come next: the ratio of its distance to
- * the mean of the next ten (Carlini et al. 2023, "Extracting training data from diffusion models",
- * section 5.1; Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize", with
- * one instead of ten). It is about as far below 1 as for pictures that are held out where a model makes new
- * ones. */
+ * most, by their Euclidean distance, at the best of all flips, quarter turns and places that training shows
+ * them in; of small turns, other scales and other colours, which it may show, too, nothing is tried. What
+ * counts is how much nearer the nearest one is than those that come next: the ratio of its distance to the
+ * mean of the next ten (Carlini et al. 2023, "Extracting training data from diffusion models", section 5.1;
+ * Yoon et al. 2023, "Diffusion probabilistic models generalize when they fail to memorize", with one instead
+ * of ten). It is about as far below 1 as for pictures that are held out where a model makes new ones. */
 #pragma once
 
 #include "core/base/parallel.h"

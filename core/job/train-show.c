@@ -67,9 +67,9 @@ compare_pairs (gconstpointer a, gconstpointer b)
 static DdpmImage *
 get_view (const DdpmDataset *dataset, const DdpmTrainMatch *match)
 {
-  g_autofree float *tensor = g_new (float, (gsize) dataset->n_channels * dataset->height * dataset->width);
+  g_autofree float *tensor = g_new0 (float, (gsize) dataset->n_channels * dataset->height * dataset->width);
 
-  ddpm_dataset_get (dataset, match->picture, &match->view, tensor);
+  ddpm_dataset_get (dataset, match->picture, &match->view, tensor); /* grey if it is gone meanwhile */
   return ddpm_image_from_tensor (tensor, dataset->n_channels, dataset->height, dataset->width,
                                  dataset->premultiplied);
 }

@@ -3,9 +3,32 @@
 #include <math.h>
 
 #include "core/job/sample-job.h"
+#include "core/job/train-log.h"
 #include "core/job/train-plan.h"
 #include "core/job/train-state.h"
 #include "tests/unit/train-job-common.h"
+
+/* Samples are compared with the training pictures, and how near they come is in the log. */
+static void
+assert_compared (const char *scratch, guint step)
+{
+  g_autofree char *name = g_strdup_printf ("model/samples/nearest-%u.png", step);
+  g_autoptr (GFile) file = scratch_file (scratch, name), csv = scratch_file (scratch, "model/train.csv");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DdpmImage) pairs = ddpm_image_load (file, &error);
+  g_autoptr (DdpmTrainLog) log = ddpm_train_log_open (csv, step, &error);
+  const DdpmTrainLine *line = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (pairs->width, ==, 4 * (2 * SIDE + 1) + 3 * 8);
+  g_assert_cmpuint (pairs->height, ==, 4 * SIDE + 3 * 8);
+  line = ddpm_train_log_find (log, step);
+  g_assert_nonnull (line);
+  g_assert_cmpfloat (line->nearest, >, 0);
+  g_assert_cmpfloat (line->nearest, <, 1);
+  g_assert_cmpfloat (line->copies, ==, 0);
+  g_assert_true (isnan (line->nearest_held_out)); /* there are none */
+}
 
 static void
 test_train (void)
@@ -52,7 +75,7 @@ test_train (void)
   g_assert_cmpint (model->dtype, ==, DDPM_DTYPE_F16);
   g_assert_cmpstr (model->notes.recommended_sampler, ==, "ddim");
   g_assert_cmpuint (ddpm_unet_get_config (model->unet)->sample_height, ==, SIDE);
-  for (guint step = 4; step <= 8; step += 4)
+  for (guint step = 8; step >= 4; step -= 4)
     {
       g_autofree char *name = g_strdup_printf ("model/samples/step-%u.png", step);
       g_autoptr (GFile) file = scratch_file (scratch, name);
@@ -62,6 +85,7 @@ test_train (void)
       g_assert_no_error (error);
       g_assert_cmpuint (grid->n_channels, ==, 4);
       g_assert_cmpuint (grid->width, ==, 2 * (6 * SIDE + 5 * 2) + 10);
+      assert_compared (scratch, step);
     }
 }
 
