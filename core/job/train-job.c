@@ -10,6 +10,7 @@
 #include "core/job/train-plan.h"
 #include "core/job/train-proposal.h"
 #include "core/job/train-run.h"
+#include "core/job/train-sample.h"
 #include "core/job/train-speed.h"
 
 struct _DdpmTrainJob
@@ -128,6 +129,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .must_accumulate = setup->must_accumulate,
     .n_held_out = setup->n_held_out,
     .first_step = setup->first_step,
+    .next_samples = ddpm_train_samples_get_next (&setup->options, setup->first_step),
     .label_names = setup->labels != NULL ? setup->notes.labels : NULL,
     .labels = setup->labels,
     .origin = &setup->origin,

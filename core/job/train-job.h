@@ -137,6 +137,7 @@ typedef struct
   gboolean must_accumulate; /* memory made more than one pass a step necessary */
   guint n_held_out;         /* pictures that are not trained on */
   guint64 first_step;       /* steps done before; > 0: resumed there */
+  guint64 next_samples;     /* the step that the next sample grid follows; 0: none */
   char *const *label_names; /* NULL-terminated; NULL: no labels */
   const guint32 *labels;    /* of each picture, the place in label_names, or their number: none */
   double pictures_per_s;    /* that this machine trains on while nothing else runs, measured; 0: not known */

@@ -8,8 +8,8 @@
 #define MOST_LABEL_ROWS 8 /* "no label" is one of them */
 #define FIRST_SHARE 10    /* the first grid comes after the tenth part of the steps between others */
 
-guint64
-ddpm_train_samples_get_first_step (const DdpmTrainOptions *options)
+static guint64
+get_first_step (const DdpmTrainOptions *options)
 {
   const guint64 every = options->sample_every;
 
@@ -21,7 +21,17 @@ ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 step)
 {
   if (options->sample_every == 0)
     return FALSE;
-  return step % options->sample_every == 0 || step == ddpm_train_samples_get_first_step (options);
+  return step % options->sample_every == 0 || step == get_first_step (options) || step == options->steps;
+}
+
+guint64
+ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step)
+{
+  const guint64 every = options->sample_every, first = get_first_step (options);
+
+  if (every == 0 || step >= options->steps)
+    return 0;
+  return MIN (step < first ? first : (step / every + 1) * every, options->steps);
 }
 
 /* A row for each label, or where there are many for some of them, spread evenly. */

@@ -14,11 +14,12 @@ typedef struct
   DdpmImage **average, **raw; /* [rows * columns] each, NULL-terminated */
 } DdpmTrainSamples;
 
-/* Whether there is a grid after this step: every options->sample_every steps, and one early. */
+/* Whether there is a grid after this step: every options->sample_every steps, one early, and
+ * the last. */
 gboolean ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 step);
 
-/* The step of the first grid of a whole run, which may be shorter; 0: there is none. */
-guint64 ddpm_train_samples_get_first_step (const DdpmTrainOptions *options);
+/* The first step after `step` with a grid, which the last one always has; 0: there is none. */
+guint64 ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step);
 
 /* With weights average[n_weights] and raw[n_weights]; from seed 0, by DDIM in so few steps that a grid costs
  * little beside the training. Progress: phase SAMPLE. Errors: those of a sampling job. */

@@ -303,10 +303,10 @@ print_summary (const DdpmTrainPlan *plan)
     {
       const double step_s = options->batch / plan->pictures_per_s;
       g_autofree char *all = ddpm_format_about (step_s * (double) n_steps);
-      g_autofree char *first = ddpm_format_about (step_s * (double) options->sample_every);
+      g_autofree char *first = ddpm_format_about (step_s * (double) (plan->next_samples - plan->first_step));
 
       printf ("about %s for %s steps", all, steps);
-      if (options->sample_every > 0 && options->sample_every < n_steps)
+      if (plan->next_samples > 0)
         printf ("; first picture after %s", first);
     }
   else
