@@ -5,13 +5,6 @@
 #include "core/kernels/attention.h"
 #include "core/kernels/matrix.h"
 
-/* Two floats side by side. */
-FORCE_INLINE uvec
-pair_up (vec first, vec second)
-{
-  return vec_round_bf16 (first) >> 16 | (vec_round_bf16 (second) & 0xffff0000u);
-}
-
 FORCE_INLINE void
 store_pairs (uint32_t *to, uvec pairs)
 {
@@ -27,7 +20,8 @@ pair_rows (const float *x, size_t ld, size_t n_rows, size_t n_cols, uint32_t *pa
 
   for (size_t row = 0; row < n_rows; row += 2, x += 2 * ld, pairs += n_to)
     for (size_t i = 0; i < n_cols; i += VECTOR)
-      store_pairs (pairs + i, pair_up (vec_load (x + i), row + 1 < n_rows ? vec_load (x + ld + i) : zero));
+      store_pairs (pairs + i,
+                   vec_pair_bf16 (vec_load (x + i), row + 1 < n_rows ? vec_load (x + ld + i) : zero));
 }
 
 /* pairs[n_rows][ceil (n_cols / 2)], rows FORWARD_KEYS / 2 apart: neighbours are two numbers of a row of x,

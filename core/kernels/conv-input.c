@@ -22,11 +22,17 @@ typedef struct
   int circular;
 } Picture;
 
+/* Floats. A block's channels are as many places in memory, read a little of each in turn: more than
+ * processors look ahead in by themselves. */
+#define FETCH_AHEAD 256
+
 FORCE_INLINE vec
 load_channel (const DdpmConvSource *source, unsigned channel, unsigned image, unsigned n_images, size_t pixel)
 {
-  vec x = vec_load (source->x + channel * source->ld + pixel);
+  const float *from = source->x + channel * source->ld + pixel;
+  vec x = vec_load (from);
 
+  __builtin_prefetch (from + FETCH_AHEAD);
   if (source->scale != NULL)
     x = vec_act (x * source->scale[channel * n_images + image] + source->shift[channel * n_images + image],
                  source->act);
@@ -118,17 +124,34 @@ fill_strip (const Picture *picture, unsigned image, const Strip *strip)
 
 /* The first of two tiles that lie side by side leaves zeros in the other's places, who fills them in. */
 FORCE_INLINE void
-store_pair (uint16_t *to, vec point, int is_second)
+store_half_pair (uint16_t *to, vec point, int is_second)
 {
-  const uvec bits = vec_round_bf16 (point);
-  uvec pairs = bits >> 16;
+  const vec zero = { 0 };
+  uvec pairs = is_second ? vec_pair_bf16 (zero, point) : vec_pair_bf16 (point, zero), first;
 
   if (is_second)
     {
-      memcpy (&pairs, to, sizeof pairs);
-      pairs |= bits & 0xffff0000u;
+      memcpy (&first, to, sizeof first);
+      pairs |= first;
     }
   memcpy (to, &pairs, sizeof pairs);
+}
+
+/* Two tiles' points of a block, the first tile's number even. */
+FORCE_INLINE void
+store_pairs (const vec *first, const vec *second, unsigned n_points, const DdpmConvTiles *tiles,
+             unsigned tile, unsigned block)
+{
+  const size_t group = ((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP * VECTOR;
+  uint16_t *to = (uint16_t *) tiles->values + group + tile % TILE_GROUP * VECTOR;
+
+#pragma GCC unroll 36
+  for (unsigned point = 0; point < n_points; point++)
+    {
+      const uvec pairs = vec_pair_bf16 (first[point], second[point]);
+
+      memcpy (to + point * tiles->point_stride, &pairs, sizeof pairs);
+    }
 }
 
 /* A tile's points of a block. */
@@ -150,7 +173,7 @@ store_points (const vec *points, unsigned n_points, const DdpmConvTiles *tiles, 
     case DDPM_CONV_BF16_PAIRS:
 #pragma GCC unroll 36
       for (unsigned point = 0; point < n_points; point++)
-        store_pair ((uint16_t *) tiles->values + pair + point * stride, points[point], tile % 2);
+        store_half_pair ((uint16_t *) tiles->values + pair + point * stride, points[point], tile % 2);
       break;
     case DDPM_CONV_FLOATS:
     default:
@@ -185,7 +208,17 @@ transform_row (Transform transform, int n_in, int n_points, int step, const Stri
       vec points[DDPM_CONV_MAX_POINTS];
 
       transform_square (transform, n_in, n_points, in, strip->cols, points);
-      store_points (points, n_points * n_points, tiles, tile + i, block);
+      if (tiles->numbers == DDPM_CONV_BF16_PAIRS && (tile + i) % 2 == 0 && i + 1 < n_tiles)
+        {
+          vec second[DDPM_CONV_MAX_POINTS];
+
+          in += step;
+          transform_square (transform, n_in, n_points, in, strip->cols, second);
+          store_pairs (points, second, n_points * n_points, tiles, tile + i, block);
+          i++;
+        }
+      else
+        store_points (points, n_points * n_points, tiles, tile + i, block);
     }
 }
 
@@ -223,12 +256,8 @@ transform_strip (const Task *task, const Strip *strip, unsigned row_begin, unsig
     {
       const unsigned tile = (row_begin + i - task->tiles->row_begin) * n_tiles;
 
-      if (shape->method == DDPM_CONV_UNFOLD && !task->is_grad)
+      if (shape->method == DDPM_CONV_UNFOLD)
         unfold_row (shape, strip, i * shape->stride, tile, n_tiles, task->block, task->tiles);
-      else if (shape->method == DDPM_CONV_UNFOLD)
-        for (unsigned col = 0; col < n_tiles; col++)
-          store_points (&strip->pixels[(size_t) i * strip->cols + col], 1, task->tiles, tile + col,
-                        task->block);
       else if (shape->method == DDPM_CONV_WINOGRAD_2 && !task->is_grad)
         transform_row (winograd_2_input, 4, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_WINOGRAD_2)
@@ -265,6 +294,48 @@ run (const Task *task, const Picture *picture, unsigned step, unsigned halo, uns
     clear_rest (task);
 }
 
+/* --- where a tile is one pixel: without a strip --------------------------------------------- */
+
+/* n pixels from `pixel` on, which are tiles from `tile` on. */
+FORCE_INLINE void
+copy_pixels (const Task *task, const DdpmConvSource *source, unsigned image, size_t pixel, unsigned n,
+             unsigned tile)
+{
+  vec pixels[VECTOR];
+
+  for (unsigned c = 0; c < VECTOR; c++)
+    pixels[c] =
+      c < source->n_channels ? load_channel (source, c, image, task->shape->n_images, pixel) : (vec) { 0 };
+  vec_transpose (pixels);
+  for (unsigned i = 0; i < n; i++)
+    if (task->tiles->numbers == DDPM_CONV_BF16_PAIRS && (tile + i) % 2 == 0 && i + 1 < n)
+      {
+        store_pairs (&pixels[i], &pixels[i + 1], 1, task->tiles, tile + i, task->block);
+        i++;
+      }
+    else
+      store_points (&pixels[i], 1, task->tiles, tile + i, task->block);
+}
+
+/* Rows of pictures with `width` pixels and n_pixels in all. */
+static void
+copy_rows (const Task *task, const DdpmConvSource *source, unsigned width, size_t n_pixels,
+           unsigned row_begin, unsigned row_end)
+{
+  const size_t first = (size_t) task->tiles->row_begin * width, end = (size_t) row_end * width;
+
+  for (size_t pixel = (size_t) row_begin * width; pixel < end;)
+    {
+      const unsigned image = pixel / n_pixels;
+      const size_t image_end = MIN (end, (image + 1) * n_pixels);
+
+      for (; pixel < image_end; pixel += MIN (VECTOR, image_end - pixel))
+        copy_pixels (task, source, image, pixel, MIN (VECTOR, image_end - pixel), pixel - first);
+    }
+  if (row_end == task->tiles->row_end)
+    clear_rest (task);
+}
+
 void
 KERNEL (conv_input_tiles) (const DdpmConvShape *shape, const DdpmConvSource *source, unsigned block,
                            unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles)
@@ -273,6 +344,11 @@ KERNEL (conv_input_tiles) (const DdpmConvShape *shape, const DdpmConvSource *sou
   const Picture picture = { source,       shape->n_images, shape->height,
                             shape->width, shape->dilation, shape->circular };
 
+  if (shape->kernel == 1 && shape->stride == 1 && shape->dilation == 1 && shape->pad == 0)
+    {
+      copy_rows (&task, source, shape->width, (size_t) shape->height * shape->width, row_begin, row_end);
+      return;
+    }
   run (&task, &picture, ddpm_conv_tile_size (shape->method) * shape->stride, shape->kernel - 1, shape->pad,
        row_begin, row_end, strip);
 }
@@ -284,5 +360,11 @@ KERNEL (conv_grad_tiles) (const DdpmConvShape *shape, const DdpmConvSource *grad
   const Task task = { shape, tiles, block, 1 };
   const Picture picture = { grad, shape->n_images, shape->out_height, shape->out_width, 1, 0 };
 
+  if (shape->method == DDPM_CONV_UNFOLD)
+    {
+      copy_rows (&task, grad, shape->out_width, (size_t) shape->out_height * shape->out_width, row_begin,
+                 row_end);
+      return;
+    }
   run (&task, &picture, ddpm_conv_tile_size (shape->method), 0, 0, row_begin, row_end, strip);
 }

@@ -4,6 +4,15 @@
 #include "core/kernels/transpose.h"
 #include "core/kernels/winograd.h"
 
+/* A tile's first point. */
+FORCE_INLINE const float *
+find_tile (const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+{
+  return (const float *) tiles->values
+         + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
+             * VECTOR;
+}
+
 /* --- tiles to a strip: rows of one picture, a vector of channels for each pixel ------------------ */
 
 FORCE_INLINE void
@@ -12,10 +21,7 @@ transform_row (Transform transform, int n_points, int size, const DdpmConvTiles 
 {
   for (unsigned i = 0; i < n_tiles; i++, tile++, strip += size)
     {
-      const float *from =
-        (const float *) tiles->values
-        + (((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP + tile % TILE_GROUP)
-            * VECTOR;
+      const float *from = find_tile (tiles, tile, block);
       vec points[DDPM_CONV_MAX_POINTS], values[4 * 4];
 
 #pragma GCC unroll 36
@@ -30,29 +36,14 @@ transform_row (Transform transform, int n_points, int size, const DdpmConvTiles 
     }
 }
 
-FORCE_INLINE void
-copy_value (const vec *in, int in_step, vec *out, int out_step)
-{
-  out[0] = in[0];
-}
-
 static void
 fill_row (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned tile, unsigned n_tiles,
           unsigned block, vec *strip, unsigned cols)
 {
-  switch (shape->method)
-    {
-    case DDPM_CONV_WINOGRAD_4:
-      transform_row (winograd_4_output, 6, 4, tiles, tile, n_tiles, block, strip, cols);
-      break;
-    case DDPM_CONV_WINOGRAD_2:
-      transform_row (winograd_2_output, 4, 2, tiles, tile, n_tiles, block, strip, cols);
-      break;
-    case DDPM_CONV_UNFOLD:
-    default:
-      transform_row (copy_value, 1, 1, tiles, tile, n_tiles, block, strip, cols);
-      break;
-    }
+  if (shape->method == DDPM_CONV_WINOGRAD_4)
+    transform_row (winograd_4_output, 6, 4, tiles, tile, n_tiles, block, strip, cols);
+  else
+    transform_row (winograd_2_output, 4, 2, tiles, tile, n_tiles, block, strip, cols);
 }
 
 /* --- a strip to the output ----------------------------------------------------------------- */
@@ -109,6 +100,40 @@ store_strip (const DdpmConvShape *shape, const DdpmConvTarget *target, unsigned 
     }
 }
 
+/* --- where a tile is one pixel: without a strip --------------------------------------------- */
+
+FORCE_INLINE void
+store_pixels (const DdpmConvTarget *target, const DdpmConvTiles *tiles, unsigned tile, unsigned block,
+              unsigned image, unsigned n_images, size_t pixel, unsigned n)
+{
+  vec pixels[VECTOR];
+
+  for (unsigned i = 0; i < VECTOR; i++)
+    pixels[i] = vec_load (find_tile (tiles, tile + (i < n ? i : 0), block));
+  store_positions (target, image, n_images, pixel, n, pixels);
+}
+
+static void
+store_rows (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned block, unsigned row_begin,
+            unsigned row_end, const DdpmConvTarget *target)
+{
+  const size_t n_pixels = (size_t) shape->out_height * shape->out_width;
+  const size_t first = (size_t) tiles->row_begin * shape->out_width,
+               end = (size_t) row_end * shape->out_width;
+
+  for (size_t pixel = (size_t) row_begin * shape->out_width; pixel < end;)
+    {
+      const unsigned image = pixel / n_pixels;
+      const size_t image_end = MIN (end, (image + 1) * n_pixels);
+
+      for (; pixel + VECTOR <= image_end; pixel += VECTOR)
+        store_pixels (target, tiles, pixel - first, block, image, shape->n_images, pixel, VECTOR);
+      if (pixel < image_end)
+        store_pixels (target, tiles, pixel - first, block, image, shape->n_images, pixel, image_end - pixel);
+      pixel = image_end;
+    }
+}
+
 void
 KERNEL (conv_output) (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned block,
                       unsigned row_begin, unsigned row_end, float *scratch, const DdpmConvTarget *target)
@@ -118,6 +143,11 @@ KERNEL (conv_output) (const DdpmConvShape *shape, const DdpmConvTiles *tiles, un
   const unsigned cols = n_tiles * size;
   vec *strip = (vec *) scratch;
 
+  if (shape->method == DDPM_CONV_UNFOLD)
+    {
+      store_rows (shape, tiles, block, row_begin, row_end, target);
+      return;
+    }
   for (unsigned row = row_begin; row < row_end;)
     {
       const unsigned image = row / rows_per_image, in_image = row % rows_per_image;

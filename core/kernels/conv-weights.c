@@ -49,7 +49,7 @@ transform_block (Transform transform, int n_points, const float *packed, float *
 FORCE_INLINE void
 store_pair (uint16_t *to, vec first, vec second)
 {
-  const uvec pair = vec_round_bf16 (first) >> 16 | (vec_round_bf16 (second) & 0xffff0000u);
+  const uvec pair = vec_pair_bf16 (first, second);
 
   memcpy (to, &pair, sizeof pair);
 }

@@ -13,7 +13,13 @@
 #define TILE_GROUP 4
 #endif
 
-#define DECLARE_KERNEL(name) __typeof__ (*((DdpmKernels *) 0)->name) KERNEL (name)
+/* The level whose copy of a kernel is used where this one has none of its own. */
+#ifndef DDPM_BASE
+#define DDPM_BASE DDPM_LEVEL
+#endif
+#define BASE_KERNEL(name) LEVEL_EXPAND (DDPM_BASE, name)
+
+#define DECLARE_KERNEL(name) __typeof__ (*((DdpmKernels *) 0)->name) KERNEL (name), BASE_KERNEL (name)
 
 DECLARE_KERNEL (conv_input_tiles);
 DECLARE_KERNEL (conv_grad_tiles);
@@ -43,4 +49,4 @@ DECLARE_KERNEL (adamw);
 DECLARE_KERNEL (sum_squares);
 DECLARE_KERNEL (move_average);
 
-extern const DdpmKernels LEVEL_EXPAND (DDPM_TABLE, kernels);
+extern const DdpmKernels KERNEL (kernels);

@@ -75,7 +75,28 @@ vec_round_bf16 (vec v)
 FORCE_INLINE void
 vec_store_bf16 (uint16_t *p, vec v)
 {
+#ifdef __AVX512BF16__
+  const __m256bh halves = _mm512_cvtneps_pbh ((__m512) v);
+
+  memcpy (p, &halves, sizeof halves);
+#else
   *(unaligned_hvec *) p = __builtin_convertvector (vec_round_bf16 (v) >> 16, hvec);
+#endif
+}
+
+/* Two vectors in bfloat16, lanes side by side: [lane][2]. */
+FORCE_INLINE uvec
+vec_pair_bf16 (vec first, vec second)
+{
+#ifdef __AVX512BF16__
+  const __m512bh halves = _mm512_cvtne2ps_pbh ((__m512) second, (__m512) first);
+  const uvec lanes = { 0x100000, 0x110001, 0x120002, 0x130003, 0x140004, 0x150005, 0x160006, 0x170007,
+                       0x180008, 0x190009, 0x1a000a, 0x1b000b, 0x1c000c, 0x1d000d, 0x1e000e, 0x1f000f };
+
+  return (uvec) _mm512_permutexvar_epi16 ((__m512i) lanes, (__m512i) halves);
+#else
+  return vec_round_bf16 (first) >> 16 | (vec_round_bf16 (second) & 0xffff0000u);
+#endif
 }
 
 /* Brings near what lies a page further on. Processors look ahead by themselves only within a page, which is

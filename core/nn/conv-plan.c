@@ -57,6 +57,12 @@ count_tiles (const UnetConvPlan *plan, guint n_rows)
 #define ROW_TILES 32
 #define MIN_TILES_BY_ROWS (4 * ROW_TILES)
 
+/* Where a tile is one position, longer runs of a channel are read at once if there are tasks enough: each
+ * channel is another page of memory. */
+#define LONG_ROW_TILES 256
+#define ENOUGH_TASKS 16
+#define LONG_ROW_FLOATS (96 * 1024)
+
 /* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
  * would take longer than the multiplications. */
 #define MAX_TILES_BY_PARTS 64
@@ -66,15 +72,22 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection d
 {
   const guint n_tiles = count_tiles (plan, plan->n_rows),
               rows_per_image = plan->n_rows / plan->shape.n_images;
-  const gsize row_floats = (gsize) plan->n_points * count_tiles (plan, 1)
-                           * (plan->in_blocks * plan->n_taps + plan->out_blocks) * kernels->vector
-                           / (plan->bf16 ? 2 : 1);
+  const gsize tile_floats = (gsize) plan->n_points * (plan->in_blocks * plan->n_taps + plan->out_blocks)
+                            * kernels->vector / (plan->bf16 ? 2 : 1);
+  const gsize row_floats = tile_floats * count_tiles (plan, 1);
   guint most = plan->n_rows; /* in a chunk */
 
   if (direction == UNET_CONV_WEIGHT_GRAD)
     most = CLAMP (CHUNK_FLOATS / row_floats, 1, plan->n_rows);
   else if (n_tiles >= MIN_TILES_BY_ROWS)
-    most = MAX (ROW_TILES / count_tiles (plan, 1), 1);
+    {
+      guint row_tiles = ROW_TILES;
+
+      if (plan->shape.method == DDPM_CONV_UNFOLD)
+        row_tiles =
+          CLAMP (MIN (n_tiles / ENOUGH_TASKS, LONG_ROW_FLOATS / tile_floats), ROW_TILES, LONG_ROW_TILES);
+      most = MAX (row_tiles / count_tiles (plan, 1), 1);
+    }
   plan->n_chunks = (plan->n_rows + most - 1) / most;
   plan->rows_per_chunk = (plan->n_rows + plan->n_chunks - 1) / plan->n_chunks;
 
