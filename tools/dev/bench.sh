@@ -3,12 +3,17 @@
 # check_bench ARG…: refuses what tests/bench/peers/compare.py does not know, before anything is installed
 check_bench ()
 {
+  if [ "${1-}" = training ]
+  then
+    if ! [ -d "${2-}" ]; then usage_error "bench training takes a folder of pictures, such as photos of your own as PNG."; fi
+    return
+  fi
   if [ "${1-}" = --quick ]; then shift; fi
   for part in "$@"
   do
     case $part in
       forward | bf16 | avx2 | train | threads | start | sample) ;;
-      *) usage_error "bench has no part \"$part\"; there are forward bf16 avx2 train threads start sample, --quick before them, and --ours for ddpm bench." ;;
+      *) usage_error "bench has no part \"$part\"; there are forward bf16 avx2 train threads start sample, --quick before them, training FOLDER, and --ours for ddpm bench." ;;
     esac
   done
   if [ -n "${DDPM_DEV_CHROOT-}" ]
@@ -17,12 +22,19 @@ check_bench ()
   fi
 }
 
-# run_bench ARG…: in the peers' root; a whole comparison writes RESULTS.md
+# run_bench ARG…: in the peers' root; a whole comparison, and one of training with its usual options, write RESULTS.md
 run_bench ()
 {
-  if [ $# -eq 0 ]; then set -- --results "$top/tests/bench/RESULTS.md"; fi
+  results=$top/tests/bench/RESULTS.md
   mkdir -p "$top/.cache"
+  case $#,${1-} in
+    0,) set -- compare.py --heroes "$top/models/heroes" --results "$results" ;;
+    2,training) set -- training.py "$2" --results "$results" ;;
+    *,training) shift && set -- training.py "$@" ;;
+    *) set -- compare.py --heroes "$top/models/heroes" "$@" ;;
+  esac
+  program=$1
+  shift
   in_root "$dev_root" "$(id -u):$(id -g)" "$(pwd -P)" env PYTHONDONTWRITEBYTECODE=1 \
-    python3 "$top/tests/bench/peers/compare.py" --ddpm "$(built_program ddpm)" --heroes "$top/models/heroes" \
-    --work "$top/.cache" "$@"
+    python3 "$top/tests/bench/peers/$program" --ddpm "$(built_program ddpm)" --work "$top/.cache" "$@"
 }

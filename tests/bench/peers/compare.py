@@ -4,24 +4,14 @@ import datetime
 import os
 import pathlib
 import re
-import signal
 import sys
 import tempfile
 import time
 
 import comparison
+import cores
 import programs
 import table
-
-
-def pin(n_cores):
-    """Holds this process and its children to at most n_cores cores, one hardware thread each."""
-    chosen = {}
-    for cpu in sorted(os.sched_getaffinity(0)):
-        siblings = pathlib.Path(f'/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list')
-        chosen.setdefault(siblings.read_text() if siblings.exists() else cpu, cpu)
-    os.sched_setaffinity(0, list(chosen.values())[:n_cores])
-    return len(os.sched_getaffinity(0))
 
 
 def package_version(name):
@@ -69,7 +59,7 @@ def main():
     options = parser.parse_args()
 
     load, began = os.getloadavg()[0], time.monotonic()
-    n_threads = pin(2)
+    n_threads = cores.pin(2)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
         what = comparison.Comparison(options.ddpm, options.heroes, pathlib.Path(folder), n_threads, options.quick)
         rows = [row for part in options.parts or comparison.PARTS for row in what.rows_of(part)]
@@ -80,9 +70,4 @@ def main():
             table.write_results(options.results, describe(options.ddpm, what, rows, time.monotonic() - began, load))
 
 
-# the temporary folder goes in either case
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-try:
-    main()
-except KeyboardInterrupt:
-    sys.exit(130)
+cores.run(main)

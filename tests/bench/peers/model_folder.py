@@ -1,4 +1,4 @@
-"""Reads a model folder: unet/config.json and unet/diffusion_pytorch_model.safetensors."""
+"""Reads and writes a model folder: unet/config.json and unet/diffusion_pytorch_model.safetensors."""
 import dataclasses
 import json
 import pathlib
@@ -48,3 +48,18 @@ def read_weights(folder):
             values = np.frombuffer(bytearray(file.read(place.n_bytes)), dtype=place.dtype)
             weights[name] = values.reshape(place.shape).astype(np.float32, copy=False)
     return weights
+
+
+def write_weights(folder, to, weights):
+    """A folder with the configuration of another one; weights: name -> float32 array."""
+    entries, place = {}, 0
+    for name, array in weights.items():
+        entries[name] = {'dtype': 'F32', 'shape': array.shape, 'data_offsets': [place, place + array.nbytes]}
+        place += array.nbytes
+    header = json.dumps(entries).encode()
+    config_path(to).parent.mkdir(parents=True)
+    config_path(to).write_bytes(config_path(folder).read_bytes())
+    with weights_path(to).open('wb') as file:
+        file.write(len(header).to_bytes(8, 'little') + header)
+        for array in weights.values():
+            file.write(array.astype('<f4').tobytes())

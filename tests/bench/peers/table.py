@@ -1,6 +1,7 @@
 """The rows of the comparison, and RESULTS.md."""
 import dataclasses
 
+TRAINING = ('<!-- ./dev bench training writes from here -->', '<!-- to here. -->')
 BY_HAND = '<!-- What follows is written by hand; ./dev bench keeps it. -->'
 
 
@@ -70,15 +71,23 @@ HEAD = ['work', 'ours', 'against', 'ratio or value', 'goal', 'least', '']
 
 
 def markdown(rows):
-    lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
-    return '\n'.join(lines + ['| ' + ' | '.join(row.cells()) + ' |' for row in rows])
+    return markdown_of(HEAD, [row.cells() for row in rows])
+
+
+def markdown_of(head, cells):
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+    return '\n'.join(lines + ['| ' + ' | '.join(line) + ' |' for line in cells])
 
 
 def plain(rows):
+    return plain_of(HEAD, [row.cells() for row in rows])
+
+
+def plain_of(head, cells):
     """The same for a terminal, in columns."""
-    cells = [HEAD] + [row.cells() for row in rows]
+    cells = [head] + cells
     # a sentence instead of numbers must not widen the columns
-    widths = [max(len(line[i]) for line in cells if not line[1].startswith('not measured')) for i in range(len(HEAD))]
+    widths = [max(len(line[i]) for line in cells if not line[1].startswith('not measured')) for i in range(len(head))]
     return '\n'.join('  '.join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
@@ -87,3 +96,16 @@ def write_results(path, text):
     old = path.read_text() if path.exists() else ''
     by_hand = old.partition(BY_HAND)[2]
     path.write_text(f'{text}\n{BY_HAND}\n{by_hand.lstrip(chr(10))}')
+
+
+def write_section(path, text):
+    """Replaces what an earlier comparison of training wrote, or begins what is written by hand with it."""
+    begin, end = TRAINING
+    old = path.read_text() if path.exists() else f'{BY_HAND}\n'
+    before, found, rest = old.partition(begin)
+    if found:
+        after = rest.partition(end)[2]
+    else:
+        before, found, after = old.partition(BY_HAND)
+        before += found + '\n'
+    path.write_text(f'{before}{begin}\n{text}{end}\n{after.lstrip(chr(10)) and chr(10) + after.lstrip(chr(10))}')
