@@ -299,6 +299,68 @@ test_loss (void)
   tear_down (&f);
 }
 
+/* With a learned variance each picture has twice the values, and the loss and the gradient are those of the
+ * objective, picture by picture; in two parts of the batch as in one, and on one thread. */
+static void
+test_learned_variance (void)
+{
+  enum
+  {
+    SIZE = 6
+  };
+  g_autoptr (DdpmTeam) single = ddpm_team_new (1);
+  g_autoptr (GError) error = NULL;
+  g_autofree float *said = NULL, *expected = NULL;
+  double loss = 0, parts = 0;
+  Fixture f, g;
+  gsize n;
+
+  for (guint part = 0; part < 3; part++)
+    {
+      Fixture *fixture = part == 0 ? &f : &g;
+
+      set_up (fixture, SIZE, DDPM_PREDICT_MU, TRUE);
+      ddpm_train_batch_clear (&fixture->batch);
+      fixture->batch.objective.variance = DDPM_VARIANCE_LEARNED_RANGE;
+      fixture->batch.objective.loss = DDPM_LOSS_HYBRID;
+      if (part > 0)
+        {
+          fixture->batch.team = single;
+          fixture->batch.size = SIZE / 2;
+          fixture->batch.first = (part - 1) * SIZE / 2;
+          fixture->batch.whole = SIZE;
+        }
+      g_assert_true (ddpm_train_batch_init (&fixture->batch, &error));
+      ddpm_train_batch_prepare (&fixture->batch, 3);
+      n = f.batch.n_picture;
+      g_assert_cmpuint (fixture->batch.n_output, ==, 2 * n);
+      if (part == 0)
+        {
+          said = g_new (float, SIZE * 2 * n);
+          for (gsize i = 0; i < SIZE * 2 * n; i++)
+            said[i] = sinf ((float) i);
+          expected = g_memdup2 (said, SIZE * 2 * n * sizeof (float));
+          for (guint i = 0; i < SIZE; i++)
+            loss += ddpm_objective_compare (&f.batch.objective, (guint) f.batch.timesteps[i],
+                                            f.batch.x0 + i * n, f.batch.x_t + i * n, f.batch.target + i * n,
+                                            n, 1.0 / (SIZE * n), expected + i * 2 * n);
+          loss /= (double) (SIZE * n);
+          memcpy (f.batch.output, said, SIZE * 2 * n * sizeof (float));
+          g_assert_cmpfloat_with_epsilon (ddpm_train_batch_get_loss (&f.batch), loss, 1e-12 * loss);
+          g_assert_cmpmem (f.batch.output, SIZE * 2 * n * sizeof (float), expected,
+                           SIZE * 2 * n * sizeof (float));
+          continue;
+        }
+      memcpy (g.batch.output, said + g.batch.first * 2 * n, SIZE * n * sizeof (float));
+      parts += ddpm_train_batch_get_loss (&g.batch);
+      g_assert_cmpmem (g.batch.output, SIZE * n * sizeof (float), expected + g.batch.first * 2 * n,
+                       SIZE * n * sizeof (float));
+      tear_down (&g);
+    }
+  g_assert_cmpfloat_with_epsilon (parts, loss, 1e-12 * loss);
+  tear_down (&f);
+}
+
 static void
 test_labels (void)
 {
@@ -364,6 +426,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train-batch/flip", test_flip);
   g_test_add_func ("/train-batch/distribution", test_distribution);
   g_test_add_func ("/train-batch/loss", test_loss);
+  g_test_add_func ("/train-batch/learned-variance", test_learned_variance);
   g_test_add_func ("/train-batch/labels", test_labels);
   g_test_add_func ("/train-batch/label-dropout", test_label_dropout);
   return g_test_run ();
