@@ -65,6 +65,12 @@ fill_rows (const Picture *picture, unsigned image, unsigned row_begin, unsigned 
         pixels[c] = c < source->n_channels ? load_channel (source, c, image, picture->n_images, first + i)
                                            : (vec) { 0 };
       vec_transpose (pixels);
+      if (picture->dilation == 1 && col + VECTOR < picture->width && n - i >= VECTOR)
+        {
+          memcpy (row + col, pixels, sizeof pixels);
+          col += VECTOR;
+          continue;
+        }
       for (unsigned lane = 0; lane < MIN (VECTOR, n - i); lane++)
         {
           row[col * picture->dilation] = pixels[lane];
@@ -95,12 +101,35 @@ wrap_columns (const Picture *picture, const Strip *strip)
 }
 
 static void
+clear_pixels (vec *pixels, size_t n)
+{
+  memset (pixels, 0, n * sizeof *pixels);
+}
+
+/* Zeros around the rows row_begin … row_end-1 of a strip, which hold `width` pixels of the picture. */
+static void
+clear_around (const Strip *strip, unsigned row_begin, unsigned row_end, unsigned width)
+{
+  const unsigned left = -strip->left, right = strip->cols - left - width;
+
+  clear_pixels (strip->pixels, (size_t) row_begin * strip->cols);
+  for (unsigned row = row_begin; row < row_end; row++)
+    {
+      clear_pixels (strip->pixels + (size_t) row * strip->cols, left);
+      clear_pixels (strip->pixels + (size_t) (row + 1) * strip->cols - right, right);
+    }
+  clear_pixels (strip->pixels + (size_t) row_end * strip->cols,
+                (size_t) (strip->rows - row_end) * strip->cols);
+}
+
+static void
 fill_strip (const Picture *picture, unsigned image, const Strip *strip)
 {
   const int height = picture->height, dilation = picture->dilation;
   const int bottom = strip->top + (int) strip->rows;
 
-  memset (strip->pixels, 0, (size_t) strip->rows * strip->cols * sizeof (vec));
+  if (dilation > 1)
+    clear_pixels (strip->pixels, (size_t) strip->rows * strip->cols);
   if (picture->circular)
     {
       for (int y = strip->top; y < bottom; y++)
@@ -116,6 +145,8 @@ fill_strip (const Picture *picture, unsigned image, const Strip *strip)
   const int first = strip->top <= 0 ? 0 : (strip->top + dilation - 1) / dilation;
   const int end = MIN ((bottom + dilation - 1) / dilation, height);
 
+  if (dilation == 1)
+    clear_around (strip, first - strip->top, (first < end ? end : first) - strip->top, picture->width);
   if (first < end)
     fill_rows (picture, image, first, end, strip, first * dilation - strip->top);
 }

@@ -57,10 +57,10 @@ count_tiles (const UnetConvPlan *plan, guint n_rows)
 #define ROW_TILES 32
 #define MIN_TILES_BY_ROWS (4 * ROW_TILES)
 
-/* Where a tile is one position, longer runs of a channel are read at once if there are tasks enough: each
- * channel is another page of memory. */
-#define LONG_ROW_TILES 256
+/* Of more tiles a task takes more, as far as a core's own cache holds them: each channel is another page of
+ * memory, of which more is read at once, and neighbours have fewer rows in common. */
 #define ENOUGH_TASKS 16
+#define LONG_ROW_TILES 256
 #define LONG_ROW_FLOATS (96 * 1024)
 
 /* With few tiles a transformed weight is used so few times that writing it to memory and reading it again
@@ -81,12 +81,9 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection d
     most = CLAMP (CHUNK_FLOATS / row_floats, 1, plan->n_rows);
   else if (n_tiles >= MIN_TILES_BY_ROWS)
     {
-      guint row_tiles = ROW_TILES;
+      const gsize row_tiles = MIN (n_tiles / ENOUGH_TASKS, LONG_ROW_FLOATS / tile_floats);
 
-      if (plan->shape.method == DDPM_CONV_UNFOLD)
-        row_tiles =
-          CLAMP (MIN (n_tiles / ENOUGH_TASKS, LONG_ROW_FLOATS / tile_floats), ROW_TILES, LONG_ROW_TILES);
-      most = MAX (row_tiles / count_tiles (plan, 1), 1);
+      most = MAX (CLAMP (row_tiles, ROW_TILES, LONG_ROW_TILES) / count_tiles (plan, 1), 1);
     }
   plan->n_chunks = (plan->n_rows + most - 1) / most;
   plan->rows_per_chunk = (plan->n_rows + plan->n_chunks - 1) / plan->n_chunks;
