@@ -121,24 +121,26 @@ test_add_alpha (gconstpointer data)
   assert_trains (&resumed);
 }
 
-/* A grey model becomes a coloured one that does to three equal colours what it did to grey. */
+/* A grey model becomes a coloured one that does to three equal colours what it did to grey, whatever
+ * transparency there is. */
 static void
-test_add_colour (void)
+test_add_colour (gconstpointer data)
 {
+  const guint n_channels = GPOINTER_TO_UINT (data);
   g_autoptr (Scratch) scratch = scratch_new ();
   g_auto (DdpmTrainOptions) more = { 0 };
   g_autoptr (DdpmModel) first = NULL, second = NULL;
   g_autofree float *before = NULL, *after = NULL;
-  float x[3 * SIDE * SIDE];
+  float x[4 * SIDE * SIDE];
 
   make_model (scratch, 1, DDPM_VARIANCE_FIXED_SMALL);
-  make_pictures (scratch, "others", 3, 3);
+  make_pictures (scratch, "others", 3, n_channels);
   init_more (&more, scratch);
   assert_trains (&more);
   first = open_model (scratch, "first");
   second = open_model (scratch, "second");
-  g_assert_cmpuint (get_channels (second), ==, 3);
-  ddpm_rng_normal ((DdpmRngKey) { 7, DDPM_RNG_LATENT, 0, 0 }, x, SIDE * SIDE);
+  g_assert_cmpuint (get_channels (second), ==, n_channels);
+  ddpm_rng_normal ((DdpmRngKey) { 7, DDPM_RNG_LATENT, 0, 0 }, x, G_N_ELEMENTS (x));
   for (guint c = 1; c < 3; c++)
     memcpy (x + c * SIDE * SIDE, x, SIDE * SIDE * sizeof *x);
   before = ask (first, x);
@@ -146,6 +148,8 @@ test_add_colour (void)
   g_assert_true (is_alive (before));
   for (guint c = 0; c < 3; c++)
     assert_same_channel (before, after + c * SIDE * SIDE);
+  if (n_channels == 4)
+    g_assert_false (is_alive (after + 3 * SIDE * SIDE));
 }
 
 /* Channels that are asked for: without transparency, and grey, which is the mean of what the colours were. */
@@ -249,7 +253,8 @@ main (int argc, char **argv)
                         test_add_alpha);
   g_test_add_data_func ("/train-adapt/add-alpha-learned", GUINT_TO_POINTER (DDPM_VARIANCE_LEARNED_RANGE),
                         test_add_alpha);
-  g_test_add_func ("/train-adapt/add-colour", test_add_colour);
+  g_test_add_data_func ("/train-adapt/add-colour", GUINT_TO_POINTER (3), test_add_colour);
+  g_test_add_data_func ("/train-adapt/add-colour-and-alpha", GUINT_TO_POINTER (4), test_add_colour);
   g_test_add_func ("/train-adapt/take-away", test_take_away);
   g_test_add_func ("/train-adapt/keep", test_keep);
   g_test_add_func ("/train-adapt/other-size", test_other_size);
