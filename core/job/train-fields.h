@@ -27,8 +27,7 @@ typedef struct
   double fallback;
   gboolean stays_open;      /* instead of that: the pictures or the machine decide it, see train-proposal.h */
   gboolean may_change;      /* when the run is resumed */
-  gboolean is_newer;        /* files of earlier versions lack it, which counts as … */
-  double older;             /* … this */
+  gboolean is_newer;        /* files of earlier versions lack it, which counts as its least value */
   const char *const *names; /* of a choice, as given and as stored; NULL-terminated */
 } DdpmTrainField;
 
