@@ -13,6 +13,7 @@
 #include "core/job/train-adapt.h"
 #include "core/job/train-held-out.h"
 #include "core/job/train-output.h"
+#include "core/job/train-page.h"
 #include "core/job/train-rate.h"
 #include "core/job/train-sample.h"
 #include "core/job/train-show.h"
@@ -299,6 +300,20 @@ make_line (Run *run, DdpmTrainLine *line, GCancellable *cancellable)
   return TRUE;
 }
 
+/* The page is no reason to end a training either. */
+static void
+write_page (Run *run)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *message = NULL;
+
+  if (ddpm_train_page_write (run->setup, run->output.log, run->counters.step, &error))
+    return;
+  message =
+    g_strdup_printf ("no report at step %" G_GUINT64_FORMAT ": %s", run->counters.step, error->message);
+  tell (run, DDPM_PHASE_TRAIN, message);
+}
+
 static gboolean
 save (Run *run, GError **error)
 {
@@ -310,6 +325,7 @@ save (Run *run, GError **error)
   message =
     g_strdup_printf ("checkpoint and model written at step %" G_GUINT64_FORMAT, run->output.saved_step);
   tell (run, DDPM_PHASE_TRAIN, message);
+  write_page (run);
   return TRUE;
 }
 
@@ -350,6 +366,7 @@ make_samples (Run *run, GCancellable *cancellable, GError **error)
           if (!ddpm_train_log_amend (run->output.log, &whole, error))
             return FALSE;
         }
+      write_page (run);
     }
   else if (!g_error_matches (local, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     message = g_strdup_printf ("no samples at step %" G_GUINT64_FORMAT ": %s", step, local->message);

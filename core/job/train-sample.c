@@ -35,20 +35,19 @@ ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step)
 }
 
 /* A row for each label, or where there are many for some of them, spread evenly. */
-static void
-choose_rows (DdpmTrainSamples *samples, const DdpmTrainSetup *setup)
+char **
+ddpm_train_samples_get_row_names (const DdpmTrainSetup *setup)
 {
   char **labels = setup->notes.labels;
   const guint n = labels != NULL ? g_strv_length (labels) : 0;
+  const guint n_rows = MIN (n, MOST_LABEL_ROWS - 1);
+  char **names = n > 0 ? g_new0 (char *, n_rows + 2) : NULL;
 
-  samples->columns = samples->rows = setup->sample_columns;
-  if (n == 0)
-    return;
-  samples->rows = MIN (n + 1, MOST_LABEL_ROWS);
-  samples->row_names = g_new0 (char *, samples->rows + 1);
-  for (guint row = 0; row + 1 < samples->rows; row++)
-    samples->row_names[row] = g_strdup (labels[(guint64) row * n / (samples->rows - 1)]);
-  samples->row_names[samples->rows - 1] = g_strdup ("");
+  for (guint row = 0; row < n_rows; row++)
+    names[row] = g_strdup (labels[(guint64) row * n / n_rows]);
+  if (n > 0)
+    names[n_rows] = g_strdup ("");
+  return names;
 }
 
 /* The network as it will be used, which may wrap its pictures around where it does not while it is trained.
@@ -152,7 +151,10 @@ ddpm_train_samples_new (const DdpmTrainSetup *setup, float *average, float *raw,
 
   if (unet == NULL)
     return NULL;
-  choose_rows (samples, setup);
+  samples->row_names = ddpm_train_samples_get_row_names (setup);
+  samples->columns = samples->rows = setup->sample_columns;
+  if (samples->row_names != NULL)
+    samples->rows = g_strv_length (samples->row_names);
   samples->average = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
   samples->raw = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
   sampling.total = (guint64) 2 * samples->rows * MIN (STEPS, setup->scheduler.num_train_timesteps);

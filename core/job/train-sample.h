@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   guint columns, rows;
-  char **row_names;           /* [rows], NULL-terminated; NULL: rows are nothing in particular */
+  char **row_names;           /* [rows], as ddpm_train_samples_get_row_names gives them */
   DdpmImage **average, **raw; /* [rows * columns] each, NULL-terminated */
 } DdpmTrainSamples;
 
@@ -20,6 +20,9 @@ gboolean ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 st
 
 /* The first step after `step` with a grid, which the last one always has; 0: there is none. */
 guint64 ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step);
+
+/* The label of each row, "" for none; NULL: rows are nothing in particular. Caller frees. */
+char **ddpm_train_samples_get_row_names (const DdpmTrainSetup *setup);
 
 /* With weights average[n_weights] and raw[n_weights]; from seed 0, by DDIM in so few steps that a grid costs
  * little beside the training. Progress: phase SAMPLE. Errors: those of a sampling job. */
