@@ -98,6 +98,12 @@ says ()
   check "$1" grep -q -e "$2" "$out"
 }
 
+# says_not NAME PATTERN: the last command's standard output does not have it
+says_not ()
+{
+  check "$1" sh -c '! grep -q -e "$1" "$2"' sh "$2" "$out"
+}
+
 done_testing ()
 {
   echo "1..$tap_n"

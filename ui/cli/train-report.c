@@ -164,6 +164,9 @@ print_origin (const DdpmTrainPlan *plan)
           origin->n_channels, get_plural (origin->n_channels));
   if (origin->n_channels != config->in_channels)
     printf ("             %s\n", describe_channels (origin->n_channels, config->in_channels));
+  else if (config->in_channels == 4 && plan->dataset->n_of_channels[2] + plan->dataset->n_of_channels[4] == 0)
+    printf (
+      "             these pictures have no transparency: --pixels rgb would leave its channel for it out\n");
   if (origin->width == 0
       || (origin->width == config->sample_width && origin->height == config->sample_height))
     return;
