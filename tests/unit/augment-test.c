@@ -1,6 +1,7 @@
 /* Views of pictures, and how they are chosen. */
 #include "core/data/augment.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "tests/unit/dataset-common.h"
@@ -107,6 +108,46 @@ test_choice (void)
   g_assert_cmphex (seen_turns, ==, (1u << 16) - 1);
 }
 
+/* Jitter stays within what was asked for, goes to both sides, and leaves alone what was not; the key alone
+ * decides, and what else is chosen stays as it is without. */
+static void
+test_jitter (void)
+{
+  const DdpmAugment augment = {
+    .flip = TRUE, .rotate_degrees = 10, .scale_jitter = 0.25, .colour_jitter = 0.2
+  };
+  const DdpmAugment plain = { .flip = TRUE };
+  g_autoptr (DdpmDataset) dataset = new_dataset (6, 5, FALSE);
+  float least[6] = { 0 }, most[6] = { 0 };
+  const float bounds[6] = { 10, log2f (1.25f), 0.1f, log2f (1.2f), log2f (1.2f), 6 };
+
+  for (guint i = 0; i < 500; i++)
+    {
+      const DdpmRngKey key = { 7, DDPM_RNG_TRAIN_AUGMENT, i, 3 };
+      DdpmView view = ddpm_augment_choose (&augment, dataset, 0, key);
+      const DdpmView again = ddpm_augment_choose (&augment, dataset, 0, key);
+      const DdpmView without = ddpm_augment_choose (&plain, dataset, 0, key);
+      const float chosen[6] = { view.angle,    log2f (view.zoom), view.brightness,
+                                view.contrast, view.saturation,   view.hue };
+
+      g_assert_cmpmem (&again, sizeof again, &view, sizeof view);
+      for (guint k = 0; k < 6; k++)
+        {
+          g_assert_cmpfloat (fabsf (chosen[k]), <=, bounds[k] * 1.0001f);
+          least[k] = MIN (least[k], chosen[k]);
+          most[k] = MAX (most[k], chosen[k]);
+        }
+      view.angle = view.brightness = view.contrast = view.saturation = view.hue = 0;
+      view.zoom = 1;
+      g_assert_cmpmem (&without, sizeof without, &view, sizeof view);
+    }
+  for (guint k = 0; k < 6; k++)
+    {
+      g_assert_cmpfloat (least[k], <, -0.9f * bounds[k]);
+      g_assert_cmpfloat (most[k], >, 0.9f * bounds[k]);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -115,5 +156,6 @@ main (int argc, char **argv)
   g_test_add_func ("/augment/wrapping", test_wrapping);
   g_test_add_func ("/augment/turns", test_turns);
   g_test_add_func ("/augment/choice", test_choice);
+  g_test_add_func ("/augment/jitter", test_jitter);
   return g_test_run ();
 }
