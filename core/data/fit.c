@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-#define LEAST_TILE 4 /* pixels of a repeated picture's side */
+#define MOST_SHIFT 0.25 /* pixels by which a picture's far edge may move */
+#define LEAST_TILE 4    /* pixels of a repeated picture's side */
 
 gboolean
 ddpm_fit_wraps (DdpmFitKind kind)
@@ -88,16 +89,26 @@ ddpm_fit_get_size (const DdpmFit *fit, guint width, guint height, guint *fitted_
     }
 }
 
+/* A reduced side is rounded up, and what was added to it is taken for a part of the picture: so everything
+ * moves by up to this many pixels that are kept. */
+static double
+get_shift (guint side, guint reduction, guint fitted)
+{
+  return (double) ((reduction - side % reduction) % reduction) * fitted / side;
+}
+
 guint
 ddpm_fit_get_reduction (const DdpmFit *fit, guint width, guint height)
 {
+  /* opposite sides that meet have to meet exactly */
+  const double most = ddpm_fit_wraps (fit->kind) ? 0 : MOST_SHIFT;
   guint fitted_width, fitted_height, reduction = 8;
 
   ddpm_fit_get_size (fit, width, height, &fitted_width, &fitted_height);
-  while (reduction > 1 && (width / reduction < fitted_width || height / reduction < fitted_height))
-    reduction /= 2;
-  /* a last pixel of which a part is missing would show where opposite sides meet */
-  while (ddpm_fit_wraps (fit->kind) && (width % reduction != 0 || height % reduction != 0))
+  while (reduction > 1
+         && (width / reduction < fitted_width || height / reduction < fitted_height
+             || get_shift (width, reduction, fitted_width) > most
+             || get_shift (height, reduction, fitted_height) > most))
     reduction /= 2;
   return reduction;
 }

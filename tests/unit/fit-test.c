@@ -96,6 +96,29 @@ test_no_edges (void)
     }
 }
 
+/* As far as what is kept is not larger, and does not move by a quarter of a pixel; exactly where edges meet.
+ */
+static void
+test_reduction (void)
+{
+  static const struct
+  {
+    DdpmFit fit;
+    guint width, height, reduction;
+  } cases[] = {
+    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 6000, 4000, 8 },   { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 512, 1000, 8 },
+    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 504, 1000, 4 },     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 64, 64, 1 },
+    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 10, 4000, 1 },     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 1001, 1000, 4 },
+    { { DDPM_FIT_MIDDLE, 32, 32, 0 }, 1001, 1000, 8 },   { { DDPM_FIT_PARTS, 64, 64, 128 }, 2000, 1000, 4 },
+    { { DDPM_FIT_PARTS, 64, 64, 4000 }, 3000, 1000, 1 }, { { DDPM_FIT_TILE, 64, 64, 0 }, 1024, 1024, 8 },
+    { { DDPM_FIT_TILE, 64, 64, 0 }, 1028, 1024, 4 },     { { DDPM_FIT_TILE, 64, 64, 0 }, 4001, 4000, 1 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    g_assert_cmpuint (ddpm_fit_get_reduction (&cases[i].fit, cases[i].width, cases[i].height), ==,
+                      cases[i].reduction);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -103,5 +126,6 @@ main (int argc, char **argv)
   g_test_add_func ("/fit/sizes", test_sizes);
   g_test_add_func ("/fit/oblong-tile", test_oblong_tile);
   g_test_add_func ("/fit/no-edges", test_no_edges);
+  g_test_add_func ("/fit/reduction", test_reduction);
   return g_test_run ();
 }
