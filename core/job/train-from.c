@@ -20,8 +20,7 @@ ddpm_train_from_open (DdpmTrainSetup *setup, GError **error)
     return ddpm_refuse (
       error, DDPM_ERROR_UNSUPPORTED,
       "--from: %s takes %u channels and gives %u, which does not go with its scheduler's variance; only "
-      "models "
-      "that give as many as they take, or twice as many to learn their variance, can be trained further",
+      "models that give as many as they take, or twice as many to learn their variance, can be trained on",
       setup->from->name, config->in_channels, config->out_channels);
   if (config->in_channels != 1 && config->in_channels != 3 && config->in_channels != 4)
     return ddpm_refuse (
