@@ -21,7 +21,7 @@ check ()
   fi
 }
 
-echo 1..13
+echo 1..14
 
 for script in "$root/dev" "$root"/tools/dev/*.sh "$root"/tests/house/*.sh
 do
@@ -40,6 +40,7 @@ check 'an unknown command is refused with one sentence' '2 0 1' "$(refused nonse
 check 'an unknown suite is refused with one sentence' '2 0 1' "$(refused test nonsense)"
 check 'build with an argument is refused with one sentence' '2 0 1' "$(refused build nonsense)"
 check 'a comparison with an unknown part is refused with one sentence' '2 0 1' "$(refused bench --quick nonsense)"
+check 'a comparison of training without a folder is refused with one sentence' '2 0 1' "$(refused bench training)"
 check 'the card of an unknown model is refused with one sentence' '2 0 1' "$(refused card nonsense)"
 check 'help speaks on stdout' '0 0' "$(refused help | cut -d' ' -f1,3)"
 

@@ -28,7 +28,8 @@ def unet(ops, x, timesteps):
             skips.append(h)
 
     h = resnet(ops, h, emb, 'mid_block.resnets.0')
-    h = attention(ops, h, 'mid_block.attentions.0')
+    if config.get('add_attention', True):
+        h = attention(ops, h, 'mid_block.attentions.0')
     h = resnet(ops, h, emb, 'mid_block.resnets.1')
 
     for i, kind in enumerate(config['up_block_types']):

@@ -23,7 +23,8 @@ FIRST = 50  # steps before time is taken: threads and memory are warm, and our l
 BATCH = 16
 RATE = 2e-4
 WARMUP = 100
-NETWORK = ('--size', str(pictures.SIZE), '--channels', '24,48,96,128')
+# The bundled models' networks: as heroes, and as materials, which has no attention so that any size will do
+NETWORKS = (('--channels', '24,48,96,128', '--attention', '16'), ('--channels', '32,32,96,160', '--attention', 'none'))
 SEARCH_STEPS = 6
 GOAL = 3  # times as fast
 
@@ -54,23 +55,25 @@ class Result:
 
 
 class Training:
-    def __init__(self, ddpm, folder, work, n_threads, n_steps):
-        """folder: of pictures; work: for files that may go afterwards."""
+    """Of one network."""
+
+    def __init__(self, ddpm, data, work, shape, n_threads, n_steps):
+        """data: folder of pictures.make; work: a new folder; shape: the network's options."""
         self.ddpm = ddpm
+        self.data = data
         self.work = work
+        self.shape = shape
         self.n_threads = n_threads
         self.n_steps = n_steps
-        self.data = work / 'pictures'
-        pictures.make(folder, self.data)
-        self.network = self.work / 'network'
+        self.network = work / 'network'
         self.train_ours(self.network, 0, 'f32', 1)
         self.layout, self.wait, self.precision = 'channels_last', 'PASSIVE', 'f32'
 
     # Each trains into a folder and returns the milliseconds of a step
 
     def train_ours(self, folder, seed, precision, n_steps):
-        programs.call([self.ddpm, 'train', str(self.data), '-o', str(folder), *NETWORK, '--steps', str(n_steps),
-                       '--batch', str(BATCH), '--lr', str(RATE), '--warmup', str(WARMUP), '--seed', str(seed),
+        programs.call([self.ddpm, 'train', str(self.data), '-o', str(folder), '--size', str(pictures.SIZE),
+                       *self.shape, '--steps', str(n_steps), '--batch', str(BATCH), '--lr', str(RATE), '--warmup', str(WARMUP), '--seed', str(seed),
                        '--held-out', str(pictures.HELD_OUT), '--threads', str(self.n_threads), '--sample-every', '0',
                        '--float32', '--precision', precision])
         with (folder / 'train.csv').open() as file:
@@ -89,6 +92,7 @@ class Training:
 
     def find_best_settings(self):
         """PyTorch's layout, whether its idle threads spin, and whether its autocast to bf16 helps."""
+        say("looking for PyTorch's best settings")
         times_ms = {}
         for settings in itertools.product(('channels_last', 'contiguous'), ('PASSIVE', 'ACTIVE'), ('f32', 'bf16')):
             self.layout, self.wait, self.precision = settings
@@ -100,12 +104,13 @@ class Training:
         trainers = {'ours f32': lambda *of: self.train_ours(*of, 'f32', self.n_steps)}
         if 'bf16' in programs.call([self.ddpm, 'info', str(self.network)]):
             trainers['ours bf16'] = lambda *of: self.train_ours(*of, 'bf16', self.n_steps)
+        self.find_best_settings()
         trainers[PYTORCH] = lambda *of: self.train_torch(*of, self.n_steps)
         times_ms = {name: [] for name in trainers}
         folders = {name: [] for name in trainers}
         for seed in range(1, n_seeds + 1):
             for name, train in trainers.items():
-                say(f'seed {seed} of {n_seeds}: {name}, {self.n_steps} steps')
+                say(f'{" ".join(self.shape)}, seed {seed} of {n_seeds}: {name}, {self.n_steps} steps')
                 folders[name].append(str(self.work / f'{name} {seed}'))
                 times_ms[name].append(train(pathlib.Path(folders[name][-1]), seed))
         say('measuring the loss on pictures held out')
@@ -118,10 +123,10 @@ def say(text):
     print(f'bench: {text}', file=sys.stderr, flush=True)
 
 
-HEAD = ['trained by', 'loss on pictures held out', 'seeds', 'a step', 'PyTorch takes', '']
+HEAD = ['network', 'trained by', 'loss on pictures held out', 'seeds', 'a step', 'PyTorch takes', '']
 
 
-def make_rows(results):
+def make_rows(training, results):
     torch = next(result for result in results if result.name == PYTORCH)
     for result in results:
         ratio = torch.step_ms / result.step_ms
@@ -129,21 +134,23 @@ def make_rows(results):
         if result.name.startswith('ours'):
             verdict.append('the loss agrees' if result.agrees(torch) else '**another loss**')
             verdict.append(f'{GOAL}x reached' if ratio >= GOAL else f'**{GOAL}x missed**')
-        yield [result.name, f'{result.loss:.5f}', ' '.join(f'{loss:.5f}' for loss in result.losses),
+        yield [' '.join(training.shape), result.name, f'{result.loss:.5f}', ' '.join(f'{loss:.5f}' for loss in result.losses),
                f'{table.show_number(result.step_ms)} ms', f'{ratio:.2f}x', ', '.join(verdict)]
 
 
-def describe(rows, training, n_seeds, n_pictures):
+def describe(rows, trainings, n_seeds, n_pictures):
+    training = trainings[0]
+    settings = {f'{one.layout}, {one.precision}, OMP_WAIT_POLICY={one.wait}' for one in trainings}
     version = programs.call(['dpkg-query', '-W', '-f', '${Version}', 'python3-torch'])
     return '\n'.join([
         '## Training against PyTorch',
         '',
         f'- {datetime.date.today()}, by `./dev bench training`: {n_seeds} seeds of {training.n_steps} steps of {BATCH} '
         f'pictures, learning rate {RATE:g} after {WARMUP} steps, gradient clipped at 1, average of the weights',
-        f'- the network of `ddpm train {" ".join(NETWORK)}` on {n_pictures} pictures of {pictures.SIZE}x{pictures.SIZE} '
-        f'pixels; one in {pictures.HELD_OUT} more is held out',
-        f'- PyTorch {version} at its fastest: {training.layout}, {training.precision}, OMP_WAIT_POLICY={training.wait}, of '
-        'both layouts, waits and precisions (bf16 by autocast)',
+        f'- the networks of `ddpm train` with these options, on {n_pictures} pictures of {pictures.SIZE}x{pictures.SIZE} '
+        f'pixels; one in {pictures.HELD_OUT} is held out',
+        f'- PyTorch {version} at its fastest ({"; or ".join(sorted(settings))}) of both layouts, waits and precisions, bf16 '
+        'by autocast',
         f'- {training.n_threads} thread{"s" if training.n_threads > 1 else ""} each, pinned to the same cores, seed by seed '
         'in turn',
         '- one judge measures all: the averaged weights in PyTorch f32, the same 1024 noisy pictures',
@@ -169,18 +176,21 @@ def main():
 
     n_threads = cores.pin(options.threads)
     with tempfile.TemporaryDirectory(dir=options.work) as folder:
+        work = pathlib.Path(folder)
         try:
-            training = Training(options.ddpm, options.folder, pathlib.Path(folder), n_threads, options.steps)
-            say("looking for PyTorch's best settings")
-            training.find_best_settings()
-            results = training.compare(options.seeds)
+            pictures.make(options.folder, work / 'pictures')
+            trainings, rows = [], []
+            for number, shape in enumerate(NETWORKS):
+                (work / str(number)).mkdir()
+                trainings.append(Training(options.ddpm, work / 'pictures', work / str(number), shape, n_threads,
+                                          options.steps))
+                rows += make_rows(trainings[-1], trainings[-1].compare(options.seeds))
         except (pictures.Unfit, programs.Failed) as error:
             sys.exit(f'bench: {error}')
-        n_pictures = len(pictures.read(training.data)[0])
-    rows = list(make_rows(results))
+        n_pictures = len(list((work / 'pictures').iterdir()))
     print(table.plain_of(HEAD, rows))
     if options.results:
-        table.write_section(options.results, describe(rows, training, options.seeds, n_pictures))
+        table.write_section(options.results, describe(rows, trainings, options.seeds, n_pictures))
 
 
 cores.run(main)
