@@ -1,6 +1,7 @@
 /* Writing a picture, so that whatever happens either the old file or the whole new one is there. */
 #include "core/data/image.h"
 
+#include "core/base/atomic-file.h"
 #include "core/base/error.h"
 #include "core/data/image-png.h"
 
@@ -46,12 +47,9 @@ ddpm_image_save_png (const DdpmImage *image, GFile *file, const char *const *tex
     }
 
   if (path != NULL)
-    written =
-      g_file_set_contents_full (path, (const char *) bytes->data, bytes->len,
-                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666, &reason);
-  else
-    written = g_file_replace_contents (file, (const char *) bytes->data, bytes->len, NULL, FALSE,
-                                       G_FILE_CREATE_NONE, NULL, NULL, &reason);
+    return ddpm_atomic_file_replace (file, bytes->data, bytes->len, error);
+  written = g_file_replace_contents (file, (const char *) bytes->data, bytes->len, NULL, FALSE,
+                                     G_FILE_CREATE_NONE, NULL, NULL, &reason);
   if (!written)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be written: %s", name, reason->message);
   return written;

@@ -11,7 +11,9 @@
 void
 ddpm_progress_line_init (DdpmProgressLine *line)
 {
-  *line = (DdpmProgressLine) { .on_terminal = isatty (STDERR_FILENO), .shown_us = g_get_monotonic_time () };
+  *line = (DdpmProgressLine) { .on_terminal = isatty (STDERR_FILENO),
+                               .shown_us = g_get_monotonic_time (),
+                               .own_bytes = ddpm_memory_get_used_bytes () };
 }
 
 char *
@@ -91,8 +93,18 @@ name_of_phase (DdpmPhase phase)
   return "";
 }
 
+/* ", memory 412 MB of 520 MB": now, and at most. */
+static void
+append_memory (GString *text, guint64 predicted_bytes)
+{
+  g_autofree char *used = ddpm_format_bytes ((double) ddpm_memory_get_used_bytes ());
+  g_autofree char *predicted = ddpm_format_bytes ((double) predicted_bytes);
+
+  g_string_append_printf (text, ", memory %s of %s", used, predicted);
+}
+
 static char *
-format_line (const DdpmProgress *progress)
+format_line (const DdpmProgressLine *line, const DdpmProgress *progress)
 {
   GString *text = g_string_new (name_of_phase (progress->phase));
 
@@ -114,6 +126,8 @@ format_line (const DdpmProgress *progress)
       g_autofree char *left = ddpm_format_duration (progress->seconds_left);
       g_string_append_printf (text, ", %s left", left);
     }
+  if (progress->phase == DDPM_PHASE_TRAIN && line->predicted_bytes > 0)
+    append_memory (text, line->own_bytes + line->predicted_bytes);
   return g_string_free (text, FALSE);
 }
 
@@ -152,7 +166,7 @@ ddpm_progress_line_show (const DdpmProgress *progress, gpointer user_data)
     }
   if (!is_due (line, progress, now_us))
     return;
-  g_autofree char *text = format_line (progress);
+  g_autofree char *text = format_line (line, progress);
   if (line->on_terminal)
     fprintf (stderr, "\r%s\033[K", text);
   else

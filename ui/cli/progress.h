@@ -9,11 +9,13 @@ G_BEGIN_DECLS
 typedef struct
 {
   gboolean on_terminal;
-  gboolean line_open;     /* the moving line is on the screen */
-  gint64 shown_us;        /* when the last line was shown */
-  DdpmPhase phase;        /* of the last line */
-  guint64 step;           /* of the last line */
-  gboolean told_duration; /* a line with the time left is out */
+  gboolean line_open;      /* the moving line is on the screen */
+  gint64 shown_us;         /* when the last line was shown */
+  DdpmPhase phase;         /* of the last line */
+  guint64 step;            /* of the last line */
+  gboolean told_duration;  /* a line with the time left is out */
+  guint64 own_bytes;       /* of memory, that the program took before its job */
+  guint64 predicted_bytes; /* … and what the job takes at most; set by the caller, 0: not known */
 } DdpmProgressLine;
 
 void ddpm_progress_line_init (DdpmProgressLine *line);

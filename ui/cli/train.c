@@ -100,6 +100,7 @@ run_job (const Training *training, GError **error)
         ddpm_train_report_plan (ddpm_train_job_get_plan (job));
       if (training->dry_run)
         return 0;
+      line.predicted_bytes = ddpm_train_job_get_plan (job)->peak_bytes;
       done = ddpm_train_job_run (job, func, &line, cancellable, &local_error);
       ddpm_progress_line_clear (&line);
     }
