@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "core/base/apart.h"
 #include "core/base/error.h"
 #include "core/job/train-adapt.h"
 #include "core/job/train-held-out.h"
@@ -39,6 +40,7 @@ typedef struct
   double held_out_average; /* the last one measured; 0: none */
   double seconds;          /* of training that the log told of at the start */
   gboolean writes;         /* one of several processes, only the first does */
+  gboolean is_hurried;     /* the process may be killed before a checkpoint is written */
 } Run;
 
 static void
@@ -315,13 +317,22 @@ write_page (Run *run)
 }
 
 static gboolean
+write_checkpoint (gpointer data, GError **error)
+{
+  Run *run = data;
+
+  return ddpm_train_output_save (&run->output, &run->counters, &run->work.slabs, error);
+}
+
+static gboolean
 save (Run *run, GError **error)
 {
   g_autofree char *message = NULL;
 
   tell (run, DDPM_PHASE_SAVE, NULL);
-  if (!ddpm_train_output_save (&run->output, &run->counters, &run->work.slabs, error))
+  if (!(run->is_hurried ? ddpm_apart_run (write_checkpoint, run, error) : write_checkpoint (run, error)))
     return FALSE;
+  run->output.saved_step = run->counters.step;
   message =
     g_strdup_printf ("checkpoint and model written at step %" G_GUINT64_FORMAT, run->output.saved_step);
   tell (run, DDPM_PHASE_TRAIN, message);
@@ -449,6 +460,8 @@ stop (Run *run, GError **error)
     return FALSE;
   if (run->counters.step == 0 && !was_cancelled)
     return FALSE;
+  /* mpirun does not wait: it kills after a quarter of a second, or a whole one */
+  run->is_hurried = run->setup->options.ranks != NULL;
   g_clear_error (error);
   if (run->counters.step == 0)
     {

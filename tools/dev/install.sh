@@ -3,6 +3,7 @@
 config_folder=${XDG_CONFIG_HOME:-$HOME/.config}/GIMP
 data_folder=${XDG_DATA_HOME:-$HOME/.local/share}/gimp-ddpm
 command_file=$HOME/.local/bin/ddpm
+module_folder=$HOME/.local/lib/gimp-ddpm
 manifest=$data_folder/installed
 
 # gimp_profiles: the profile folders (3.0, 3.2, …) to install into. GIMP's own version counts, even before its first
@@ -93,6 +94,13 @@ install_all ()
     chmod +x "$command_file"
   else
     put "$(built_program ddpm)" "$command_file"
+    # what mpirun needs, where the command looks for it
+    for module in "$(dirname "$(built_program ddpm)")"/ddpm-ranks-mpi.*
+    do
+      if ! [ -f "$module" ]; then continue; fi
+      echo "$module_folder" >>"$manifest"
+      put "$module" "$module_folder/${module##*/}"
+    done
   fi
   say "the command is $command_file"
 }
@@ -108,7 +116,7 @@ uninstall_all ()
   while IFS= read -r place
   do
     case $place in
-      "$config_folder"/3.*/plug-ins/gimp-ddpm | "$data_folder"/models/?* | "$command_file")
+      "$config_folder"/3.*/plug-ins/gimp-ddpm | "$data_folder"/models/?* | "$command_file" | "$module_folder")
         rm -rf --one-file-system "$place"
         if [ $# -eq 0 ]; then say "removed $place"; fi
         ;;

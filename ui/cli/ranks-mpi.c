@@ -11,9 +11,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define FIRST_GRACE_US (G_USEC_PER_SEC / 4) /* after a cancel. mpirun kills after a second */
+#define FIRST_GRACE_US (G_USEC_PER_SEC / 10) /* after a cancel. mpirun may kill after a quarter of a second \
+                                              */
 #define OTHERS_GRACE_US (30 * G_USEC_PER_SEC)
-#define LOOK_US 20000 /* between looks at the cancellable */
+#define LOOK_US 10000 /* between looks at the cancellable */
 #define NAP_US 50     /* between looks at what comes in, … */
 #define N_YIELDS 2000 /* … which come without a nap at first if someone waits … */
 #define N_NAPS 20000  /* … and with a longer one when it takes long */
@@ -336,6 +337,8 @@ ddpm_ranks_mpi_open (GError **error)
   self->asks = g_async_queue_new_full (g_free);
   g_mutex_init (&self->mutex);
   g_cond_init (&self->changed);
+  /* a copy of this process, which has nothing to do with MPI, may write a checkpoint */
+  g_setenv ("OMPI_MCA_mpi_warn_on_fork", "0", FALSE);
   self->thread = g_thread_new ("ranks", talk, self);
   g_mutex_lock (&self->mutex);
   while (!self->is_ready)
