@@ -21,7 +21,7 @@ train_to_loss (const char *scratch, guint seed, guint precision)
   init_options (&options, scratch, output);
   options.seed = seed;
   options.precision = precision;
-  options.steps = 150;
+  options.steps = 80;
   options.save_every = 0;
   options.batch = 8;
   train (&options, watch, &w, NULL, &error);

@@ -25,7 +25,8 @@ RATE = 2e-4
 WARMUP = 100
 # The bundled models' networks: as heroes, and as materials, which has no attention so that any size will do
 NETWORKS = (('--channels', '24,48,96,128', '--attention', '16'), ('--channels', '32,32,96,160', '--attention', 'none'))
-SEARCH_STEPS = 6
+SEARCH_STEPS = 12
+SEARCH_FIRST = 4
 GOAL = 3  # times as fast
 
 PYTORCH = programs.PYTORCH
@@ -97,7 +98,7 @@ class Training:
         for settings in itertools.product(('channels_last', 'contiguous'), ('PASSIVE', 'ACTIVE'), ('f32', 'bf16')):
             self.layout, self.wait, self.precision = settings
             if self.wait == 'PASSIVE' or self.n_threads > 1:
-                times_ms[settings] = self.train_torch(None, 0, SEARCH_STEPS, 1)
+                times_ms[settings] = self.train_torch(None, 0, SEARCH_STEPS, SEARCH_FIRST)
         self.layout, self.wait, self.precision = min(times_ms, key=times_ms.get)
 
     def compare(self, n_seeds):
@@ -105,7 +106,7 @@ class Training:
         if 'bf16' in programs.call([self.ddpm, 'info', str(self.network)]):
             trainers['ours bf16'] = lambda *of: self.train_ours(*of, 'bf16', self.n_steps)
         self.find_best_settings()
-        trainers[PYTORCH] = lambda *of: self.train_torch(*of, self.n_steps)
+        trainers[f'{PYTORCH} {self.precision}'] = lambda *of: self.train_torch(*of, self.n_steps)
         times_ms = {name: [] for name in trainers}
         folders = {name: [] for name in trainers}
         for seed in range(1, n_seeds + 1):
@@ -127,7 +128,7 @@ HEAD = ['network', 'trained by', 'loss on pictures held out', 'seeds', 'a step',
 
 
 def make_rows(training, results):
-    torch = next(result for result in results if result.name == PYTORCH)
+    torch = next(result for result in results if result.name.startswith(PYTORCH))
     for result in results:
         ratio = torch.step_ms / result.step_ms
         verdict = []
