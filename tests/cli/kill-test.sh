@@ -44,7 +44,7 @@ while [ $i -lt "$kills" ]
 do
   i=$((i + 1))
   random 2 && threads=$((drawn + 1))
-  random $((took * 1000)) && delay=$drawn
+  random $((took * 3000 / kills + 300000)) && delay=$drawn
   how=$options
   [ -e killed/training/options.json ] && how=--resume
   every=$((i % 2 * 9 + 1))
