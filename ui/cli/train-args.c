@@ -151,7 +151,7 @@ ddpm_train_args_parse (DdpmTrainArgs *args, int argc, char **argv, GError **erro
   if (!ddpm_options_parse (
         argc, argv, own, "[FOLDER]", "FOLDER -o MODEL",
         "Trains a model on all pictures in a folder and its subfolders. Ctrl-C writes a checkpoint "
-        "and\nsays how to go on. MODEL also gets report.html, train.csv and\nsamples/.",
+        "and\nsays how to go on. MODEL also gets report.html, train.csv and samples/.",
         &operands, error)
       || !ddpm_option_require ("-o", ddpm_train_args_get (args, "output"), error))
     return FALSE;
