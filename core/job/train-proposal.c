@@ -5,6 +5,7 @@
 
 #include "core/data/folder.h"
 #include "core/data/image-probe.h"
+#include "core/job/train-network.h"
 
 /* Few pictures that are photographs, by this many pixels on their shorter side, are learned in parts. */
 #define PHOTOGRAPH_SIDE 1000
@@ -71,6 +72,10 @@ ddpm_train_propose_views (DdpmTrainSetup *setup, guint window, const DdpmTrainRe
 
       setup->crop_is_proposed = side >= MAX (PHOTOGRAPH_SIDE, crop);
       options->crop = setup->crop_is_proposed ? crop : 0;
+      /* the proportions of a whole say nothing of its parts */
+      if (setup->crop_is_proposed && window == 0
+          && USUAL_WINDOW % ddpm_train_network_get_multiple (options) == 0)
+        options->width = options->height = USUAL_WINDOW;
     }
   return TRUE;
 }

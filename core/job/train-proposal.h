@@ -12,7 +12,8 @@ G_BEGIN_DECLS
 #define DDPM_TRAIN_FEW_PICTURES 40
 
 /* Whether pictures are mirrored, and whether the run sees parts of them: decided from how many files there
- * are and how large, without decoding any. window: pixels of the longer side that is trained; 0: still open.
+ * are and how large, without decoding any. window: pixels of the longer side that is trained; 0: still open,
+ * and decided here for parts.
  * Errors: DDPM_ERROR_*, G_IO_ERROR_CANCELLED. */
 gboolean ddpm_train_propose_views (DdpmTrainSetup *setup, guint window, const DdpmTrainReading *reading,
                                    GError **error);

@@ -42,6 +42,7 @@ fails 'both at once' 2 '--no-flip' train few -o nothing --flip --no-flip
 # photographs
 tell 'three photographs' photographs
 says 'with their size' '^pictures  *3 of 1200x1000 pixels; RGB$'
+says 'square ones' '^size  *64x64 pixels'
 says 'parts of them' 'parts at random places, of pictures scaled down to 256 '
 says 'and why' 'a few large photographs: with --crop 0 '
 tell 'three photographs as a whole' photographs --crop 0

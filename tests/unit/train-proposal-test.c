@@ -94,6 +94,8 @@ test_crop (void)
       setup.options.crop = cases[i].given;
       propose_views (&setup, scratch, cases[i].folder, cases[i].window);
       g_assert_cmpuint (setup.options.crop, ==, cases[i].crop);
+      g_assert_cmpuint (setup.options.width, ==, cases[i].window == 0 ? 64 : 0); /* square parts */
+      g_assert_cmpuint (setup.options.height, ==, setup.options.width);
       g_assert_cmpint (setup.crop_is_proposed, ==, cases[i].given == DDPM_TRAIN_OPEN && cases[i].crop > 0);
     }
 }
