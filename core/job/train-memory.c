@@ -81,7 +81,9 @@ ddpm_train_decide_memory (DdpmTrainSetup *setup, GError **error)
 {
   const DdpmDataset *dataset = setup->dataset;
   const DdpmRanks *ranks = setup->options.ranks;
-  const guint64 available = ddpm_memory_get_available_bytes () / (ranks != NULL ? ranks->n_local : 1);
+  const guint64 unused = ddpm_memory_get_available_bytes () / (ranks != NULL ? ranks->n_local : 1);
+  /* pictures that are decoded already have theirs */
+  const guint64 available = unused - MIN (unused, dataset->is_checked ? 0 : dataset->n_memory_bytes);
   const guint batch = setup->options.batch, given = setup->options.accumulate;
   const guint least = ranks != NULL ? ranks->n_ranks : 1;
   const gboolean open = given == DDPM_TRAIN_OPEN;
