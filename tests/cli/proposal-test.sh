@@ -36,7 +36,9 @@ says 'all in one line' '^in short  *8x8, 0\.0[0-9] M parameters, .*, about .* fo
 tell 'five pictures that are not to be mirrored' few --no-flip
 says_not 'they are not' 'mirrored'
 tell 'five pictures that are to be mirrored' few --flip
-says 'it gives no reason' 'mirrored left to right at random$'
+says 'it gives no reason' 'at random mirrored left to right$'
+tell 'pictures seen in many ways' few --flip --flip-vertical --rotate --rotate-degrees 5 --scale-jitter 0.1 --colour-jitter 0.2
+says 'it names them all' 'at random mirrored left to right, mirrored upside down, turned by quarters, turned by up to 5 degrees, scaled, coloured'
 fails 'both at once' 2 '--no-flip' train few -o nothing --flip --no-flip
 
 # photographs

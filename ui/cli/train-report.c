@@ -102,6 +102,34 @@ print_labels (const DdpmTrainPlan *plan)
   printf ("labels       %s; none: %u pictures\n", text->str, counts[n_labels]);
 }
 
+/* What is done to pictures at random, in one line; nothing where nothing is. */
+static void
+print_augmentation (const DdpmTrainPlan *plan)
+{
+  const DdpmTrainOptions *options = plan->options;
+  g_autoptr (GPtrArray) ways = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *text = NULL;
+
+  if (options->flip)
+    g_ptr_array_add (ways, g_strdup_printf ("mirrored left to right%s",
+                                            plan->flip_is_proposed ? " (with --no-flip they are not)" : ""));
+  if (options->flip_vertical)
+    g_ptr_array_add (ways, g_strdup ("mirrored upside down"));
+  if (options->rotate)
+    g_ptr_array_add (ways, g_strdup ("turned by quarters"));
+  if (options->rotate_degrees > 0)
+    g_ptr_array_add (ways, g_strdup_printf ("turned by up to %g degrees", options->rotate_degrees));
+  if (options->scale_jitter > 0)
+    g_ptr_array_add (ways, g_strdup ("scaled"));
+  if (options->colour_jitter > 0)
+    g_ptr_array_add (ways, g_strdup ("coloured a little otherwise"));
+  if (ways->len == 0)
+    return;
+  g_ptr_array_add (ways, NULL);
+  text = g_strjoinv (", ", (char **) ways->pdata);
+  printf ("             at random %s\n", text);
+}
+
 /* What of a picture is shown to the network. */
 static void
 print_views (const DdpmTrainPlan *plan)
@@ -118,9 +146,7 @@ print_views (const DdpmTrainPlan *plan)
   if (plan->crop_is_proposed)
     printf (
       "             (since they are a few large photographs: with --crop 0 the middle of each as a whole)\n");
-  if (options->flip)
-    printf ("             mirrored left to right at random%s\n",
-            plan->flip_is_proposed ? " (since they are few: with --no-flip they are not)" : "");
+  print_augmentation (plan);
 }
 
 /* "8x8" of a network on pictures that are `width` wide, at each level with attention. */
