@@ -114,8 +114,7 @@ check_same_setup (const Run *run, GCancellable *cancellable, GError **error)
   return ddpm_ranks_check_same (
     options->ranks,
     "other pictures, another checkpoint or another kind of processor than the first one: every machine has "
-    "to "
-    "see the same files, and where processors differ DDPM_CPU chooses instructions that all have",
+    "to see the same files, and where processors differ DDPM_CPU chooses instructions that all have",
     text, strlen (text), cancellable, error);
 }
 
@@ -348,9 +347,8 @@ check_same_weights (const Run *run, GCancellable *cancellable, GError **error)
 
   return ddpm_ranks_check_same (
     run->setup->options.ranks,
-    "other weights than the first one, though it has computed the same: a machine or "
-    "its memory is at fault; the last checkpoint is intact, and --resume goes on "
-    "from it",
+    "other weights than the first one, though it has computed the same: a machine or its memory is at fault; "
+    "the last checkpoint is intact, and --resume goes on from it",
     slabs->weights, slabs->n * sizeof (float), cancellable, error);
 }
 

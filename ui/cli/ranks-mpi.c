@@ -11,8 +11,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define FIRST_GRACE_US (G_USEC_PER_SEC / 10) /* after a cancel. mpirun may kill after a quarter of a second \
-                                              */
+#define FIRST_GRACE_US (G_USEC_PER_SEC / 10) /* after a cancel; mpirun may kill after 0.25 s */
 #define OTHERS_GRACE_US (30 * G_USEC_PER_SEC)
 #define LOOK_US 10000 /* between looks at the cancellable */
 #define NAP_US 50     /* between looks at what comes in, … */
