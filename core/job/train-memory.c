@@ -4,6 +4,7 @@
 #include "core/base/memory.h"
 #include "core/job/train-batch.h"
 #include "core/job/train-held-out.h"
+#include "core/job/train-nearest.h"
 #include "core/job/train-objective.h"
 
 /* Pictures in a sample grid, as rows and columns: more of the small ones, which cost less. */
@@ -45,7 +46,10 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
 
   bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);
   if (options->sample_every > 0)
-    passing = MAX (passing, ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling));
+    {
+      passing = MAX (passing, ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &sampling));
+      bytes += ddpm_train_nearest_predict_bytes (setup);
+    }
   return bytes + passing;
 }
 

@@ -237,8 +237,11 @@ ddpm_train_nearest_free (DdpmTrainNearest *nearest)
 gsize
 ddpm_train_nearest_predict_bytes (const DdpmTrainSetup *setup)
 {
-  return (MOST_VIEWS + MOST_PLACES * MOST_PLACES)
-         * (sizeof (Place) + get_n_coarse (setup->dataset) * sizeof (float));
+  const gboolean is_seen_in_parts = setup->dataset->wraps || setup->options.crop > 0;
+  const gsize most_places = is_seen_in_parts ? MOST_PLACES * MOST_PLACES : 1;
+  const gsize n_views = MIN (setup->n_training * most_places, MOST_VIEWS + most_places);
+
+  return n_views * (sizeof (Place) + get_n_coarse (setup->dataset) * sizeof (float));
 }
 
 /* How a picture has to look before the transform (core/data/dataset.h) so that it looks like `in` after it;
