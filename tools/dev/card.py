@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 N_SAMPLES = 64
-N_PER_LABEL = 8
+N_PER_LABEL = 4
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 600, 300, 60, 580, 20, 260  # of the curves, in units of the SVG
 CURVES = (("smoothed_loss", "#8aa4c8", "training"), ("held_out_average", "#c03030", "held out, average weights"))
 
@@ -36,14 +36,14 @@ def make_samples(ddpm, model, folder, zoom):
 
 
 def make_labels(ddpm, model, labels, guidance):
-    """A row for each label."""
+    """A strip for each label, with its name."""
     with tempfile.TemporaryDirectory() as folder:
-        files = []
+        strips = []
         for label in labels:
-            rows = pathlib.Path(folder) / f"{len(files):02}"
-            sample(ddpm, model, rows, "-n", N_PER_LABEL, "--label", label, "--guidance", guidance)
-            files += sorted(rows.glob("*.png"))
-        montage(files, N_PER_LABEL, model / "labels.png", 1)
+            strip = pathlib.Path(folder) / f"{len(strips):02}.png"
+            sample(ddpm, model, strip, "-n", N_PER_LABEL, "--columns", N_PER_LABEL, "--label", label, "--guidance", guidance)
+            strips += ["-label", label, strip]
+        montage(strips, 4, model / "labels.png", 1)
 
 
 def read_log(file):
