@@ -18,7 +18,6 @@ def generate():
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
     for name, value in (
-        ("model", "heroes"),
         ("count", COUNT),
         ("seed", 1),
     ):

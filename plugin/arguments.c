@@ -3,7 +3,7 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
-#define BUNDLED_MODEL "heroes"
+#define BUNDLED_MODEL "materials"
 
 /* Seeds that are drawn end below, for they are part of the layers' names. */
 #define NEW_SEED_END 1000000

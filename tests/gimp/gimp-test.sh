@@ -8,6 +8,7 @@ trap 'exit 1' INT TERM HUP
 
 make_profile "$system_plug_ins/python-eval" "$system_plug_ins/file-png"
 make_model heroes 4 16 24
+make_model materials 3 16 16 # the name of the default model
 make_model colour 3 16 16
 make_model grey 1 20 16
 

@@ -213,7 +213,7 @@ def test_generate_arguments():
         image.delete()
 
     _, image, layers = call("generate", count=1, steps=1)
-    report("generate: no model named is the default one", layers[0].get_name().startswith("heroes 0"))
+    report("generate: no model named is the default one", layers[0].get_name().startswith("materials 0"))
     image.delete()
 
     seeds = set()

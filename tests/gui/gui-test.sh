@@ -139,7 +139,7 @@ state_is ()
 # new_layers_are N: N layers whose names end as those of new ones do
 new_layers_are ()
 {
-  [ "$(state | grep -c "heroes [0-9]* ([0-9]*)")" -eq "$1" ]
+  [ "$(state | grep -c "materials [0-9]* ([0-9]*)")" -eq "$1" ]
 }
 
 # try_item NAME LETTER TITLE N: the whole way of one menu item that makes N layers
@@ -166,7 +166,7 @@ try_item ()
   else not_ok "$1: Return makes $4 layers" "$(state)"
   fi
   shoot "$1-result"
-  same "$1: the layers that were there are as before" "$(state | grep -v -e heroes -e dirty)" \
+  same "$1: the layers that were there are as before" "$(state | grep -v -e materials -e dirty)" \
     "$(printf '%s\n' "$before" | grep -v clean)"
 }
 
@@ -186,7 +186,7 @@ rm -f "$screenshots"/*.png
 make_profile
 mkdir "$work/plug-ins/ddpm-gui-watch"
 ln -s "$watch" "$work/plug-ins/ddpm-gui-watch/"
-make_model heroes 4 32 32
+make_model materials 4 32 32
 start_display
 start_gimp
 

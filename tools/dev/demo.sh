@@ -24,8 +24,8 @@ in_profile ()
 
 run_demo ()
 {
-  xcf=$top/demo/heroes.xcf
-  sheet=$top/demo/heroes.png
+  xcf=$top/demo/pictures.xcf
+  sheet=$top/demo/pictures.png
   log=$top/.cache/demo.log
   profile=$(mktemp -d)
   trap 'rm -rf "$profile"' EXIT
@@ -37,7 +37,7 @@ run_demo ()
   make_profile "$profile" "$profile/few"
 
   rm -f "$xcf" "$sheet"
-  step "generating 8 pictures in GIMP with the model heroes" "$log" generate_demo || exit 1
+  step "generating 8 pictures in GIMP with the default model" "$log" generate_demo || exit 1
   if ! [ -s "$xcf" ] || ! [ -s "$sheet" ]
   then
     tail -n 30 "$log" >&2
