@@ -41,8 +41,8 @@ char **ddpm_model_list (GFile *extra_folder);
 DdpmModel *ddpm_model_open (GFile *folder, GError **error);
 void ddpm_model_free (DdpmModel *model);
 
-/* FALSE unless the network takes pictures, and gives what the scheduler's variance asks for: as many channels,
- * or twice as many. Errors: DDPM_ERROR_UNSUPPORTED. */
+/* FALSE unless the network takes pictures, and gives what the scheduler's variance asks for: as many
+ * channels, or twice as many. Errors: DDPM_ERROR_UNSUPPORTED. */
 gboolean ddpm_model_check_channels (const DdpmModel *model, GError **error);
 
 /* The same without reading the weights, whose header is checked: for lists, and for passes, which take the

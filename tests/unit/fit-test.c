@@ -107,7 +107,7 @@ test_reduction (void)
     guint width, height, reduction;
   } cases[] = {
     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 6000, 4000, 8 },   { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 512, 1000, 8 },
-    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 504, 1000, 4 },     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 64, 64, 1 },
+    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 504, 1000, 4 },    { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 64, 64, 1 },
     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 10, 4000, 1 },     { { DDPM_FIT_MIDDLE, 64, 64, 0 }, 1001, 1000, 4 },
     { { DDPM_FIT_MIDDLE, 32, 32, 0 }, 1001, 1000, 8 },   { { DDPM_FIT_PARTS, 64, 64, 128 }, 2000, 1000, 4 },
     { { DDPM_FIT_PARTS, 64, 64, 4000 }, 3000, 1000, 1 }, { { DDPM_FIT_TILE, 64, 64, 0 }, 1024, 1024, 8 },

@@ -76,7 +76,8 @@ static void
 test_run (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
-  g_auto (DdpmTrainOptions) at_once = { 0 }, options = { 0 }, stopped = { 0 }, resumed = { 0 };
+  g_auto (DdpmTrainOptions) at_once = { 0 }, options = { 0 }, stopped = { 0 }, resumed = { 0 },
+                            uneven = { 0 };
   g_autoptr (GError) error = NULL;
   Watch w = { 0 }, w_at_once = { 0 };
 
@@ -101,9 +102,9 @@ test_run (void)
 
   resumed.accumulate = 4;
   assert_refused (&resumed, DDPM_ERROR_USAGE, "--accumulate differs");
-  init_options (&at_once, scratch, "uneven");
-  at_once.accumulate = 3;
-  assert_refused (&at_once, DDPM_ERROR_USAGE, "--accumulate 3");
+  init_options (&uneven, scratch, "uneven");
+  uneven.accumulate = 3;
+  assert_refused (&uneven, DDPM_ERROR_USAGE, "--accumulate 3");
 }
 
 /* The decision of a run that has `free_bytes` of memory. Caller frees. */
