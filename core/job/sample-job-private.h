@@ -1,5 +1,6 @@
-/* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object and its
- * options, sample-job-run.c the work. */
+/* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object,
+ * sample-options.c its options, sample-start.c what a picture begins with, sample-predict.c what the network
+ * says of it, sample-job-run.c the loop, sample-describe.c the settings as text. */
 #pragma once
 
 #include "core/job/sample-job.h"
@@ -30,10 +31,17 @@ struct _DdpmSampleJob
 /* Of interpolation's picture `index`: how far it is from inputs[0] to inputs[1]. */
 double ddpm_sample_job_get_lambda (const DdpmSampleJob *job, guint index);
 
-/* Pictures that the network sees at once. */
-guint ddpm_sample_job_get_pass_batch (const DdpmSampleJob *job, guint batch);
+/* floats of one picture, and of what the network says of one: its variance, too, where that is learned. */
+gsize ddpm_sample_job_get_n_values (const DdpmSampleJob *job);
+gsize ddpm_sample_job_get_n_outputs (const DdpmSampleJob *job);
 
-/* float tensors that a run takes besides the pass, in bytes. */
+/* float tensors that a run takes besides the predictor, in bytes. */
 gsize ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job);
+
+/* DDPM_ERROR_MEMORY, in a sentence about the batch. */
+void ddpm_sample_job_set_memory_error (const DdpmSampleJob *job, GError **error);
+
+/* FALSE for options that no model could serve. Errors: DDPM_ERROR_USAGE. */
+gboolean ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error);
 
 G_END_DECLS

@@ -1,36 +1,28 @@
-/* The work of a sampling job: batches of pictures, each denoised step by step.
- *
- * Random numbers belong to a picture, not to a place in a batch: picture i starts from the stream (seed,
- * LATENT, i) and takes (seed, STEP, i, k) in the sampler's step k. Interpolation uses the streams of picture
- * 0 for all, so that only the mixture differs. */
+/* The work of a sampling job: batches of pictures, each denoised step by step. */
 #include "core/job/sample-job-private.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "core/base/error.h"
-#include "core/base/rng.h"
 #include "core/job/sample-job-input.h"
+#include "core/job/sample-predict.h"
+#include "core/job/sample-start.h"
 
-#define STEP_PIECE                                                                        \
-  2048 /* values of a picture that a thread takes through a step at once; a multiple of 4 \
-        */
+/* Values of a picture that a thread takes through a step at once; a multiple of 4. */
+#define STEP_PIECE 2048
 
 typedef struct
 {
   DdpmSampleJob *job;
   DdpmTeam *team;
-  DdpmUnetPass *pass;
+  DdpmSamplePredictor *predictor;
 
-  gsize n_values;   /* floats of one picture */
-  gsize n_outputs;  /* floats that the network says of one: its variance, too, where that is learned */
-  float *ends[2];   /* inputs as tensors, [n_values] */
-  float *x;         /* [pass batch][n_values]; with guidance the pictures are there twice */
-  float *output;    /* [pass batch][n_outputs]; with guidance first with the label, then without */
-  float *estimate;  /* [batch][n_values], of x_0 */
-  float *noise;     /* [n_values] */
-  float *timesteps; /* [pass batch] */
-  guint32 *labels;  /* [pass batch], or NULL */
+  gsize n_values;  /* floats of one picture */
+  float *ends[2];  /* inputs as tensors, [n_values] */
+  float *x;        /* [batch][n_values] */
+  float *estimate; /* [batch][n_values], of x_0 */
+  float *noise;    /* [n_values] */
 
   DdpmProgressFunc func;
   gpointer user_data;
@@ -41,126 +33,50 @@ typedef struct
 static void
 run_clear (Run *run)
 {
-  g_clear_pointer (&run->pass, ddpm_unet_pass_free);
+  g_clear_pointer (&run->predictor, ddpm_sample_predictor_free);
   g_clear_pointer (&run->team, ddpm_team_free);
   g_free (run->ends[0]);
   g_free (run->ends[1]);
   g_free (run->x);
-  g_free (run->output);
   g_free (run->estimate);
   g_free (run->noise);
-  g_free (run->timesteps);
-  g_free (run->labels);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
-static gsize
-get_n_values (const DdpmSampleJob *job)
-{
-  return (gsize) job->n_channels * job->height * job->width;
-}
-
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
-  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
-  const gsize pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
-
-  /* x and output; the estimate for each in the batch, and perhaps its preview; noise and both ends */
-  return sizeof (float) * get_n_values (job)
-         * ((1 + config->out_channels / config->in_channels) * pass_batch
-            + (job->options.preview ? 2 : 1) * (gsize) job->batch + 3);
+  /* x and the estimate for each in the batch, and perhaps its preview; noise and both ends */
+  return sizeof (float) * ddpm_sample_job_get_n_values (job)
+         * ((job->options.preview ? 3 : 2) * (gsize) job->batch + 3);
 }
 
 static gboolean
 run_init (Run *run, GCancellable *cancellable, GError **error)
 {
   DdpmSampleJob *job = run->job;
-  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
-  const gsize n = run->n_values = get_n_values (job);
-  const guint pass_batch = ddpm_sample_job_get_pass_batch (job, job->batch);
-  DdpmPassOptions options;
+  const gsize n = run->n_values = ddpm_sample_job_get_n_values (job);
 
-  run->n_outputs = n / config->in_channels * config->out_channels;
   for (guint i = 0; i < 2; i++)
     if (job->inputs[i] != NULL)
       run->ends[i] = ddpm_sample_make_tensor (job->inputs[i], job->n_channels, job->height, job->width,
                                               job->model->notes.premultiplied);
-  run->x = g_try_new0 (float, n *pass_batch);
-  run->output = g_try_new (float, run->n_outputs *pass_batch);
+  run->x = g_try_new0 (float, n * job->batch);
   run->estimate = g_try_new0 (float, n * job->batch);
   run->noise = g_try_new (float, n);
-  run->timesteps = g_new (float, pass_batch);
-  if (run->x == NULL || run->output == NULL || run->estimate == NULL || run->noise == NULL)
+  if (run->x == NULL || run->estimate == NULL || run->noise == NULL)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "There is not enough memory for %u pictures of %u x %u pixels at once.", job->batch,
-                   job->width, job->height);
+      ddpm_sample_job_set_memory_error (job, error);
       return FALSE;
-    }
-  if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
-    {
-      run->labels = g_new (guint32, pass_batch);
-      for (guint i = 0; i < pass_batch; i++)
-        run->labels[i] = i < job->batch ? job->label : config->num_class_embeds - 1;
     }
   if (job->sampler == NULL)
     return TRUE;
 
   run->team = ddpm_team_new (job->options.n_threads);
   ddpm_team_set_cancellable (run->team, cancellable);
-  options =
-    (DdpmPassOptions) { pass_batch, job->height, job->width, DDPM_PASS_INFERENCE, job->options.precision };
-  run->pass = ddpm_unet_pass_new (job->model->unet, run->team, &options, error);
-  return run->pass != NULL && ddpm_model_pack_weights (job->model, run->pass, run->team, error);
-}
-
-static DdpmRngKey
-get_noise_key (const Run *run, DdpmRngPurpose purpose, guint index, guint step)
-{
-  const gboolean shared = run->job->options.task == DDPM_TASK_INTERPOLATE;
-
-  return (DdpmRngKey) {
-    .seed = run->job->options.seed,
-    .purpose = purpose,
-    .index = shared ? 0 : index,
-    .step = step,
-  };
-}
-
-/* x[n_values] of picture `index` as the run begins. `scratch` has as much room. */
-static void
-start_picture (Run *run, guint index, float *x, float *scratch)
-{
-  const DdpmSampleJob *job = run->job;
-  const gsize n = run->n_values;
-
-  if (job->options.task == DDPM_TASK_GENERATE)
-    {
-      ddpm_rng_normal (get_noise_key (run, DDPM_RNG_LATENT, index, 0), x, n);
-      return;
-    }
-
-  memcpy (x, run->ends[0], n * sizeof (float));
-  if (job->options.task == DDPM_TASK_INTERPOLATE)
-    memcpy (scratch, run->ends[1], n * sizeof (float));
-  if (job->sampler != NULL)
-    {
-      const DdpmSchedule *schedule = ddpm_sampler_get_schedule (job->sampler);
-
-      ddpm_rng_normal (get_noise_key (run, DDPM_RNG_LATENT, index, 0), run->noise, n);
-      ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[0], run->noise, x, n);
-      if (job->options.task == DDPM_TASK_INTERPOLATE)
-        ddpm_schedule_add_noise (schedule, job->noised_to, run->ends[1], run->noise, scratch, n);
-    }
-  if (job->options.task == DDPM_TASK_INTERPOLATE)
-    {
-      const float lambda = (float) ddpm_sample_job_get_lambda (job, index);
-
-      for (gsize i = 0; i < n; i++)
-        x[i] = (1 - lambda) * x[i] + lambda * scratch[i];
-    }
+  run->predictor = ddpm_sample_predictor_new (job, run->team, error);
+  return run->predictor != NULL;
 }
 
 static DdpmImage *
@@ -204,20 +120,10 @@ report_progress (Run *run, guint n_pictures)
 typedef struct
 {
   Run *run;
+  float *output; /* [batch][n_outputs], what the network said */
   guint step, first;
   guint n_pieces; /* of each picture */
 } StepWork;
-
-/* output[n] with the label, from that and what the network said without. The variance is the one with the
- * label, as in Dhariwal and Nichol's own samplers. */
-static void
-guide (double guidance, const float *without, float *output, gsize n)
-{
-  const float scale = (float) guidance;
-
-  for (gsize i = 0; i < n; i++)
-    output[i] = without[i] + scale * (output[i] - without[i]);
-}
 
 /* The sampler's step on a piece of a picture. */
 static void
@@ -225,21 +131,21 @@ run_step_task (guint task, guint worker, gpointer data)
 {
   const StepWork *work = data;
   const Run *run = work->run;
+  const DdpmSampleJob *job = run->job;
   const guint picture = task / work->n_pieces;
+  const gsize n_outputs = ddpm_sample_job_get_n_outputs (job);
   const gsize begin = (gsize) (task % work->n_pieces) * STEP_PIECE;
   const gsize n = MIN (STEP_PIECE, run->n_values - begin), at = picture * run->n_values + begin;
-  float *output = run->output + picture * run->n_outputs + begin;
-  const gboolean needs_noise = ddpm_sampler_step_needs_noise (run->job->sampler, work->step);
+  const float *output = work->output + picture * n_outputs + begin;
+  const gboolean needs_noise = ddpm_sampler_step_needs_noise (job->sampler, work->step);
   float noise[STEP_PIECE];
 
   if (needs_noise)
-    ddpm_rng_normal_from (get_noise_key (run, DDPM_RNG_STEP, work->first + picture, work->step), begin, noise,
-                          n);
-  if (run->job->guided)
-    guide (run->job->options.guidance, output + run->job->batch * run->n_outputs, output, n);
-  ddpm_sampler_step (run->job->sampler, work->step, output,
-                     run->n_outputs > run->n_values ? output + run->n_values : NULL,
-                     needs_noise ? noise : NULL, run->x + at, run->estimate + at, n);
+    ddpm_rng_normal_from (ddpm_sample_get_noise_key (job, DDPM_RNG_STEP, work->first + picture, work->step),
+                          begin, noise, n);
+  ddpm_sampler_step (job->sampler, work->step, output,
+                     n_outputs > run->n_values ? output + run->n_values : NULL, needs_noise ? noise : NULL,
+                     run->x + at, run->estimate + at, n);
 }
 
 /* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`.
@@ -247,16 +153,11 @@ run_step_task (guint task, guint worker, gpointer data)
 static gboolean
 run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
 {
-  DdpmSampleJob *job = run->job;
   guint n_timesteps;
-  const guint t = ddpm_sampler_get_timesteps (job->sampler, &n_timesteps)[step];
-  StepWork work = { run, step, first, (run->n_values + STEP_PIECE - 1) / STEP_PIECE };
+  const guint t = ddpm_sampler_get_timesteps (run->job->sampler, &n_timesteps)[step];
+  StepWork work = { run, ddpm_sample_predictor_run (run->predictor, run->x, t), step, first,
+                    (run->n_values + STEP_PIECE - 1) / STEP_PIECE };
 
-  for (guint i = 0; i < ddpm_sample_job_get_pass_batch (job, job->batch); i++)
-    run->timesteps[i] = (float) t;
-  if (job->guided)
-    memcpy (run->x + job->batch * run->n_values, run->x, job->batch * run->n_values * sizeof (float));
-  ddpm_unet_pass_forward (run->pass, run->x, run->timesteps, run->labels, run->output);
   ddpm_team_run (run->team, n_pictures * work.n_pieces, run_step_task, &work);
   /* the team skips what is left of cancelled work */
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
@@ -314,7 +215,9 @@ static gboolean
 run_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
 {
   for (guint i = 0; i < n_pictures; i++)
-    start_picture (run, first + i, run->x + i * run->n_values, run->output);
+    /* the estimates are not needed yet */
+    ddpm_sample_start_picture (run->job, run->ends, first + i, run->x + i * run->n_values, run->noise,
+                               run->estimate);
   /* The last batch may have places left over; what was in them does no harm but must be finite. */
   memset (run->x + n_pictures * run->n_values, 0,
           (run->job->batch - n_pictures) * run->n_values * sizeof (float));

@@ -1,18 +1,14 @@
-/* The sampling job as an object: its options, checked and completed, and what can be asked of it. */
-#include "core/job/sample-job-private.h"
+/* The sampling job as an object: what its options mean for its model, and what can be asked of it. */
+#include "core/job/sample-predict.h"
 
-#include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
 
-#define DEFAULT_STEPS 50
 #define MAX_AUTO_BATCH 16
 #define MAX_AUTO_PASS_BYTES ((gsize) 1 << 30)
-
-static const char *const task_names[] = { "generate", "vary", "interpolate" };
 
 G_DEFINE_FINAL_TYPE (DdpmSampleJob, ddpm_sample_job, G_TYPE_OBJECT)
 
@@ -38,54 +34,6 @@ static void
 ddpm_sample_job_init (DdpmSampleJob *job)
 {
   job->images = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
-}
-
-void
-ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
-{
-  *options = (DdpmSampleOptions) {
-    .task = DDPM_TASK_GENERATE,
-    .count = 1,
-    .sampler = DDPM_SAMPLER_DDIM,
-    .n_steps = DEFAULT_STEPS,
-    .strength = 0.5,
-    .guidance = 1,
-  };
-  if (model->notes.recommended_sampler != NULL)
-    ddpm_sampler_kind_from_name (model->notes.recommended_sampler, &options->sampler);
-  if (model->notes.recommended_steps > 0)
-    options->n_steps = model->notes.recommended_steps;
-  options->n_steps = MIN (options->n_steps, model->scheduler.num_train_timesteps);
-}
-
-static gboolean
-check_options (const DdpmSampleOptions *options, GError **error)
-{
-  const guint n_inputs = (options->inputs[0] != NULL) + (options->inputs[1] != NULL);
-
-  if (options->count < 1 || options->count > DDPM_MAX_COUNT)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The number of pictures is %u; it must be between 1 and %d.", options->count,
-                 DDPM_MAX_COUNT);
-  else if (options->seed > DDPM_MAX_SEED)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The seed is %u; it must be between 0 and %d.",
-                 options->seed, DDPM_MAX_SEED);
-  else if (options->task != DDPM_TASK_GENERATE && !(options->strength >= 0 && options->strength <= 1))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
-                 options->strength);
-  else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The guidance is %g; it must be between 0 and %d.",
-                 options->guidance, DDPM_MAX_GUIDANCE);
-  else if (options->guidance != 1 && options->label == NULL)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                         "Guidance is towards a label; give one, or leave the guidance out.");
-  else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
-  else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
-  else
-    return TRUE;
-  return FALSE;
 }
 
 static gboolean
@@ -207,19 +155,18 @@ set_steps (DdpmSampleJob *job, GError **error)
   return TRUE;
 }
 
-guint
-ddpm_sample_job_get_pass_batch (const DdpmSampleJob *job, guint batch)
+gsize
+ddpm_sample_job_get_n_values (const DdpmSampleJob *job)
 {
-  return job->guided ? 2 * batch : batch;
+  return (gsize) job->n_channels * job->height * job->width;
 }
 
-static gsize
-predict_pass_bytes (const DdpmSampleJob *job, guint batch)
+gsize
+ddpm_sample_job_get_n_outputs (const DdpmSampleJob *job)
 {
-  const DdpmPassOptions options = { ddpm_sample_job_get_pass_batch (job, batch), job->height, job->width,
-                                    DDPM_PASS_INFERENCE, job->options.precision };
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
 
-  return ddpm_unet_predict_pass_bytes (job->model->unet, job->options.n_threads, &options);
+  return (gsize) config->out_channels * job->height * job->width;
 }
 
 /* Batches of about the same size, so that the last one wastes little. */
@@ -234,10 +181,18 @@ set_batch (DdpmSampleJob *job)
       job->batch = MIN (job->options.batch, count);
       return;
     }
-  while (largest > 1 && predict_pass_bytes (job, largest) > MAX_AUTO_PASS_BYTES)
+  while (largest > 1 && ddpm_sample_predictor_predict_bytes (job, largest) > MAX_AUTO_PASS_BYTES)
     largest--;
   n_batches = (count + largest - 1) / largest;
   job->batch = (count + n_batches - 1) / n_batches;
+}
+
+void
+ddpm_sample_job_set_memory_error (const DdpmSampleJob *job, GError **error)
+{
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
+               "There is not enough memory for %u pictures of %u x %u pixels at once.", job->batch,
+               job->width, job->height);
 }
 
 static gboolean
@@ -262,7 +217,7 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   g_return_val_if_fail (model != NULL, NULL);
   g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
 
-  if (!ddpm_model_check_channels (model, error) || !check_options (options, error)
+  if (!ddpm_model_check_channels (model, error) || !ddpm_sample_options_check (options, error)
       || !ddpm_precision_check (options->precision, error))
     return NULL;
 
@@ -295,7 +250,7 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
   gsize bytes = job->options.count * picture_bytes;
 
   if (job->sampler != NULL)
-    bytes += ddpm_sample_job_get_tensor_bytes (job) + predict_pass_bytes (job, job->batch);
+    bytes += ddpm_sample_job_get_tensor_bytes (job) + ddpm_sample_predictor_predict_bytes (job, job->batch);
   return bytes;
 }
 
@@ -328,62 +283,4 @@ ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images)
 
   *n_images = job->images->len;
   return (DdpmImage *const *) job->images->pdata;
-}
-
-static void
-add_string (JsonBuilder *builder, const char *key, const char *value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_string_value (builder, value);
-}
-
-static void
-add_int (JsonBuilder *builder, const char *key, gint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, value);
-}
-
-static void
-add_double (JsonBuilder *builder, const char *key, double value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_double_value (builder, value);
-}
-
-char *
-ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
-{
-  const DdpmSampleOptions *options = &job->options;
-  char **names = job->model->notes.labels;
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-
-  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job) && index < options->count, NULL);
-
-  json_builder_begin_object (builder);
-  add_string (builder, "task", task_names[options->task]);
-  add_string (builder, "model", job->model->name);
-  add_int (builder, "seed", options->seed);
-  add_int (builder, "index", index);
-  add_int (builder, "count", options->count);
-  add_string (builder, "sampler", ddpm_sampler_kind_get_name (options->sampler));
-  add_int (builder, "steps", options->n_steps);
-  add_double (builder, "eta", options->eta);
-  if (options->task != DDPM_TASK_GENERATE)
-    add_double (builder, "strength", options->strength);
-  if (options->task == DDPM_TASK_INTERPOLATE)
-    add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
-  if (names != NULL && names[0] != NULL && job->label < g_strv_length (names))
-    {
-      add_string (builder, "label", names[job->label]);
-      add_double (builder, "guidance", options->guidance);
-    }
-  add_int (builder, "width", job->width);
-  add_int (builder, "height", job->height);
-  add_int (builder, "batch", job->batch);
-  add_string (builder, "version", DDPM_VERSION);
-  json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  return json_to_string (root, FALSE);
 }

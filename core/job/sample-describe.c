@@ -1,0 +1,64 @@
+/* The settings of a sampling job's picture as JSON, so that it can be made again. */
+#include <json-glib/json-glib.h>
+
+#include "core/job/sample-job-private.h"
+
+static const char *const task_names[] = { "generate", "vary", "interpolate" };
+
+static void
+add_string (JsonBuilder *builder, const char *key, const char *value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_string_value (builder, value);
+}
+
+static void
+add_int (JsonBuilder *builder, const char *key, gint64 value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_int_value (builder, value);
+}
+
+static void
+add_double (JsonBuilder *builder, const char *key, double value)
+{
+  json_builder_set_member_name (builder, key);
+  json_builder_add_double_value (builder, value);
+}
+
+char *
+ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
+{
+  const DdpmSampleOptions *options = &job->options;
+  char **names = job->model->notes.labels;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) root = NULL;
+
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job) && index < options->count, NULL);
+
+  json_builder_begin_object (builder);
+  add_string (builder, "task", task_names[options->task]);
+  add_string (builder, "model", job->model->name);
+  add_int (builder, "seed", options->seed);
+  add_int (builder, "index", index);
+  add_int (builder, "count", options->count);
+  add_string (builder, "sampler", ddpm_sampler_kind_get_name (options->sampler));
+  add_int (builder, "steps", options->n_steps);
+  add_double (builder, "eta", options->eta);
+  if (options->task != DDPM_TASK_GENERATE)
+    add_double (builder, "strength", options->strength);
+  if (options->task == DDPM_TASK_INTERPOLATE)
+    add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+  if (names != NULL && names[0] != NULL && job->label < g_strv_length (names))
+    {
+      add_string (builder, "label", names[job->label]);
+      add_double (builder, "guidance", options->guidance);
+    }
+  add_int (builder, "width", job->width);
+  add_int (builder, "height", job->height);
+  add_int (builder, "batch", job->batch);
+  add_string (builder, "version", DDPM_VERSION);
+  json_builder_end_object (builder);
+  root = json_builder_get_root (builder);
+  return json_to_string (root, FALSE);
+}

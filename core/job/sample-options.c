@@ -1,0 +1,53 @@
+/* A sampling job's options: their defaults, and what can be said of them without looking at the model. */
+#include "core/base/error.h"
+#include "core/job/sample-job-private.h"
+
+#define DEFAULT_STEPS 50
+
+void
+ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
+{
+  *options = (DdpmSampleOptions) {
+    .task = DDPM_TASK_GENERATE,
+    .count = 1,
+    .sampler = DDPM_SAMPLER_DDIM,
+    .n_steps = DEFAULT_STEPS,
+    .strength = 0.5,
+    .guidance = 1,
+  };
+  if (model->notes.recommended_sampler != NULL)
+    ddpm_sampler_kind_from_name (model->notes.recommended_sampler, &options->sampler);
+  if (model->notes.recommended_steps > 0)
+    options->n_steps = model->notes.recommended_steps;
+  options->n_steps = MIN (options->n_steps, model->scheduler.num_train_timesteps);
+}
+
+gboolean
+ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
+{
+  const guint n_inputs = (options->inputs[0] != NULL) + (options->inputs[1] != NULL);
+
+  if (options->count < 1 || options->count > DDPM_MAX_COUNT)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The number of pictures is %u; it must be between 1 and %d.", options->count,
+                 DDPM_MAX_COUNT);
+  else if (options->seed > DDPM_MAX_SEED)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The seed is %u; it must be between 0 and %d.",
+                 options->seed, DDPM_MAX_SEED);
+  else if (options->task != DDPM_TASK_GENERATE && !(options->strength >= 0 && options->strength <= 1))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
+                 options->strength);
+  else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The guidance is %g; it must be between 0 and %d.",
+                 options->guidance, DDPM_MAX_GUIDANCE);
+  else if (options->guidance != 1 && options->label == NULL)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                         "Guidance is towards a label; give one, or leave the guidance out.");
+  else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
+  else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
+  else
+    return TRUE;
+  return FALSE;
+}

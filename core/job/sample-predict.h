@@ -1,0 +1,24 @@
+/* What the network says of noisy pictures: with a label and guidance, for a batch at once. */
+#pragma once
+
+#include "core/job/sample-job-private.h"
+
+G_BEGIN_DECLS
+
+typedef struct _DdpmSamplePredictor DdpmSamplePredictor;
+
+/* Packs the model's weights. job and team are borrowed. Errors: DDPM_ERROR_MEMORY, those of reading the
+ * weights, G_IO_ERROR_CANCELLED. */
+DdpmSamplePredictor *ddpm_sample_predictor_new (const DdpmSampleJob *job, DdpmTeam *team, GError **error);
+void ddpm_sample_predictor_free (DdpmSamplePredictor *predictor);
+
+/* Bytes of a predictor for `batch` pictures: the network's pass and what lies around it. */
+gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch);
+
+/* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t. Unfinished if the team was
+ * cancelled. Owned by the predictor, until the next call; may be written to. */
+float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, guint t);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSamplePredictor, ddpm_sample_predictor_free)
+
+G_END_DECLS

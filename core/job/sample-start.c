@@ -1,0 +1,49 @@
+#include "core/job/sample-start.h"
+
+#include <string.h>
+
+DdpmRngKey
+ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint index, guint step)
+{
+  const gboolean shared = job->options.task == DDPM_TASK_INTERPOLATE;
+
+  return (DdpmRngKey) {
+    .seed = job->options.seed,
+    .purpose = purpose,
+    .index = shared ? 0 : index,
+    .step = step,
+  };
+}
+
+void
+ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
+                           float *noise, float *scratch)
+{
+  const gsize n = ddpm_sample_job_get_n_values (job);
+
+  if (job->options.task == DDPM_TASK_GENERATE)
+    {
+      ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), x, n);
+      return;
+    }
+
+  memcpy (x, ends[0], n * sizeof (float));
+  if (job->options.task == DDPM_TASK_INTERPOLATE)
+    memcpy (scratch, ends[1], n * sizeof (float));
+  if (job->sampler != NULL)
+    {
+      const DdpmSchedule *schedule = ddpm_sampler_get_schedule (job->sampler);
+
+      ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), noise, n);
+      ddpm_schedule_add_noise (schedule, job->noised_to, ends[0], noise, x, n);
+      if (job->options.task == DDPM_TASK_INTERPOLATE)
+        ddpm_schedule_add_noise (schedule, job->noised_to, ends[1], noise, scratch, n);
+    }
+  if (job->options.task == DDPM_TASK_INTERPOLATE)
+    {
+      const float lambda = (float) ddpm_sample_job_get_lambda (job, index);
+
+      for (gsize i = 0; i < n; i++)
+        x[i] = (1 - lambda) * x[i] + lambda * scratch[i];
+    }
+}

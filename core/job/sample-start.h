@@ -1,0 +1,21 @@
+/* What a sampling job's picture begins with.
+ *
+ * Random numbers belong to a picture, not to a place in a batch: picture i starts from the stream (seed,
+ * LATENT, i) and takes (seed, STEP, i, k) in the sampler's step k. Interpolation uses the streams of picture
+ * 0 for all, so that only the mixture differs. */
+#pragma once
+
+#include "core/base/rng.h"
+#include "core/job/sample-job-private.h"
+
+G_BEGIN_DECLS
+
+DdpmRngKey ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint index,
+                                      guint step);
+
+/* x[n_values] of picture `index` as the run begins. ends: the job's inputs as tensors, [n_values] each, NULL
+ * where there is none. noise[n_values] and scratch[n_values] are overwritten. */
+void ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
+                                float *noise, float *scratch);
+
+G_END_DECLS
