@@ -11,6 +11,7 @@
 #define BOTTOM 26.0
 #define MOST_POINTS 300
 #define TICKS 5
+#define NARROW 0.9 /* of a logarithm: less than from 1 to 8 */
 
 typedef struct
 {
@@ -107,9 +108,12 @@ append_tick_x (GString *html, const Frame *frame, double x)
   g_string_append_printf (html, "\">%.0f</text>", x);
 }
 
+/* distance: to the next tick, which it has to differ from in its digits. */
 static void
-append_tick_y (GString *html, const Frame *frame, double height, double value)
+append_tick_y (GString *html, const Frame *frame, double height, double value, double distance)
 {
+  const double digits = value != 0 ? floor (log10 (fabs (value))) - floor (log10 (distance)) + 1 : 1;
+  g_autofree char *format = g_strdup_printf ("%%.%dg", CLAMP ((int) digits, 3, 15));
   char text[G_ASCII_DTOSTR_BUF_SIZE];
 
   g_string_append (html, "<line x1=\"");
@@ -124,7 +128,18 @@ append_tick_y (GString *html, const Frame *frame, double height, double value)
   append_number (html, LEFT - 6);
   g_string_append (html, "\" y=\"");
   append_number (html, place_y (frame, height) + 4);
-  g_string_append_printf (html, "\">%s</text>", g_ascii_formatd (text, sizeof text, "%.3g", value));
+  g_string_append_printf (html, "\">%s</text>", g_ascii_formatd (text, sizeof text, format, value));
+}
+
+/* At plain distances, of a range so narrow that powers of ten and their parts would be few or none. */
+static void
+append_narrow_ticks (GString *html, const Frame *frame)
+{
+  const double least = pow (10, frame->y0), most = pow (10, frame->y1);
+  const double distance = get_tick_distance (most - least);
+
+  for (double i = ceil (least / distance); i * distance <= most; i++)
+    append_tick_y (html, frame, log10 (i * distance), i * distance, distance);
 }
 
 /* At 1, 2 and 5 times the powers of ten; of a range of many powers only at those. */
@@ -134,13 +149,19 @@ append_logarithmic_ticks (GString *html, const Frame *frame)
   static const double parts[] = { 1, 2, 5 };
   const gboolean is_wide = frame->y1 - frame->y0 > 2.5;
 
+  if (frame->y1 - frame->y0 < NARROW)
+    {
+      append_narrow_ticks (html, frame);
+      return;
+    }
+
   for (int power = (int) floor (frame->y0); power <= (int) ceil (frame->y1); power++)
     for (guint i = 0; i < (is_wide ? 1 : G_N_ELEMENTS (parts)); i++)
       {
         const double value = parts[i] * pow (10, power);
 
         if (log10 (value) >= frame->y0 && log10 (value) <= frame->y1)
-          append_tick_y (html, frame, log10 (value), value);
+          append_tick_y (html, frame, log10 (value), value, value);
       }
 }
 
@@ -157,7 +178,7 @@ append_axes (GString *html, const Frame *frame)
     append_logarithmic_ticks (html, frame);
   else
     for (guint i = 0; i * y_distance <= frame->y1; i++)
-      append_tick_y (html, frame, i * y_distance, i * y_distance);
+      append_tick_y (html, frame, i * y_distance, i * y_distance, y_distance);
   g_string_append (html, "</g>");
 }
 

@@ -85,6 +85,37 @@ test_chart (void)
   g_assert_cmpuint (none->len, ==, 0);
 }
 
+/* A logarithmic chart tells its heights however narrow it is, and no two ticks alike. */
+static void
+test_ticks (void)
+{
+  static const double ranges[][2] = { { 0.031, 0.052 }, { 0.03101, 0.03108 }, { 0.9, 7 }, { 1e-3, 1e3 } };
+  static const double x[] = { 1, 2 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
+    {
+      const DdpmChart chart = { "ticks", NULL, TRUE, { { "one", FALSE, x, ranges[i], 2 } }, 1 };
+      g_autoptr (GString) html = g_string_new (NULL);
+      g_autofree char *before = NULL;
+      guint n = 0;
+
+      ddpm_chart_append (html, &chart);
+      for (const char *at = html->str; (at = strstr (at, "text-anchor=\"end\"")) != NULL; n++)
+        {
+          g_autofree char *label = NULL;
+
+          at = strchr (at, '>') + 1;
+          label = g_strndup (at, strcspn (at, "<"));
+          g_assert_cmpstr (label, !=, before);
+          g_assert_cmpfloat (g_ascii_strtod (label, NULL), >=, ranges[i][0] * 0.999999);
+          g_free (before);
+          before = g_steal_pointer (&label);
+        }
+      g_assert_cmpuint (n, >=, 3);
+      g_assert_cmpuint (n, <=, 12);
+    }
+}
+
 /* However many points there are. */
 static void
 test_long_chart (void)
@@ -140,6 +171,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-page/page", test_page);
   g_test_add_func ("/train-page/chart", test_chart);
+  g_test_add_func ("/train-page/ticks", test_ticks);
   g_test_add_func ("/train-page/long-chart", test_long_chart);
   g_test_add_func ("/train-page/no-place-for-samples", test_no_place_for_samples);
   return g_test_run ();
