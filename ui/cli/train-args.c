@@ -253,41 +253,55 @@ read_shape (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error
                                   &options->n_threads, error);
 }
 
-/* Sets *value to kinds[the place of the option's text in names], if it was given. */
+/* What an option's words stand for. */
+typedef struct
+{
+  const char *word;
+  guint kind;
+} Kind;
+
+#define MOST_KINDS 4
+
+/* Sets *value to the kind that the option's text names in kinds[n], if it was given. */
 static gboolean
-read_kind (const DdpmTrainArgs *args, const char *name, const char *const *names, const guint *kinds,
-           guint *value, GError **error)
+read_kind (const DdpmTrainArgs *args, const char *name, const Kind *kinds, guint n, guint *value,
+           GError **error)
 {
   g_autofree char *option = g_strdup_printf ("--%s", name);
+  const char *words[MOST_KINDS + 1] = { NULL };
   const char *text = ddpm_train_args_get (args, name);
   guint place = 0;
 
-  if (!ddpm_option_get_choice (option, text, names, &place, error))
+  for (guint i = 0; i < n; i++)
+    words[i] = kinds[i].word;
+  if (!ddpm_option_get_choice (option, text, words, &place, error))
     return FALSE;
   if (text != NULL)
-    *value = kinds[place];
+    *value = kinds[place].kind;
   return TRUE;
 }
 
 static gboolean
 read_kinds (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error)
 {
-  static const char *const schedules[] = { "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid", NULL };
-  static const guint schedule_kinds[] = { DDPM_BETAS_LINEAR, DDPM_BETAS_SCALED_LINEAR,
-                                          DDPM_BETAS_SQUAREDCOS_CAP_V2, DDPM_BETAS_SIGMOID };
-  static const char *const predictions[] = { "epsilon", "x0", "v", "mu", NULL };
-  static const guint prediction_kinds[] = { DDPM_PREDICT_EPSILON, DDPM_PREDICT_SAMPLE, DDPM_PREDICT_V,
-                                            DDPM_PREDICT_MU };
-  static const char *const variances[] = { "fixed-small", "fixed-large", "learned", NULL };
-  static const guint variance_kinds[] = { DDPM_VARIANCE_FIXED_SMALL, DDPM_VARIANCE_FIXED_LARGE,
-                                          DDPM_VARIANCE_LEARNED_RANGE };
+  static const Kind schedules[] = { { "linear", DDPM_BETAS_LINEAR },
+                                    { "scaled_linear", DDPM_BETAS_SCALED_LINEAR },
+                                    { "squaredcos_cap_v2", DDPM_BETAS_SQUAREDCOS_CAP_V2 },
+                                    { "sigmoid", DDPM_BETAS_SIGMOID } };
+  static const Kind predictions[] = { { "epsilon", DDPM_PREDICT_EPSILON },
+                                      { "x0", DDPM_PREDICT_SAMPLE },
+                                      { "v", DDPM_PREDICT_V },
+                                      { "mu", DDPM_PREDICT_MU } };
+  static const Kind variances[] = { { "fixed-small", DDPM_VARIANCE_FIXED_SMALL },
+                                    { "fixed-large", DDPM_VARIANCE_FIXED_LARGE },
+                                    { "learned", DDPM_VARIANCE_LEARNED_RANGE } };
   static const char *const pixels[] = { "auto", "grey", "rgb", "rgba", NULL };
   const char *pixels_name = ddpm_train_args_get (args, "pixels");
   guint schedule = options->schedule, prediction = options->prediction, variance = options->variance, kind;
 
-  if (!read_kind (args, "schedule", schedules, schedule_kinds, &schedule, error)
-      || !read_kind (args, "predict", predictions, prediction_kinds, &prediction, error)
-      || !read_kind (args, "variance", variances, variance_kinds, &variance, error)
+  if (!read_kind (args, "schedule", schedules, G_N_ELEMENTS (schedules), &schedule, error)
+      || !read_kind (args, "predict", predictions, G_N_ELEMENTS (predictions), &prediction, error)
+      || !read_kind (args, "variance", variances, G_N_ELEMENTS (variances), &variance, error)
       || !ddpm_option_get_choice ("--pixels", pixels_name, pixels, &kind, error))
     return FALSE;
   options->schedule = schedule;
