@@ -8,27 +8,12 @@
 #include "core/diffusion/objective.h"
 #include "core/nn/unet.h"
 #include "tests/at-level.h"
+#include "tests/schedule-common.h"
 
 enum
 {
   N = 12
 };
-
-static DdpmSchedule *
-new_schedule (guint n_timesteps, double beta_start, double beta_end)
-{
-  g_auto (DdpmSchedulerConfig) config = { 0 };
-  g_autoptr (GError) error = NULL;
-  DdpmSchedule *schedule;
-
-  ddpm_scheduler_config_init (&config);
-  config.num_train_timesteps = n_timesteps;
-  config.beta_start = beta_start;
-  config.beta_end = beta_end;
-  schedule = ddpm_schedule_new (&config, &error);
-  g_assert_no_error (error);
-  return schedule;
-}
 
 static void
 fill_normal (guint32 stream, float *values, gsize n)

@@ -3,24 +3,8 @@
 
 #include <math.h>
 
-#include "core/base/error.h"
 #include "core/base/rng.h"
-
-static DdpmSchedule *
-new_schedule (guint n_timesteps, double beta_start, double beta_end)
-{
-  g_auto (DdpmSchedulerConfig) config = { 0 };
-  g_autoptr (GError) error = NULL;
-  DdpmSchedule *schedule;
-
-  ddpm_scheduler_config_init (&config);
-  config.num_train_timesteps = n_timesteps;
-  config.beta_start = beta_start;
-  config.beta_end = beta_end;
-  schedule = ddpm_schedule_new (&config, &error);
-  g_assert_no_error (error);
-  return schedule;
-}
+#include "tests/schedule-common.h"
 
 /* The probabilities of all 256 values are 1 together, wherever the mean is and however wide the Gaussian. */
 static void

@@ -2,7 +2,6 @@
 #include <math.h>
 
 #include "core/job/train-step.h"
-#include "tests/unit/limit.h"
 #include "tests/unit/train-job-common.h"
 
 typedef struct
@@ -107,18 +106,6 @@ test_run (void)
   assert_refused (&uneven, DDPM_ERROR_USAGE, "--accumulate 3");
 }
 
-/* The decision of a run that has `free_bytes` of memory. Caller frees. */
-static DdpmTrainJob *
-prepare (const DdpmTrainOptions *options, guint64 free_bytes, GError **error)
-{
-  DdpmTrainJob *job = ddpm_train_job_new (options, NULL);
-
-  limit_memory (free_bytes);
-  ddpm_train_job_prepare (job, NULL, NULL, NULL, error);
-  limit_memory (G_MAXUINT64);
-  return job;
-}
-
 /* Parts are for where recomputing would not do, and no more of them than that takes; what was chosen is kept
  * when there is more memory later. */
 static void
@@ -136,14 +123,14 @@ test_decision (void)
   options.steps = 1;
   options.recompute = TRUE;
   options.accumulate = 2;
-  two = prepare (&options, G_MAXUINT64, &error);
+  two = prepare_within (&options, G_MAXUINT64, &error);
   g_assert_no_error (error);
   g_assert_false (ddpm_train_job_get_plan (two)->must_accumulate);
   bytes = ddpm_train_job_get_plan (two)->peak_bytes;
 
   options.recompute = FALSE;
   options.accumulate = DDPM_TRAIN_OPEN;
-  chosen = prepare (&options, bytes, &error);
+  chosen = prepare_within (&options, bytes, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (ddpm_train_job_get_plan (chosen)->options->accumulate, ==, 2);
   g_assert_true (ddpm_train_job_get_plan (chosen)->must_accumulate);
@@ -154,7 +141,7 @@ test_decision (void)
   g_assert_no_error (error);
   init_resume_options (&resumed, scratch, "model");
   resumed.steps = 2;
-  still = prepare (&resumed, G_MAXUINT64, &error);
+  still = prepare_within (&resumed, G_MAXUINT64, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (ddpm_train_job_get_plan (still)->options->accumulate, ==, 2);
   g_assert_false (ddpm_train_job_get_plan (still)->must_accumulate);
@@ -163,7 +150,7 @@ test_decision (void)
   g_object_unref (options.output);
   options.output = scratch_file (scratch, "other");
   options.accumulate = 1;
-  none = prepare (&options, bytes, &error);
+  none = prepare_within (&options, bytes, &error);
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY);
 }
 

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/job/train-job.h"
+#include "tests/unit/limit.h"
 #include "tests/unit/scratch.h"
 
 #define SIDE 8
@@ -97,6 +98,18 @@ assert_refused (const DdpmTrainOptions *options, int code, const char *part)
   g_assert_error (error, DDPM_ERROR, code);
   if (strstr (error->message, part) == NULL)
     g_error ("\"%s\" is not in \"%s\"", part, error->message);
+}
+
+/* The decision of a run that has `free_bytes` of memory. Caller frees. */
+static inline DdpmTrainJob *
+prepare_within (const DdpmTrainOptions *options, guint64 free_bytes, GError **error)
+{
+  DdpmTrainJob *job = ddpm_train_job_new (options, NULL);
+
+  limit_memory (free_bytes);
+  ddpm_train_job_prepare (job, NULL, NULL, NULL, error);
+  limit_memory (G_MAXUINT64);
+  return job;
 }
 
 static inline GBytes *

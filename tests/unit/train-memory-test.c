@@ -1,5 +1,4 @@
 /* The memory of a training: recomputing values instead of keeping them, by option or where it is needed. */
-#include "tests/unit/limit.h"
 #include "tests/unit/train-job-common.h"
 
 /* The option makes no difference to what is trained, and may be given, or not, when a run is resumed. */
@@ -27,18 +26,6 @@ test_same_model (void)
   assert_same_run (scratch, "keep", "mixed");
 }
 
-/* The decision of a run that has `free_bytes` of memory. Caller frees. */
-static DdpmTrainJob *
-prepare (const DdpmTrainOptions *options, guint64 free_bytes, GError **error)
-{
-  DdpmTrainJob *job = ddpm_train_job_new (options, NULL);
-
-  limit_memory (free_bytes);
-  ddpm_train_job_prepare (job, NULL, NULL, NULL, error);
-  limit_memory (G_MAXUINT64);
-  return job;
-}
-
 static void
 test_decision (void)
 {
@@ -52,14 +39,14 @@ test_decision (void)
   init_options (&options, scratch, "model");
   options.batch = 2048;
 
-  keep = prepare (&options, G_MAXUINT64, &error);
+  keep = prepare_within (&options, G_MAXUINT64, &error);
   g_assert_no_error (error);
   g_assert_false (ddpm_train_job_get_plan (keep)->recompute);
   kept_bytes = ddpm_train_job_get_plan (keep)->peak_bytes;
   g_assert_cmpuint (ddpm_train_job_get_plan (keep)->peak_kept_bytes, ==, kept_bytes);
 
   options.recompute = TRUE;
-  recompute = prepare (&options, G_MAXUINT64, &error);
+  recompute = prepare_within (&options, G_MAXUINT64, &error);
   g_assert_no_error (error);
   g_assert_true (ddpm_train_job_get_plan (recompute)->recompute);
   bytes = ddpm_train_job_get_plan (recompute)->peak_bytes;
@@ -68,14 +55,14 @@ test_decision (void)
 
   /* between the two nobody has to ask for it */
   options.recompute = FALSE;
-  little = prepare (&options, bytes + (kept_bytes - bytes) / 2, &error);
+  little = prepare_within (&options, bytes + (kept_bytes - bytes) / 2, &error);
   g_assert_no_error (error);
   g_assert_true (ddpm_train_job_get_plan (little)->recompute);
   g_assert_cmpuint (ddpm_train_job_get_plan (little)->peak_bytes, ==, bytes);
   g_assert_false (ddpm_train_job_get_plan (little)->options->recompute);
 
   /* even picture by picture */
-  none = prepare (&options, 10000, &error);
+  none = prepare_within (&options, 10000, &error);
   g_assert_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY);
   g_assert_nonnull (strstr (error->message, "--batch"));
   g_assert_null (ddpm_train_job_get_plan (none));
