@@ -3,7 +3,8 @@
 
 #include "core/job/sample-job-private.h"
 
-static const char *const task_names[] = { "generate", "vary", "interpolate" };
+static const char *const task_names[] = { "generate", "vary", "interpolate", "fill", "progressive" };
+static const char *const interpolation_names[] = { "noise", "latent" };
 
 static void
 add_string (JsonBuilder *builder, const char *key, const char *value)
@@ -26,6 +27,42 @@ add_double (JsonBuilder *builder, const char *key, double value)
   json_builder_add_double_value (builder, value);
 }
 
+/* The settings that only one task has, and where in it the picture is. */
+static void
+add_task (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
+{
+  const DdpmSampleOptions *options = &job->options;
+
+  switch (options->task)
+    {
+    case DDPM_TASK_GENERATE:
+      if (options->shared < 1)
+        add_double (builder, "shared", options->shared);
+      break;
+    case DDPM_TASK_VARY:
+      add_double (builder, "strength", options->strength);
+      if (options->ladder_to >= 0)
+        {
+          add_double (builder, "ladder-to", options->ladder_to);
+          add_double (builder, "own-strength", ddpm_sample_job_get_strength (job, index));
+        }
+      break;
+    case DDPM_TASK_INTERPOLATE:
+      add_string (builder, "method", interpolation_names[options->interpolation]);
+      add_double (builder, "strength", options->strength);
+      add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+      break;
+    case DDPM_TASK_FILL:
+      add_int (builder, "resamplings", options->resamplings);
+      break;
+    case DDPM_TASK_PROGRESSIVE:
+      add_int (
+        builder, "timestep",
+        ddpm_sample_course_get_timestep (&job->courses[0], ddpm_sample_job_get_shown_step (job, index)));
+      break;
+    }
+}
+
 char *
 ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
 {
@@ -45,10 +82,7 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   add_string (builder, "sampler", ddpm_sampler_kind_get_name (options->sampler));
   add_int (builder, "steps", options->n_steps);
   add_double (builder, "eta", options->eta);
-  if (options->task != DDPM_TASK_GENERATE)
-    add_double (builder, "strength", options->strength);
-  if (options->task == DDPM_TASK_INTERPOLATE)
-    add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+  add_task (builder, job, index);
   if (names != NULL && names[0] != NULL && job->label < g_strv_length (names))
     {
       add_string (builder, "label", names[job->label]);

@@ -1,8 +1,10 @@
 /* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object,
- * sample-options.c its options, sample-start.c what a picture begins with, sample-predict.c what the network
- * says of it, sample-job-run.c the loop, sample-describe.c the settings as text. */
+ * sample-options.c its options, sample-course.c the steps of a picture, sample-start.c what a picture begins
+ * with, sample-predict.c what the network says of it, sample-job-run.c the loop, sample-describe.c the
+ * settings as text. */
 #pragma once
 
+#include "core/job/sample-course.h"
 #include "core/job/sample-job.h"
 
 G_BEGIN_DECLS
@@ -18,18 +20,39 @@ struct _DdpmSampleJob
   guint32 label;                   /* row of the class table, if the network has one */
   gboolean guided;                 /* the network is asked twice, with the label and without */
   guint n_channels, width, height; /* of the model's pictures in this job, pixels */
-  DdpmSampler *sampler;            /* NULL: strength 0, nothing to denoise */
-  guint noised_to;                 /* VARY, INTERPOLATE: t0 */
-  guint first_step;                /* of the sampler's, the one the run begins with */
-  guint n_steps;                   /* of one batch */
-  guint batch;                     /* pictures at once */
+  DdpmSampleCourse *courses;       /* [n_courses]: one for all pictures, or one for each rung of a ladder */
+  guint n_courses;
+  guint n_tasks; /* pictures that the network makes; those of the user's are made of them */
+  guint batch;   /* of them at once; with several courses 1 */
 
-  GPtrArray *images; /* DdpmImage, finished */
-  gint stop;         /* atomic: finish with the current estimates */
+  GPtrArray *images;          /* DdpmImage, finished */
+  double inversion_errors[2]; /* of the ends, below 0: not known */
+  gint stop;                  /* atomic: finish with the current estimates */
 };
 
 /* Of interpolation's picture `index`: how far it is from inputs[0] to inputs[1]. */
 double ddpm_sample_job_get_lambda (const DdpmSampleJob *job, guint index);
+
+/* Of picture `index`; each rung of a ladder has its own. */
+double ddpm_sample_job_get_strength (const DdpmSampleJob *job, guint index);
+
+/* PROGRESSIVE: the step of the course whose estimate is picture `index`. */
+guint ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index);
+
+/* Of the network's picture number `task`. */
+const DdpmSampleCourse *ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task);
+
+/* FALSE: strength 0, there is nothing for the network to do. */
+gboolean ddpm_sample_job_denoises (const DdpmSampleJob *job);
+
+/* Of picture `index`, in a ladder its own. */
+double ddpm_sample_job_get_strength (const DdpmSampleJob *job, guint index);
+
+/* PROGRESSIVE: after which of the course's steps picture `index` is taken. */
+guint ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index);
+
+/* Of the network's picture number `task`, and so of the batch that begins with it. */
+const DdpmSampleCourse *ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task);
 
 /* floats of one picture, and of what the network says of one: its variance, too, where that is learned. */
 gsize ddpm_sample_job_get_n_values (const DdpmSampleJob *job);
@@ -40,6 +63,9 @@ gsize ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job);
 
 /* DDPM_ERROR_MEMORY, in a sentence about the batch. */
 void ddpm_sample_job_set_memory_error (const DdpmSampleJob *job, GError **error);
+
+/* How many of the inputs a task looks at. */
+guint ddpm_sample_task_count_inputs (DdpmSampleTask task);
 
 /* FALSE for options that no model could serve. Errors: DDPM_ERROR_USAGE. */
 gboolean ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error);

@@ -70,7 +70,7 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
       ddpm_sample_job_set_memory_error (job, error);
       return FALSE;
     }
-  if (job->sampler == NULL)
+  if (!ddpm_sample_job_denoises (job))
     return TRUE;
 
   run->team = ddpm_team_new (job->options.n_threads);
@@ -117,11 +117,19 @@ report_progress (Run *run, guint n_pictures)
   run->func (&progress, run->user_data);
 }
 
+/* Pictures that are made at once: the network's, from number `first` on. */
+typedef struct
+{
+  const DdpmSampleCourse *course;
+  guint first, n;
+} Batch;
+
 typedef struct
 {
   Run *run;
-  float *output; /* [batch][n_outputs], what the network said */
-  guint step, first;
+  const Batch *batch;
+  float *output;  /* [batch][n_outputs], what the network said */
+  guint step;     /* the sampler's */
   guint n_pieces; /* of each picture */
 } StepWork;
 
@@ -132,33 +140,38 @@ run_step_task (guint task, guint worker, gpointer data)
   const StepWork *work = data;
   const Run *run = work->run;
   const DdpmSampleJob *job = run->job;
+  const DdpmSampler *sampler = work->batch->course->sampler;
   const guint picture = task / work->n_pieces;
   const gsize n_outputs = ddpm_sample_job_get_n_outputs (job);
   const gsize begin = (gsize) (task % work->n_pieces) * STEP_PIECE;
   const gsize n = MIN (STEP_PIECE, run->n_values - begin), at = picture * run->n_values + begin;
   const float *output = work->output + picture * n_outputs + begin;
-  const gboolean needs_noise = ddpm_sampler_step_needs_noise (job->sampler, work->step);
+  const gboolean needs_noise = ddpm_sampler_step_needs_noise (sampler, work->step);
   float noise[STEP_PIECE];
 
   if (needs_noise)
-    ddpm_rng_normal_from (ddpm_sample_get_noise_key (job, DDPM_RNG_STEP, work->first + picture, work->step),
-                          begin, noise, n);
-  ddpm_sampler_step (job->sampler, work->step, output,
-                     n_outputs > run->n_values ? output + run->n_values : NULL, needs_noise ? noise : NULL,
-                     run->x + at, run->estimate + at, n);
+    ddpm_rng_normal_from (
+      ddpm_sample_get_noise_key (job, DDPM_RNG_STEP, work->batch->first + picture, work->step), begin, noise,
+      n);
+  ddpm_sampler_step (sampler, work->step, output, n_outputs > run->n_values ? output + run->n_values : NULL,
+                     needs_noise ? noise : NULL, run->x + at, run->estimate + at, n);
 }
 
-/* Step number `step` of the sampler on the first n_pictures in the batch, which begin with number `first`.
- * FALSE: cancelled, and the batch of no more use. */
+/* Number k of the course. FALSE: cancelled, and the batch of no more use. */
 static gboolean
-run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
+run_step (Run *run, const Batch *batch, guint k, GCancellable *cancellable, GError **error)
 {
-  guint n_timesteps;
-  const guint t = ddpm_sampler_get_timesteps (run->job->sampler, &n_timesteps)[step];
-  StepWork work = { run, ddpm_sample_predictor_run (run->predictor, run->x, t), step, first,
-                    (run->n_values + STEP_PIECE - 1) / STEP_PIECE };
+  const guint t = ddpm_sample_course_get_timestep (batch->course, k);
+  guint repeat;
+  StepWork work = {
+    .run = run,
+    .batch = batch,
+    .output = ddpm_sample_predictor_run (run->predictor, run->x, t),
+    .step = ddpm_sample_course_get_step (batch->course, k, &repeat),
+    .n_pieces = (run->n_values + STEP_PIECE - 1) / STEP_PIECE,
+  };
 
-  ddpm_team_run (run->team, n_pictures * work.n_pieces, run_step_task, &work);
+  ddpm_team_run (run->team, batch->n * work.n_pieces, run_step_task, &work);
   /* the team skips what is left of cancelled work */
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
@@ -166,32 +179,18 @@ run_step (Run *run, guint step, guint first, guint n_pictures, GCancellable *can
   return TRUE;
 }
 
-/* x becomes the estimate of x_0. FALSE: cancelled. */
-static gboolean
-denoise_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
-{
-  DdpmSampleJob *job = run->job;
-
-  for (guint k = 0; k < job->n_steps; k++)
-    {
-      if (!run_step (run, job->first_step + k, first, n_pictures, cancellable, error))
-        return FALSE;
-      report_progress (run, n_pictures);
-      if (k + 1 < job->n_steps && g_atomic_int_get (&job->stop))
-        {
-          memcpy (run->x, run->estimate, n_pictures * run->n_values * sizeof (float));
-          break;
-        }
-    }
-  return TRUE;
-}
-
+/* Picture `index` of the job, of x. */
 static gboolean
 finish_picture (Run *run, guint index, const float *x, GError **error)
 {
   DdpmSampleJob *job = run->job;
   DdpmImage *image;
 
+  if (job->options.task == DDPM_TASK_VARY && ddpm_sample_job_get_course (job, index)->sampler == NULL)
+    {
+      g_ptr_array_add (job->images, ddpm_image_copy (job->inputs[0]));
+      return TRUE;
+    }
   for (gsize i = 0; i < run->n_values; i++)
     if (!isfinite (x[i]))
       {
@@ -204,28 +203,55 @@ finish_picture (Run *run, guint index, const float *x, GError **error)
       }
 
   image = make_image (run, x);
-  if (job->options.task != DDPM_TASK_GENERATE)
+  if (job->inputs[0] != NULL)
     image = ddpm_sample_restore (image, (const DdpmImage *const *) job->inputs,
                                  job->inputs[1] != NULL ? ddpm_sample_job_get_lambda (job, index) : 0);
   g_ptr_array_add (job->images, image);
   return TRUE;
 }
 
+/* x becomes the estimate of x_0. FALSE: cancelled, or an estimate is not finite. */
 static gboolean
-run_batch (Run *run, guint first, guint n_pictures, GCancellable *cancellable, GError **error)
+denoise_batch (Run *run, const Batch *batch, GCancellable *cancellable, GError **error)
 {
-  for (guint i = 0; i < n_pictures; i++)
+  DdpmSampleJob *job = run->job;
+  const guint n_steps = batch->course->n_steps;
+
+  for (guint k = 0; k < n_steps; k++)
+    {
+      if (!run_step (run, batch, k, cancellable, error))
+        return FALSE;
+      report_progress (run, batch->n);
+      if (k + 1 == n_steps)
+        break;
+      if (g_atomic_int_get (&job->stop))
+        {
+          memcpy (run->x, run->estimate, batch->n * run->n_values * sizeof (float));
+          break;
+        }
+      if (job->options.task == DDPM_TASK_PROGRESSIVE
+          && k == ddpm_sample_job_get_shown_step (job, job->images->len)
+          && !finish_picture (run, job->images->len, run->estimate, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+run_batch (Run *run, const Batch *batch, GCancellable *cancellable, GError **error)
+{
+  for (guint i = 0; i < batch->n; i++)
     /* the estimates are not needed yet */
-    ddpm_sample_start_picture (run->job, run->ends, first + i, run->x + i * run->n_values, run->noise,
+    ddpm_sample_start_picture (run->job, run->ends, batch->first + i, run->x + i * run->n_values, run->noise,
                                run->estimate);
   /* The last batch may have places left over; what was in them does no harm but must be finite. */
-  memset (run->x + n_pictures * run->n_values, 0,
-          (run->job->batch - n_pictures) * run->n_values * sizeof (float));
+  memset (run->x + batch->n * run->n_values, 0,
+          (run->job->batch - batch->n) * run->n_values * sizeof (float));
 
-  if (!denoise_batch (run, first, n_pictures, cancellable, error))
+  if (!denoise_batch (run, batch, cancellable, error))
     return FALSE;
-  for (guint i = 0; i < n_pictures; i++)
-    if (!finish_picture (run, first + i, run->x + i * run->n_values, error))
+  for (guint i = 0; i < batch->n; i++)
+    if (!finish_picture (run, batch->first + i, run->x + i * run->n_values, error))
       return FALSE;
   return TRUE;
 }
@@ -235,29 +261,23 @@ ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_da
                      GError **error)
 {
   g_auto (Run) run = { .job = job, .func = func, .user_data = user_data };
-  guint count;
 
   g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), FALSE);
 
-  count = job->options.count;
   g_ptr_array_set_size (job->images, 0);
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
-  if (job->sampler == NULL && job->options.task == DDPM_TASK_VARY)
-    {
-      for (guint i = 0; i < count; i++)
-        g_ptr_array_add (job->images, ddpm_image_copy (job->inputs[0]));
-      return TRUE;
-    }
-
   if (!run_init (&run, cancellable, error))
     return FALSE;
   run.start_us = g_get_monotonic_time ();
-  for (guint first = 0; first < count; first += job->batch)
+  for (guint first = 0; first < job->n_tasks; first += job->batch)
     {
+      const Batch batch = { ddpm_sample_job_get_course (job, first), first,
+                            MIN (job->batch, job->n_tasks - first) };
+
       if (first > 0 && g_atomic_int_get (&job->stop))
         break;
-      if (!run_batch (&run, first, MIN (job->batch, count - first), cancellable, error))
+      if (!run_batch (&run, &batch, cancellable, error))
         return FALSE;
     }
   return TRUE;

@@ -19,7 +19,9 @@ ddpm_sample_job_finalize (GObject *object)
 
   g_clear_pointer (&job->inputs[0], ddpm_image_free);
   g_clear_pointer (&job->inputs[1], ddpm_image_free);
-  g_clear_pointer (&job->sampler, ddpm_sampler_free);
+  for (guint i = 0; i < job->n_courses; i++)
+    ddpm_sample_course_clear (&job->courses[i]);
+  g_free (job->courses);
   g_ptr_array_unref (job->images);
   G_OBJECT_CLASS (ddpm_sample_job_parent_class)->finalize (object);
 }
@@ -34,6 +36,7 @@ static void
 ddpm_sample_job_init (DdpmSampleJob *job)
 {
   job->images = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
+  job->inversion_errors[0] = job->inversion_errors[1] = -1;
 }
 
 static gboolean
@@ -83,7 +86,7 @@ set_size (DdpmSampleJob *job, GError **error)
 
   job->width = config->sample_width;
   job->height = config->sample_height;
-  if (job->options.task == DDPM_TASK_GENERATE)
+  if (job->inputs[0] == NULL)
     {
       job->width = job->options.width > 0 ? job->options.width : job->width;
       job->height = job->options.height > 0 ? job->options.height : job->height;
@@ -111,48 +114,63 @@ set_size (DdpmSampleJob *job, GError **error)
   return ddpm_unet_config_check_size (config, job->height, job->width, error);
 }
 
-/* The sampler, and where in its steps the run begins. */
+/* Noise in common takes noise: without it all pictures would be one and the same. */
 static gboolean
-set_steps (DdpmSampleJob *job, GError **error)
+check_shared (const DdpmSampleJob *job, GError **error)
 {
-  const DdpmSampleOptions *options = &job->options;
-  DdpmSamplerOptions sampler_options = {
-    .kind = options->sampler,
-    .n_steps = options->n_steps,
-    .eta = options->eta,
+  const DdpmSampleCourse *course = &job->courses[0];
+
+  if (job->options.task != DDPM_TASK_GENERATE || job->options.shared == 1)
+    return TRUE;
+  for (guint k = 0; k < course->n_steps; k++)
+    if (ddpm_sampler_step_needs_noise (course->sampler, k))
+      return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               "Pictures that share noise differ by that of later steps, and %s with eta %g adds none; take "
+               "the sampler ddpm, or ddim with eta 1.",
+               ddpm_sampler_kind_get_name (job->options.sampler), job->options.eta);
+  return FALSE;
+}
+
+static gboolean
+check_progressive (const DdpmSampleJob *job, GError **error)
+{
+  const guint n_steps = job->courses[0].n_steps;
+
+  if (job->options.task != DDPM_TASK_PROGRESSIVE || job->options.count <= n_steps)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               "%u steps have as many estimates, not %u; take more steps or fewer pictures.", n_steps,
+               job->options.count);
+  return FALSE;
+}
+
+static gboolean
+set_course (DdpmSampleJob *job, DdpmSampleCourse *course, double strength, GError **error)
+{
+  const DdpmSchedulerConfig *config = &job->model->scheduler;
+  const DdpmSamplerOptions options = {
+    .kind = job->options.sampler,
+    .n_steps = job->options.n_steps,
+    .eta = job->options.eta,
   };
-  g_autoptr (DdpmSampler) sampler = ddpm_sampler_new (&sampler_options, &job->model->scheduler, error);
-  guint n_timesteps;
 
-  if (sampler == NULL)
-    return FALSE;
-  ddpm_sampler_get_timesteps (sampler, &n_timesteps);
+  if (job->options.task == DDPM_TASK_VARY || job->options.task == DDPM_TASK_INTERPOLATE)
+    return ddpm_sample_course_init_from (course, &options, config, strength, error);
+  return ddpm_sample_course_init (course, &options, config, 1, error);
+}
 
-  if (options->task != DDPM_TASK_GENERATE)
-    {
-      if (options->strength == 0)
-        return TRUE;
-      job->noised_to =
-        ddpm_schedule_timestep_of_strength (ddpm_sampler_get_schedule (sampler), options->strength);
-      job->first_step = ddpm_sampler_find_step (sampler, job->noised_to);
-      if (job->first_step == n_timesteps)
-        {
-          /* Some spacings end far above 0. What was noised has to be denoised all the same: from t0 to 0, as
-           * DDPM adds noise in every step but that of 0. */
-          const guint timesteps[] = { job->noised_to, 0 };
+static gboolean
+set_courses (DdpmSampleJob *job, GError **error)
+{
+  const gboolean is_ladder = job->options.task == DDPM_TASK_VARY && job->options.ladder_to >= 0;
 
-          sampler_options.timesteps = timesteps;
-          sampler_options.n_timesteps = n_timesteps = job->noised_to > 0 ? 2 : 1;
-          job->first_step = 0;
-          g_clear_pointer (&sampler, ddpm_sampler_free);
-          sampler = ddpm_sampler_new (&sampler_options, &job->model->scheduler, error);
-          if (sampler == NULL)
-            return FALSE;
-        }
-    }
-  job->n_steps = n_timesteps - job->first_step;
-  job->sampler = g_steal_pointer (&sampler);
-  return TRUE;
+  job->n_courses = is_ladder ? job->options.count : 1;
+  job->courses = g_new0 (DdpmSampleCourse, job->n_courses);
+  for (guint i = 0; i < job->n_courses; i++)
+    if (!set_course (job, &job->courses[i], ddpm_sample_job_get_strength (job, i), error))
+      return FALSE;
+  return check_shared (job, error) && check_progressive (job, error);
 }
 
 gsize
@@ -173,12 +191,12 @@ ddpm_sample_job_get_n_outputs (const DdpmSampleJob *job)
 static void
 set_batch (DdpmSampleJob *job)
 {
-  const guint count = job->options.count;
-  guint largest = MIN (count, MAX_AUTO_BATCH), n_batches;
+  const guint count = job->n_tasks, most = job->n_courses > 1 ? 1 : count;
+  guint largest = MIN (most, MAX_AUTO_BATCH), n_batches;
 
   if (job->options.batch > 0)
     {
-      job->batch = MIN (job->options.batch, count);
+      job->batch = MIN (job->options.batch, most);
       return;
     }
   while (largest > 1 && ddpm_sample_predictor_predict_bytes (job, largest) > MAX_AUTO_PASS_BYTES)
@@ -215,7 +233,7 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   g_autoptr (DdpmSampleJob) job = NULL;
 
   g_return_val_if_fail (model != NULL, NULL);
-  g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_INTERPOLATE, NULL);
+  g_return_val_if_fail (options != NULL && options->task <= DDPM_TASK_PROGRESSIVE, NULL);
 
   if (!ddpm_model_check_channels (model, error) || !ddpm_sample_options_check (options, error)
       || !ddpm_precision_check (options->precision, error))
@@ -227,15 +245,15 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
   job->n_channels = ddpm_unet_get_config (model->unet)->in_channels;
   for (guint i = 0; i < 2; i++)
     {
-      const gboolean used =
-        i == 0 ? options->task != DDPM_TASK_GENERATE : options->task == DDPM_TASK_INTERPOLATE;
+      const gboolean used = i < ddpm_sample_task_count_inputs (options->task);
 
       job->inputs[i] = used ? ddpm_image_copy (options->inputs[i]) : NULL;
       job->options.inputs[i] = NULL;
     }
   job->options.label = NULL;
-  if (!set_label (job, options->label, error) || !set_size (job, error) || !set_steps (job, error))
+  if (!set_label (job, options->label, error) || !set_size (job, error) || !set_courses (job, error))
     return NULL;
+  job->n_tasks = options->task == DDPM_TASK_PROGRESSIVE ? 1 : options->count;
   set_batch (job);
   return check_memory (job, error) ? g_steal_pointer (&job) : NULL;
 }
@@ -249,7 +267,7 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
                               : (gsize) job->width * job->height);
   gsize bytes = job->options.count * picture_bytes;
 
-  if (job->sampler != NULL)
+  if (ddpm_sample_job_denoises (job))
     bytes += ddpm_sample_job_get_tensor_bytes (job) + ddpm_sample_predictor_predict_bytes (job, job->batch);
   return bytes;
 }
@@ -257,9 +275,44 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
 guint64
 ddpm_sample_job_get_total_steps (DdpmSampleJob *job)
 {
-  const guint n_batches = (job->options.count + job->batch - 1) / job->batch;
+  guint64 n_steps = 0;
 
-  return (guint64) n_batches * job->n_steps;
+  for (guint task = 0; task < job->n_tasks; task += job->batch)
+    n_steps += ddpm_sample_job_get_course (job, task)->n_steps;
+  return n_steps;
+}
+
+const DdpmSampleCourse *
+ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task)
+{
+  return &job->courses[job->n_courses > 1 ? task : 0];
+}
+
+gboolean
+ddpm_sample_job_denoises (const DdpmSampleJob *job)
+{
+  for (guint i = 0; i < job->n_courses; i++)
+    if (job->courses[i].sampler != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+double
+ddpm_sample_job_get_strength (const DdpmSampleJob *job, guint index)
+{
+  const double from = job->options.strength, to = job->options.ladder_to;
+
+  if (job->options.task != DDPM_TASK_VARY || to < 0 || index == 0)
+    return from;
+  return index + 1 == job->options.count ? to : from + (to - from) * index / (job->options.count - 1);
+}
+
+guint
+ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index)
+{
+  const guint last = job->courses[0].n_steps - 1;
+
+  return index + 1 == job->options.count ? last : index * last / (job->options.count - 1);
 }
 
 double
@@ -274,6 +327,14 @@ ddpm_sample_job_stop_here (DdpmSampleJob *job)
   g_return_if_fail (DDPM_IS_SAMPLE_JOB (job));
 
   g_atomic_int_set (&job->stop, TRUE);
+}
+
+double
+ddpm_sample_job_get_inversion_error (DdpmSampleJob *job, guint end)
+{
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job) && end < 2, -1);
+
+  return job->inversion_errors[end];
 }
 
 DdpmImage *const *

@@ -1,4 +1,5 @@
-/* Everything that makes pictures with a model: new ones, variations of one, in-betweens of two. */
+/* Everything that makes pictures with a model: new ones, variations of one, in-betweens of two, parts of one
+ * made anew, and one as it comes to be. */
 #pragma once
 
 #include "core/diffusion/sampler.h"
@@ -10,24 +11,41 @@ G_BEGIN_DECLS
 typedef enum
 {
   DDPM_TASK_GENERATE,
-  DDPM_TASK_VARY,       /* q (x_t0 | input), then denoise (SDEdit, Meng et al. 2022) */
-  DDPM_TASK_INTERPOLATE /* Ho et al. 2020, section 4.4 */
+  DDPM_TASK_VARY,        /* q (x_t0 | input), then denoise (SDEdit, Meng et al. 2022) */
+  DDPM_TASK_INTERPOLATE, /* Ho et al. 2020, section 4.4 */
+  DDPM_TASK_FILL,        /* what a mask says of a picture is made anew (RePaint, Lugmayr et al. 2022) */
+  DDPM_TASK_PROGRESSIVE  /* one new picture by its estimates of x_0, from step T to 0 (Ho et al. 2020, 4.3) */
 } DdpmSampleTask;
+
+typedef enum
+{
+  DDPM_INTERPOLATION_NOISE, /* both ends noised alike, mixed (Ho et al. 2020, section 4.4) */
+  DDPM_INTERPOLATION_LATENT /* both ends inverted, mixed on a sphere (Song et al. 2021, DDIM, section 5.3) */
+} DdpmInterpolation;
 
 #define DDPM_MAX_SEED 2147483647
 #define DDPM_MAX_COUNT 1000
 #define DDPM_MAX_GUIDANCE 100
+#define DDPM_MAX_RESAMPLINGS 100
 
 typedef struct
 {
   DdpmSampleTask task;
-  guint count;  /* pictures to make, 1 … DDPM_MAX_COUNT; interpolation: in-betweens */
+  guint count;  /* pictures to make, 1 … DDPM_MAX_COUNT; INTERPOLATE: in-betweens; PROGRESSIVE: estimates */
   guint32 seed; /* 0 … DDPM_MAX_SEED; picture i uses (seed, purpose, i) */
   DdpmSamplerKind sampler;
   guint n_steps; /* of the sampler, 1 … T */
   double eta;
-  double strength;     /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
-  guint width, height; /* pixels of the result, GENERATE; 0: the model's own size */
+  double strength; /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
+  /* VARY: the last picture's strength, 0 … 1; the others are spread evenly from `strength` to it. Each is the
+   * picture that a variation of its strength has at its place. Below 0, the default: all have `strength`. */
+  double ladder_to;
+  /* INTERPOLATE. LATENT takes DDIM with eta 0, whatever sampler and eta are: nothing else can be undone. */
+  DdpmInterpolation interpolation;
+  /* GENERATE: 0 … 1; all pictures have the noise in common from T down to t = round (shared (T - 1)) (Ho et
+   * al. 2020, figure 7). Takes a sampler that adds noise. 1, the default: nothing in common. */
+  double shared;
+  guint width, height; /* pixels of the result, GENERATE, PROGRESSIVE; 0: the model's own size */
   guint batch;         /* pictures at once; 0: chosen by size */
   guint n_threads;     /* 0: all */
   /* One of the model's labels, in any case; NULL: none. Borrowed until ddpm_sample_job_new returns. */
@@ -38,14 +56,18 @@ typedef struct
   double guidance;
   DdpmPrecision precision;
   gboolean preview; /* progress brings the current estimates of x_0 along */
-  /* VARY: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is brought to
-   * the model's size, and results back to the size of inputs[0]. Borrowed until ddpm_sample_job_new returns.
-   */
+  /* VARY, FILL: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is
+   * brought to the model's size, and results back to the size of inputs[0]. Borrowed until
+   * ddpm_sample_job_new returns. */
   const DdpmImage *inputs[2];
+  /* FILL: 1 channel, of the size of inputs[0]; 1: made anew, 0: kept bit for bit, between: blended. NULL:
+   * what is transparent is made anew. Borrowed until ddpm_sample_job_new returns. */
+  const DdpmImage *mask;
+  guint resamplings; /* FILL: RePaint's r, how often a stretch of steps is gone through, 1 … */
 } DdpmSampleOptions;
 
 /* Defaults: 1 picture, seed 0, f32, the model's recommended sampler and steps (else DDIM, 50 steps), eta 0,
- * strength 0.5, no label, guidance 1. */
+ * strength 0.5, no ladder, nothing shared, 5 resamplings, no label, guidance 1. */
 void ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model);
 
 typedef struct _DdpmSampleJob DdpmSampleJob;
@@ -75,6 +97,11 @@ gboolean ddpm_sample_job_run_finish (DdpmSampleJob *job, GAsyncResult *result, G
 /* From any thread: finish after the step under way, with the current estimates of x_0. Pictures of batches
  * that have not begun are not made; the first batch takes one step at least. */
 void ddpm_sample_job_stop_here (DdpmSampleJob *job);
+
+/* INTERPOLATE by LATENT, after the run: how far the picture that inputs[end] becomes by inversion and back is
+ * from it, both in the model's size: root mean square over all values, 0 … 255. Below 0: not known, as the
+ * run did not get that far. */
+double ddpm_sample_job_get_inversion_error (DdpmSampleJob *job, guint end);
 
 /* Finished pictures, in order; fewer than count after a cancelled or stopped run. In the model's channels,
  * and with the inputs' alpha where the model has none and they do; in the model's size, or that of inputs[0].

@@ -3,6 +3,7 @@
 #include "core/job/sample-job-private.h"
 
 #define DEFAULT_STEPS 50
+#define DEFAULT_RESAMPLINGS 5
 
 void
 ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
@@ -13,6 +14,9 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
     .sampler = DDPM_SAMPLER_DDIM,
     .n_steps = DEFAULT_STEPS,
     .strength = 0.5,
+    .ladder_to = -1,
+    .shared = 1,
+    .resamplings = DEFAULT_RESAMPLINGS,
     .guidance = 1,
   };
   if (model->notes.recommended_sampler != NULL)
@@ -20,6 +24,23 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
   if (model->notes.recommended_steps > 0)
     options->n_steps = model->notes.recommended_steps;
   options->n_steps = MIN (options->n_steps, model->scheduler.num_train_timesteps);
+}
+
+guint
+ddpm_sample_task_count_inputs (DdpmSampleTask task)
+{
+  switch (task)
+    {
+    case DDPM_TASK_GENERATE:
+    case DDPM_TASK_PROGRESSIVE:
+      return 0;
+    case DDPM_TASK_VARY:
+    case DDPM_TASK_FILL:
+      return 1;
+    case DDPM_TASK_INTERPOLATE:
+      return 2;
+    }
+  g_return_val_if_reached (0);
 }
 
 gboolean
@@ -34,9 +55,19 @@ ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
   else if (options->seed > DDPM_MAX_SEED)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The seed is %u; it must be between 0 and %d.",
                  options->seed, DDPM_MAX_SEED);
-  else if (options->task != DDPM_TASK_GENERATE && !(options->strength >= 0 && options->strength <= 1))
+  else if (!(options->strength >= 0 && options->strength <= 1))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
                  options->strength);
+  else if (!(options->ladder_to <= 1))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The ladder's last strength is %g; it must be between 0 and 1.", options->ladder_to);
+  else if (!(options->shared >= 0 && options->shared <= 1))
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The noise is shared to %g; it must be between 0 and 1.", options->shared);
+  else if (options->resamplings < 1 || options->resamplings > DDPM_MAX_RESAMPLINGS)
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                 "The number of resamplings is %u; it must be between 1 and %d.", options->resamplings,
+                 DDPM_MAX_RESAMPLINGS);
   else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The guidance is %g; it must be between 0 and %d.",
                  options->guidance, DDPM_MAX_GUIDANCE);
@@ -47,6 +78,10 @@ ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
   else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
+  else if (options->task == DDPM_TASK_FILL && options->inputs[0] == NULL)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "A fill needs a picture to begin with.");
+  else if (options->task == DDPM_TASK_FILL || options->interpolation == DDPM_INTERPOLATION_LATENT)
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED, "This comes with the next commit.");
   else
     return TRUE;
   return FALSE;

@@ -2,10 +2,23 @@
 
 #include <string.h>
 
+/* Whether all new pictures have the noise of a step, or that which they begin with, in common. */
+static gboolean
+is_shared (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint step)
+{
+  const DdpmSampleOptions *options = &job->options;
+
+  if (options->task != DDPM_TASK_GENERATE || options->shared == 1)
+    return FALSE;
+  return purpose == DDPM_RNG_LATENT
+         || ddpm_sample_course_get_timestep (&job->courses[0], step) > ddpm_schedule_timestep_of_strength (
+              ddpm_sampler_get_schedule (job->courses[0].sampler), options->shared);
+}
+
 DdpmRngKey
 ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint index, guint step)
 {
-  const gboolean shared = job->options.task == DDPM_TASK_INTERPOLATE;
+  const gboolean shared = job->options.task == DDPM_TASK_INTERPOLATE || is_shared (job, purpose, step);
 
   return (DdpmRngKey) {
     .seed = job->options.seed,
@@ -19,9 +32,10 @@ void
 ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
                            float *noise, float *scratch)
 {
+  const DdpmSampleCourse *course = ddpm_sample_job_get_course (job, index);
   const gsize n = ddpm_sample_job_get_n_values (job);
 
-  if (job->options.task == DDPM_TASK_GENERATE)
+  if (job->inputs[0] == NULL)
     {
       ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), x, n);
       return;
@@ -30,14 +44,14 @@ ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint
   memcpy (x, ends[0], n * sizeof (float));
   if (job->options.task == DDPM_TASK_INTERPOLATE)
     memcpy (scratch, ends[1], n * sizeof (float));
-  if (job->sampler != NULL)
+  if (course->sampler != NULL)
     {
-      const DdpmSchedule *schedule = ddpm_sampler_get_schedule (job->sampler);
+      const DdpmSchedule *schedule = ddpm_sampler_get_schedule (course->sampler);
 
       ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), noise, n);
-      ddpm_schedule_add_noise (schedule, job->noised_to, ends[0], noise, x, n);
+      ddpm_schedule_add_noise (schedule, course->noised_to, ends[0], noise, x, n);
       if (job->options.task == DDPM_TASK_INTERPOLATE)
-        ddpm_schedule_add_noise (schedule, job->noised_to, ends[1], noise, scratch, n);
+        ddpm_schedule_add_noise (schedule, course->noised_to, ends[1], noise, scratch, n);
     }
   if (job->options.task == DDPM_TASK_INTERPOLATE)
     {
