@@ -1,7 +1,4 @@
-#include "core/diffusion/sampler-private.h"
-
-#include <math.h>
-#include <string.h>
+#include "core/diffusion/samplers/sampler-private.h"
 
 #include "core/base/error.h"
 
@@ -44,111 +41,6 @@ ddpm_sampler_kind_get_name (DdpmSamplerKind kind)
   return klass != NULL ? klass->name : NULL;
 }
 
-DdpmPredictionReader
-ddpm_prediction_reader_new (const DdpmSampler *sampler, guint t)
-{
-  const float alpha_bar = sampler->schedule->alpha_bar[t];
-  double mu_x0, mu_x_t, variance;
-
-  ddpm_schedule_get_posterior (sampler->schedule, t, &mu_x0, &mu_x_t, &variance);
-  return (DdpmPredictionReader) {
-    .type = sampler->config.prediction_type,
-    .signal = sqrtf (alpha_bar),
-    .spread = sqrtf (1.0f - alpha_bar),
-    .mu_x0 = (float) mu_x0,
-    .mu_x_t = (float) mu_x_t,
-    .limit = sampler->config.clip_sample ? (float) sampler->config.clip_sample_range : INFINITY,
-  };
-}
-
-/* timesteps[n_steps], descending, as SCHEDULERS.md tells for DDPM and DDIM. */
-static void
-fill_timesteps (const DdpmSchedulerConfig *config, guint n_steps, guint *timesteps)
-{
-  const guint total = config->num_train_timesteps;
-
-  for (guint i = 0; i < n_steps; i++)
-    switch (config->timestep_spacing)
-      {
-      case DDPM_SPACING_LEADING:
-        timesteps[i] = (n_steps - 1 - i) * (total / n_steps) + config->steps_offset;
-        break;
-      case DDPM_SPACING_TRAILING:
-        {
-          /* numpy's arange: every value is the first one plus i times the difference of the first two,
-           * rounded */
-          const double difference = (total - (double) total / n_steps) - total;
-
-          timesteps[i] = (guint) rint (total + i * difference) - 1;
-        }
-        break;
-      case DDPM_SPACING_LINSPACE:
-        timesteps[i] =
-          n_steps > 1 ? (guint) rint ((n_steps - 1 - i) * ((total - 1) / (double) (n_steps - 1))) : 0;
-        break;
-      }
-}
-
-static gboolean
-set_timesteps_by_spacing (DdpmSampler *sampler, guint n_steps, GError **error)
-{
-  const guint total = sampler->schedule->n_timesteps, offset = sampler->config.steps_offset;
-
-  if (n_steps < 1 || n_steps > total)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The number of steps is %u; this model takes 1 to %u.", n_steps, total);
-      return FALSE;
-    }
-  if (sampler->config.timestep_spacing == DDPM_SPACING_LEADING
-      && (guint64) (n_steps - 1) * (total / n_steps) + offset >= total)
-    {
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        "%u steps with steps_offset %u reach beyond the model's last timestep %u; take fewer steps.", n_steps,
-        offset, total - 1);
-      return FALSE;
-    }
-  sampler->n_steps = sampler->n_timesteps = n_steps;
-  sampler->timesteps = g_new (guint, n_steps);
-  fill_timesteps (&sampler->config, n_steps, sampler->timesteps);
-  return TRUE;
-}
-
-static gboolean
-set_own_timesteps (DdpmSampler *sampler, const guint *timesteps, guint n_timesteps, GError **error)
-{
-  const guint total = sampler->schedule->n_timesteps;
-
-  if (n_timesteps < 1)
-    {
-      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                           "The list of timesteps is empty; name at least one.");
-      return FALSE;
-    }
-  for (guint i = 0; i < n_timesteps; i++)
-    {
-      if (timesteps[i] >= total)
-        {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                       "The list of timesteps has %u in it; this model's timesteps are 0 to %u.",
-                       timesteps[i], total - 1);
-          return FALSE;
-        }
-      if (i > 0 && timesteps[i] >= timesteps[i - 1])
-        {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                       "The list of timesteps has %u after %u; it must descend from one to the next.",
-                       timesteps[i], timesteps[i - 1]);
-          return FALSE;
-        }
-    }
-  sampler->own_list = TRUE;
-  sampler->n_timesteps = n_timesteps;
-  sampler->timesteps = g_memdup2 (timesteps, n_timesteps * sizeof (guint));
-  return TRUE;
-}
-
 static gboolean
 check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config, GError **error)
 {
@@ -158,12 +50,14 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
                    options->eta);
       return FALSE;
     }
-  if (config->thresholding)
+  if (config->thresholding
+      && !(config->dynamic_thresholding_ratio >= 0 && config->dynamic_thresholding_ratio <= 1
+           && config->sample_max_value > 0))
     {
-      g_set_error_literal (
-        error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-        "The model's scheduler uses dynamic thresholding, which this version cannot do; set "
-        "\"thresholding\" to false in scheduler_config.json.");
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                   "The scheduler's dynamic_thresholding_ratio is %g and its sample_max_value %g; the first "
+                   "must be between 0 and 1, the second above 0.",
+                   config->dynamic_thresholding_ratio, config->sample_max_value);
       return FALSE;
     }
   if (config->clip_sample && !(config->clip_sample_range > 0))
@@ -179,16 +73,28 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
 static gboolean
 check_start (const DdpmSampler *sampler, GError **error)
 {
-  const guint t = sampler->timesteps[0];
-
-  if (sampler->config.prediction_type != DDPM_PREDICT_EPSILON || sampler->schedule->alpha_bar[t] > 0)
+  if (sampler->config.prediction_type != DDPM_PREDICT_EPSILON || sampler->levels[0].signal > 0)
     return TRUE;
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_USAGE,
-    "At timestep %u this schedule is pure noise (rescale_betas_zero_snr), where a network that predicts "
+    "At timestep %g this schedule is pure noise (rescale_betas_zero_snr), where a network that predicts "
     "epsilon says nothing about the picture; take another number of steps or timestep_spacing.",
-    t);
+    sampler->timesteps[0]);
   return FALSE;
+}
+
+/* Where x is before each step and after it, for timesteps that are integers. */
+static void
+set_levels (DdpmSampler *sampler)
+{
+  const guint n = sampler->n_timesteps;
+
+  sampler->levels = g_new (DdpmLevel, n);
+  sampler->leads_to = g_new (DdpmLevel, n);
+  for (guint step = 0; step < n; step++)
+    sampler->levels[step] = ddpm_level_from_alpha_bar (ddpm_sampler_get_alpha_bar (sampler, step));
+  for (guint step = 0; step < n; step++)
+    sampler->leads_to[step] = step + 1 < n ? sampler->levels[step + 1] : (DdpmLevel) { 1, 0 };
 }
 
 DdpmSampler *
@@ -213,12 +119,16 @@ ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *
   if (sampler->schedule == NULL)
     return NULL;
   if (options->timesteps != NULL)
-    have_timesteps = set_own_timesteps (sampler, options->timesteps, options->n_timesteps, error);
+    have_timesteps =
+      ddpm_sampler_set_own_timesteps (sampler, options->timesteps, options->n_timesteps, error);
   else
-    have_timesteps = set_timesteps_by_spacing (sampler, options->n_steps, error);
-  if (!have_timesteps || !check_start (sampler, error))
+    have_timesteps = ddpm_sampler_set_timesteps_by_spacing (sampler, options->n_steps, error);
+  if (!have_timesteps)
     return NULL;
-  return g_steal_pointer (&sampler);
+  set_levels (sampler);
+  if (sampler->klass->prepare != NULL && !sampler->klass->prepare (sampler, error))
+    return NULL;
+  return check_start (sampler, error) ? g_steal_pointer (&sampler) : NULL;
 }
 
 void
@@ -229,6 +139,8 @@ ddpm_sampler_free (DdpmSampler *sampler)
   ddpm_scheduler_config_clear (&sampler->config);
   ddpm_schedule_free (sampler->schedule);
   g_free (sampler->timesteps);
+  g_free (sampler->levels);
+  g_free (sampler->leads_to);
   g_free (sampler);
 }
 
@@ -238,7 +150,7 @@ ddpm_sampler_get_schedule (const DdpmSampler *sampler)
   return sampler->schedule;
 }
 
-const guint *
+const float *
 ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps)
 {
   *n_timesteps = sampler->n_timesteps;
@@ -246,11 +158,33 @@ ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps)
 }
 
 guint
+ddpm_sampler_get_order (const DdpmSampler *sampler)
+{
+  return sampler->order;
+}
+
+guint
+ddpm_sampler_get_n_states (const DdpmSampler *sampler)
+{
+  return sampler->n_states;
+}
+
+gboolean
+ddpm_sampler_can_begin (const DdpmSampler *sampler, guint step)
+{
+  g_return_val_if_fail (step <= sampler->n_timesteps, FALSE);
+
+  return step == sampler->n_timesteps || sampler->klass->can_begin == NULL
+         || sampler->klass->can_begin (sampler, step);
+}
+
+guint
 ddpm_sampler_find_step (const DdpmSampler *sampler, guint t)
 {
   guint step = 0;
 
-  while (step < sampler->n_timesteps && sampler->timesteps[step] > t)
+  while (step < sampler->n_timesteps
+         && (sampler->timesteps[step] > (float) t || !ddpm_sampler_can_begin (sampler, step)))
     step++;
   return step;
 }
@@ -260,17 +194,17 @@ ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step)
 {
   g_return_val_if_fail (step < sampler->n_timesteps, FALSE);
 
-  return sampler->klass->needs_noise (sampler, step);
+  return sampler->klass->needs_noise != NULL && sampler->klass->needs_noise (sampler, step);
 }
 
 void
-ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
-                   const float *noise, float *x, float *x0, gsize n)
+ddpm_sampler_step (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamplerPiece *piece)
 {
   g_return_if_fail (step < sampler->n_timesteps);
-  g_return_if_fail (noise != NULL || !ddpm_sampler_step_needs_noise (sampler, step));
+  g_return_if_fail (n_past <= step && (n_past > 0 || ddpm_sampler_can_begin (sampler, step)));
+  g_return_if_fail (piece->noise != NULL || !ddpm_sampler_step_needs_noise (sampler, step));
+  g_return_if_fail (piece->variance != NULL || !ddpm_variance_is_learned (sampler->config.variance_type));
+  g_return_if_fail (piece->state != NULL || sampler->n_states == 0);
 
-  g_return_if_fail (variance != NULL || !ddpm_variance_is_learned (sampler->config.variance_type));
-
-  sampler->klass->step (sampler, step, model_output, variance, noise, x, x0, n);
+  sampler->klass->step (sampler, step, n_past, piece);
 }

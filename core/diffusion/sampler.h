@@ -1,5 +1,13 @@
-/* The reverse process: one step of a sampler at a time. Each sampler is a file of its own
- * (sampler-ddpm.c, sampler-ddim.c) behind one table of functions. */
+/* The reverse process: one step of a sampler at a time, each with one evaluation of the network. Every
+ * sampler is a file of its own in samplers/, behind one table of functions.
+ *
+ * Whatever a sampler computes in, x is kept variance preserving here, x_t = signal x_0 + spread epsilon with
+ * signal^2 + spread^2 = 1: it is what the network is shown, as it is, and what every sampler can be handed.
+ *
+ * A sampler does not change: what a run has to remember from step to step are planes of floats that the
+ * caller owns, ddpm_sampler_get_n_states of them for each picture, as large as the picture. A run may begin,
+ * end and jump at those steps only that ddpm_sampler_can_begin allows; the others finish one that went
+ * before. */
 #pragma once
 
 #include "core/diffusion/schedule.h"
@@ -24,8 +32,8 @@ typedef struct
   guint n_timesteps;
 } DdpmSamplerOptions;
 
-/* Errors: DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend),
- * DDPM_ERROR_UNSUPPORTED (thresholding). Options and config are copied. */
+/* Errors: DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend). Options
+ * and config are copied. */
 DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
                                GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);
@@ -38,22 +46,103 @@ const char *ddpm_sampler_kind_get_name (DdpmSamplerKind kind);
 
 const DdpmSchedule *ddpm_sampler_get_schedule (const DdpmSampler *sampler);
 
-/* Timesteps in the order they are visited, descending. */
-const guint *ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps);
+/* What the network is told in each step. They descend, but may stand twice or be fractions. */
+const float *ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps);
 
-/* The first step of the run whose timestep is <= t: where the denoising of x_t begins; n_timesteps if none.
- */
+/* With how many steps the error of following the probability flow falls: as n_steps^-order. 0: this sampler
+ * adds noise at random. */
+guint ddpm_sampler_get_order (const DdpmSampler *sampler);
+
+/* Planes of n floats that a picture of n floats needs for what is remembered; may be 0. They need no
+ * beginning. */
+guint ddpm_sampler_get_n_states (const DdpmSampler *sampler);
+
+/* Whether a run may begin with this step, and x be changed before it: the first half of a step in two halves
+ * may, the second not. TRUE for n_timesteps, the end. */
+gboolean ddpm_sampler_can_begin (const DdpmSampler *sampler, guint step);
+
+/* x before `step` (at the end: after the last one) is signal x_0 + spread epsilon. */
+void ddpm_sampler_get_level (const DdpmSampler *sampler, guint step, double *signal, double *spread);
+
+/* The first step that a run may begin with whose timestep is <= t: where the denoising of x_t begins;
+ * n_timesteps if none. */
 guint ddpm_sampler_find_step (const DdpmSampler *sampler, guint t);
+
+/* x[n] before the first step out of nothing: standard normal noise, as strong as the sampler begins with. x
+ * may be noise. */
+void ddpm_sampler_start (const DdpmSampler *sampler, const float *noise, float *x, gsize n);
+
+/* q (x | x_0): x[n] before `step`, or x_0 itself where step is n_timesteps. x may be x0 or noise. */
+void ddpm_sampler_add_noise (const DdpmSampler *sampler, guint step, const float *x0, const float *noise,
+                             float *x, gsize n);
+
+/* q (x_t | x_s) for s < t: x[n] before step `from` becomes x before the earlier step `to` by noise[n] alone
+ * (Lugmayr et al. 2022, "RePaint", algorithm 1, line 9, over any number of steps). `from` may be n_timesteps,
+ * the end. */
+void ddpm_sampler_jump_back (const DdpmSampler *sampler, guint from, guint to, const float *noise, float *x,
+                             gsize n);
 
 /* Whether step number `step` uses the noise given to it. */
 gboolean ddpm_sampler_step_needs_noise (const DdpmSampler *sampler, guint step);
 
-/* x[n] at timesteps[step] becomes x at the next one. model_output[n] is what the network said (epsilon, x0, v
- * or mu), variance[n] what it said of the variance, NULL where that is not learned; noise[n] standard normal,
- * may be NULL where not needed. x0[n], or NULL: the current estimate of x_0 (clipped as the config says), for
- * previews. No value depends on another: parts of a picture may be taken by several threads. */
-void ddpm_sampler_step (const DdpmSampler *sampler, guint step, const float *model_output,
-                        const float *variance, const float *noise, float *x, float *x0, gsize n);
+/* Dynamic thresholding (Saharia et al. 2022, "Imagen", section 2.3): x_0's values are kept within a range
+ * that depends on all those of a picture. Where it is needed, it is asked for before a step is taken; scratch
+ * has n floats. */
+gboolean ddpm_sampler_needs_threshold (const DdpmSampler *sampler);
+float ddpm_sampler_get_threshold (const DdpmSampler *sampler, guint step, const float *model_output,
+                                  const float *x, float *scratch, gsize n);
+
+/* n values of a picture that are taken through a step. No value depends on another: parts of a picture may be
+ * taken by several threads. */
+typedef struct
+{
+  gsize n;
+  const float *output;   /* what the network said (epsilon, x0, v or mu) */
+  const float *variance; /* what it said of the variance; NULL where that is not learned */
+  const float *noise;    /* standard normal; may be NULL where it is not needed */
+  float threshold;       /* ddpm_sampler_get_threshold's, where it is needed */
+  float *x;              /* before this step, becomes that before the next one */
+  float *x0;             /* becomes the estimate of x_0 (clipped as the config says), for previews; or NULL */
+  float *state;          /* these values in the first of the picture's planes; NULL where there are none */
+  gsize plane_size;      /* floats from one plane to the next */
+} DdpmSamplerPiece;
+
+/* n_past: steps that were taken one after another before this one, 0 as a run begins and after x was changed
+ * by others: a jump, another picture's parts that were put in. A step that may begin a run may always be
+ * taken with 0; it then remembers nothing. */
+void ddpm_sampler_step (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamplerPiece *piece);
+
+/* Inversion: from a picture to the latent that a deterministic sampler makes it of, by its own steps in
+ * reverse order:
+ *
+ *     for (step = n_timesteps, n_past = 0; step-- > first;)
+ *       if (ddpm_sampler_can_begin (sampler, step))
+ *         {
+ *           ddpm_sampler_invert_begin (sampler, step, n_past, x, state, plane_size, n);
+ *           repeat `rounds` times:
+ *             ask the network about x at timesteps[step]
+ *             ddpm_sampler_invert_step (sampler, step, n_past, output, x, state, plane_size, n);
+ *           n_past++;
+ *         }
+ *
+ * A step of DDIM is the equation x' = a x + b epsilon (x, t), solved for x here by fixed-point iteration from
+ * a guess that the last step's epsilon makes: sampling from the latent leads back to the picture but for an
+ * error of order n_steps^-(rounds + 1) (with one round and no guess that is the well-known DDIM inversion, of
+ * order 1). For samplers that follow the probability flow more closely than that, steps are those of the
+ * trapezoidal rule: what comes back is off by an error of order n_steps^-2, however many the rounds. x_0 is
+ * not clipped, so that values that sampling clips do not come back. */
+
+/* FALSE, with a sentence that names `first`'s timestep where it matters, if a latent cannot be found: noise
+ * is added at random, or nothing of the picture is left. Errors: DDPM_ERROR_USAGE. */
+gboolean ddpm_sampler_check_inversion (const DdpmSampler *sampler, guint first, GError **error);
+
+#define DDPM_SAMPLER_N_INVERSION_STATES 3 /* planes for inversion, used as those for steps */
+
+/* x[n] after `step` becomes a guess of that before it. n_past: steps inverted just before. */
+void ddpm_sampler_invert_begin (const DdpmSampler *sampler, guint step, guint n_past, float *x, float *state,
+                                gsize plane_size, gsize n);
+void ddpm_sampler_invert_step (const DdpmSampler *sampler, guint step, guint n_past,
+                               const float *model_output, float *x, float *state, gsize plane_size, gsize n);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSampler, ddpm_sampler_free)
 

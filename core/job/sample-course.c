@@ -69,10 +69,22 @@ ddpm_sample_course_get_step (const DdpmSampleCourse *course, guint k, guint *rep
 }
 
 guint
+ddpm_sample_course_get_n_past (const DdpmSampleCourse *course, guint k)
+{
+  const guint begin = k / (DDPM_COURSE_STRETCH * course->repeats) * DDPM_COURSE_STRETCH * course->repeats;
+  guint repeat;
+
+  if (course->repeats == 1)
+    return k;
+  return ddpm_sample_course_get_step (course, k, &repeat)
+         - ddpm_sample_course_get_step (course, begin, &repeat);
+}
+
+float
 ddpm_sample_course_get_timestep (const DdpmSampleCourse *course, guint k)
 {
   guint n_timesteps, repeat;
-  const guint *timesteps = ddpm_sampler_get_timesteps (course->sampler, &n_timesteps);
+  const float *timesteps = ddpm_sampler_get_timesteps (course->sampler, &n_timesteps);
 
   return timesteps[ddpm_sample_course_get_step (course, k, &repeat)];
 }

@@ -32,7 +32,11 @@ void ddpm_sample_course_clear (DdpmSampleCourse *course);
 /* Which of the sampler's steps number k of the course is; *repeat: how often it was gone through before. */
 guint ddpm_sample_course_get_step (const DdpmSampleCourse *course, guint k, guint *repeat);
 
+/* How many steps were taken one after another before number k: since the beginning of its stretch, where that
+ * is repeated. */
+guint ddpm_sample_course_get_n_past (const DdpmSampleCourse *course, guint k);
+
 /* The timestep of number k of the course. */
-guint ddpm_sample_course_get_timestep (const DdpmSampleCourse *course, guint k);
+float ddpm_sample_course_get_timestep (const DdpmSampleCourse *course, guint k);
 
 G_END_DECLS

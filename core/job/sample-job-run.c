@@ -18,11 +18,14 @@ typedef struct
   DdpmTeam *team;
   DdpmSamplePredictor *predictor;
 
-  gsize n_values;  /* floats of one picture */
-  float *ends[2];  /* inputs as tensors, [n_values] */
-  float *x;        /* [batch][n_values] */
-  float *estimate; /* [batch][n_values], of x_0 */
-  float *noise;    /* [n_values] */
+  gsize n_values;    /* floats of one picture */
+  float *ends[2];    /* inputs as tensors, [n_values] */
+  float *x;          /* [batch][n_values] */
+  float *estimate;   /* [batch][n_values], of x_0 */
+  float *noise;      /* [n_values] */
+  guint n_states;    /* planes that the sampler remembers of a picture */
+  float *state;      /* [batch][n_states][n_values], or NULL: none */
+  float *thresholds; /* [batch], of the step, where the sampler needs them */
 
   DdpmProgressFunc func;
   gpointer user_data;
@@ -40,16 +43,31 @@ run_clear (Run *run)
   g_free (run->x);
   g_free (run->estimate);
   g_free (run->noise);
+  g_free (run->state);
+  g_free (run->thresholds);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
+/* Planes that the sampler of any course remembers of a picture. */
+static guint
+get_n_states (const DdpmSampleJob *job)
+{
+  guint n_states = 0;
+
+  for (guint i = 0; i < job->n_courses; i++)
+    if (job->courses[i].sampler != NULL)
+      n_states = MAX (n_states, ddpm_sampler_get_n_states (job->courses[i].sampler));
+  return n_states;
+}
+
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
-  /* x and the estimate for each in the batch, and perhaps its preview; noise and both ends */
+  /* x, the estimate and what the sampler remembers for each in the batch, and perhaps its preview; noise and
+   * both ends */
   return sizeof (float) * ddpm_sample_job_get_n_values (job)
-         * ((job->options.preview ? 3 : 2) * (gsize) job->batch + 3);
+         * (((job->options.preview ? 3 : 2) + get_n_states (job)) * (gsize) job->batch + 3);
 }
 
 static gboolean
@@ -65,13 +83,18 @@ run_init (Run *run, GCancellable *cancellable, GError **error)
   run->x = g_try_new0 (float, n * job->batch);
   run->estimate = g_try_new0 (float, n * job->batch);
   run->noise = g_try_new (float, n);
-  if (run->x == NULL || run->estimate == NULL || run->noise == NULL)
+  run->n_states = get_n_states (job);
+  if (run->n_states > 0)
+    run->state = g_try_new (float, n * run->n_states * job->batch);
+  if (run->x == NULL || run->estimate == NULL || run->noise == NULL
+      || (run->n_states > 0 && run->state == NULL))
     {
       ddpm_sample_job_set_memory_error (job, error);
       return FALSE;
     }
   if (!ddpm_sample_job_denoises (job))
     return TRUE;
+  run->thresholds = g_new (float, job->batch);
 
   run->team = ddpm_team_new (job->options.n_threads);
   ddpm_team_set_cancellable (run->team, cancellable);
@@ -130,8 +153,22 @@ typedef struct
   const Batch *batch;
   float *output;  /* [batch][n_outputs], what the network said */
   guint step;     /* the sampler's */
+  guint n_past;   /* taken one after another before that */
   guint n_pieces; /* of each picture */
 } StepWork;
+
+/* The range of a picture's values depends on all of them. Its last estimate is no longer needed by then. */
+static void
+find_threshold_task (guint task, guint worker, gpointer data)
+{
+  const StepWork *work = data;
+  const Run *run = work->run;
+  const gsize n = run->n_values;
+  const float *output = work->output + task * ddpm_sample_job_get_n_outputs (run->job);
+
+  run->thresholds[task] = ddpm_sampler_get_threshold (work->batch->course->sampler, work->step, output,
+                                                      run->x + task * n, run->estimate + task * n, n);
+}
 
 /* The sampler's step on a piece of a picture. */
 static void
@@ -148,29 +185,42 @@ run_step_task (guint task, guint worker, gpointer data)
   const float *output = work->output + picture * n_outputs + begin;
   const gboolean needs_noise = ddpm_sampler_step_needs_noise (sampler, work->step);
   float noise[STEP_PIECE];
+  const DdpmSamplerPiece piece = {
+    .n = n,
+    .output = output,
+    .variance = n_outputs > run->n_values ? output + run->n_values : NULL,
+    .noise = needs_noise ? noise : NULL,
+    .threshold = run->thresholds[picture],
+    .x = run->x + at,
+    .x0 = run->estimate + at,
+    .state = run->state != NULL ? run->state + picture * run->n_states * run->n_values + begin : NULL,
+    .plane_size = run->n_values,
+  };
 
   if (needs_noise)
     ddpm_rng_normal_from (
       ddpm_sample_get_noise_key (job, DDPM_RNG_STEP, work->batch->first + picture, work->step), begin, noise,
       n);
-  ddpm_sampler_step (sampler, work->step, output, n_outputs > run->n_values ? output + run->n_values : NULL,
-                     needs_noise ? noise : NULL, run->x + at, run->estimate + at, n);
+  ddpm_sampler_step (sampler, work->step, work->n_past, &piece);
 }
 
 /* Number k of the course. FALSE: cancelled, and the batch of no more use. */
 static gboolean
 run_step (Run *run, const Batch *batch, guint k, GCancellable *cancellable, GError **error)
 {
-  const guint t = ddpm_sample_course_get_timestep (batch->course, k);
+  const float t = ddpm_sample_course_get_timestep (batch->course, k);
   guint repeat;
   StepWork work = {
     .run = run,
     .batch = batch,
     .output = ddpm_sample_predictor_run (run->predictor, run->x, t),
     .step = ddpm_sample_course_get_step (batch->course, k, &repeat),
+    .n_past = ddpm_sample_course_get_n_past (batch->course, k),
     .n_pieces = (run->n_values + STEP_PIECE - 1) / STEP_PIECE,
   };
 
+  if (ddpm_sampler_needs_threshold (batch->course->sampler))
+    ddpm_team_run (run->team, batch->n, find_threshold_task, &work);
   ddpm_team_run (run->team, batch->n * work.n_pieces, run_step_task, &work);
   /* the team skips what is left of cancelled work */
   if (g_cancellable_set_error_if_cancelled (cancellable, error))

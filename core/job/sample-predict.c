@@ -118,14 +118,14 @@ guide_task (guint task, guint worker, gpointer data)
 }
 
 float *
-ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, guint t)
+ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t)
 {
   const DdpmSampleJob *job = predictor->job;
   const gsize n_values = ddpm_sample_job_get_n_values (job);
   const gsize n = job->batch * n_values;
 
   for (guint i = 0; i < predictor->pass_batch; i++)
-    predictor->timesteps[i] = (float) t;
+    predictor->timesteps[i] = t;
   if (job->guided)
     {
       memcpy (predictor->twice, x, n * sizeof (float));

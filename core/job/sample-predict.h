@@ -17,7 +17,7 @@ gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch
 
 /* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t. Unfinished if the team was
  * cancelled. Owned by the predictor, until the next call; may be written to. */
-float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, guint t);
+float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSamplePredictor, ddpm_sample_predictor_free)
 

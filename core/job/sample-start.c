@@ -11,8 +11,9 @@ is_shared (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint step)
   if (options->task != DDPM_TASK_GENERATE || options->shared == 1)
     return FALSE;
   return purpose == DDPM_RNG_LATENT
-         || ddpm_sample_course_get_timestep (&job->courses[0], step) > ddpm_schedule_timestep_of_strength (
-              ddpm_sampler_get_schedule (job->courses[0].sampler), options->shared);
+         || ddpm_sample_course_get_timestep (&job->courses[0], step)
+              > (float) ddpm_schedule_timestep_of_strength (
+                ddpm_sampler_get_schedule (job->courses[0].sampler), options->shared);
 }
 
 DdpmRngKey
@@ -38,6 +39,7 @@ ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint
   if (job->inputs[0] == NULL)
     {
       ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), x, n);
+      ddpm_sampler_start (course->sampler, x, x, n);
       return;
     }
 

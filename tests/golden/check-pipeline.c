@@ -72,7 +72,7 @@ run_steps (const DdpmSafetensors *io, const DdpmModel *model, DdpmSampler *sampl
   g_autofree float *output = g_new (float, n);
   g_autofree float *batch_timesteps = g_new (float, batch);
   guint n_steps;
-  const guint *steps = ddpm_sampler_get_timesteps (sampler, &n_steps);
+  const float *steps = ddpm_sampler_get_timesteps (sampler, &n_steps);
 
   if (!check_array_read (io, "timesteps", 1, &timesteps, error)
       || !check_timesteps (sampler, &timesteps, error)
@@ -89,9 +89,12 @@ run_steps (const DdpmSafetensors *io, const DdpmModel *model, DdpmSampler *sampl
               || !check_array_has (&noise, "noise", n_steps * n, error)))
         return FALSE;
       for (guint b = 0; b < batch; b++)
-        batch_timesteps[b] = (float) steps[i];
+        batch_timesteps[b] = steps[i];
       ddpm_unet_pass_forward (pass, x, batch_timesteps, NULL, output);
-      ddpm_sampler_step (sampler, i, output, NULL, needs_noise ? noise.values + i * n : NULL, x, NULL, n);
+      ddpm_sampler_step (
+        sampler, i, i,
+        &(DdpmSamplerPiece) {
+          .n = n, .output = output, .noise = needs_noise ? noise.values + i * n : NULL, .x = x });
       check_compare (result, "trajectory", x, expected, n, TOLERANCE * MAX (1, check_max_abs (expected, n)));
     }
   return check_image (io, start, x, result, error);

@@ -159,8 +159,19 @@ make_step (const Trajectory *self, guint i, const float *output, const float *no
       const gsize at = picture * n;
       const float *said = output + picture * n_outputs;
 
-      ddpm_sampler_step (self->sampler, i, said, n_outputs > n ? said + n : NULL,
-                         noise != NULL ? noise + at : NULL, x + at, estimate + at, n);
+      const DdpmSamplerPiece piece = {
+        .n = n,
+        .output = said,
+        .variance = n_outputs > n ? said + n : NULL,
+        .noise = noise != NULL ? noise + at : NULL,
+        .threshold = ddpm_sampler_needs_threshold (self->sampler)
+                       ? ddpm_sampler_get_threshold (self->sampler, i, said, x + at, estimate + at, n)
+                       : INFINITY,
+        .x = x + at,
+        .x0 = estimate + at,
+      };
+
+      ddpm_sampler_step (self->sampler, i, i, &piece);
     }
 }
 

@@ -109,14 +109,14 @@ gboolean
 check_timesteps (const DdpmSampler *sampler, const CheckArray *expected, GError **error)
 {
   guint n;
-  const guint *timesteps = ddpm_sampler_get_timesteps (sampler, &n);
+  const float *timesteps = ddpm_sampler_get_timesteps (sampler, &n);
 
   if (!check_array_has (expected, "timesteps", n, error))
     return FALSE;
   for (guint i = 0; i < n; i++)
-    if ((double) timesteps[i] != (double) expected->values[i])
+    if (timesteps[i] != expected->values[i])
       {
-        g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC, "timestep number %u is %u, not %g", i,
+        g_set_error (error, DDPM_ERROR, DDPM_ERROR_NUMERIC, "timestep number %u is %g, not %g", i,
                      timesteps[i], expected->values[i]);
         return FALSE;
       }

@@ -44,7 +44,7 @@ assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint 
 {
   g_auto (DdpmSchedulerConfig) config = { 0 };
   g_autoptr (DdpmSampler) sampler = NULL;
-  const guint *timesteps;
+  const float *timesteps;
   guint n;
 
   ddpm_scheduler_config_init (&config);
@@ -52,7 +52,9 @@ assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint 
   config.steps_offset = offset;
   sampler = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = n_steps }, &config);
   timesteps = ddpm_sampler_get_timesteps (sampler, &n);
-  g_assert_cmpmem (timesteps, n * sizeof (guint), expected, n_steps * sizeof (guint));
+  g_assert_cmpuint (n, ==, n_steps);
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpfloat (timesteps[i], ==, expected[i]);
 }
 
 static void
@@ -77,7 +79,7 @@ test_spacing_all (void)
     for (guint n_steps = 1; n_steps <= 1000; n_steps++)
       {
         g_autoptr (DdpmSampler) sampler = NULL;
-        const guint *timesteps;
+        const float *timesteps;
         guint n;
 
         config.timestep_spacing = spacing;
@@ -85,9 +87,9 @@ test_spacing_all (void)
           new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDPM, .n_steps = n_steps }, &config);
         timesteps = ddpm_sampler_get_timesteps (sampler, &n);
         g_assert_cmpuint (n, ==, n_steps);
-        g_assert_cmpuint (timesteps[0], <, 1000);
+        g_assert_cmpfloat (timesteps[0], <, 1000);
         for (guint i = 1; i < n; i++)
-          g_assert_cmpuint (timesteps[i], <, timesteps[i - 1]);
+          g_assert_cmpfloat (timesteps[i], <, timesteps[i - 1]);
       }
 }
 
@@ -105,6 +107,17 @@ test_find_step (void)
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 899), ==, 1);
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 20), ==, 2);
   g_assert_cmpuint (ddpm_sampler_find_step (sampler, 19), ==, 3);
+}
+
+static void
+take_step (const DdpmSampler *sampler, guint step, const float *output, const float *variance,
+           const float *noise, float *x, float *x0, gsize n)
+{
+  const DdpmSamplerPiece piece = {
+    .n = n, .output = output, .variance = variance, .noise = noise, .x = x, .x0 = x0
+  };
+
+  ddpm_sampler_step (sampler, step, 0, &piece);
 }
 
 /* What a network would say that knows x0[n] exactly. */
@@ -134,16 +147,16 @@ run_sampler (DdpmSampler *sampler, DdpmPrediction type, const float *x0, float *
 {
   float output[N], noise[N], estimate[N], said[N];
   guint n_steps;
-  const guint *timesteps = ddpm_sampler_get_timesteps (sampler, &n_steps);
+  const float *timesteps = ddpm_sampler_get_timesteps (sampler, &n_steps);
 
   ddpm_rng_normal ((DdpmRngKey) { .seed = 3, .purpose = DDPM_RNG_LATENT }, x, N);
   for (guint i = 0; i < N; i++)
     said[i] = 0.01f;
   for (guint step = 0; step < n_steps; step++)
     {
-      predict (sampler, type, timesteps[step], x0, x, output);
+      predict (sampler, type, (guint) timesteps[step], x0, x, output);
       ddpm_rng_normal ((DdpmRngKey) { .seed = 3, .purpose = DDPM_RNG_STEP, .step = step }, noise, N);
-      ddpm_sampler_step (sampler, step, output, said, noise, x, estimate, N);
+      take_step (sampler, step, output, said, noise, x, estimate, N);
       for (guint i = 0; i < N; i++)
         /* far from the picture there is next to nothing of it in mu, and floats hold few digits of that */
         g_assert_cmpfloat_with_epsilon (estimate[i], x0[i], type == DDPM_PREDICT_MU ? 0.1 : 2e-2);
@@ -197,8 +210,8 @@ test_ddim_is_ddpm (void)
       ddpm_rng_normal ((DdpmRngKey) { .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
       for (guint i = 0; i < N; i++)
         b[i] = a[i];
-      ddpm_sampler_step (ddpm, step, output, NULL, noise, a, NULL, N);
-      ddpm_sampler_step (ddim, step, output, NULL, noise, b, NULL, N);
+      take_step (ddpm, step, output, NULL, noise, a, NULL, N);
+      take_step (ddim, step, output, NULL, noise, b, NULL, N);
       for (guint i = 0; i < N; i++)
         g_assert_cmpfloat_with_epsilon (a[i], b[i], 2e-3);
     }
@@ -233,8 +246,8 @@ test_learned_variance (void)
           memcpy (b, start, sizeof b);
           for (guint i = 0; i < N; i++)
             said[i] = end == 0 ? -1 : 1;
-          ddpm_sampler_step (plain, step, output, NULL, noise, a, NULL, N);
-          ddpm_sampler_step (range, step, output, said, noise, b, NULL, N);
+          take_step (plain, step, output, NULL, noise, a, NULL, N);
+          take_step (range, step, output, said, noise, b, NULL, N);
           for (guint i = 0; i < N; i++)
             g_assert_cmpfloat_with_epsilon (a[i], b[i], 1e-5);
 
@@ -243,10 +256,10 @@ test_learned_variance (void)
             said[i] = 0.09f;
           memcpy (a, start, sizeof a);
           memcpy (b, start, sizeof b);
-          ddpm_sampler_step (direct, step, output, said, noise, a, NULL, N);
+          take_step (direct, step, output, said, noise, a, NULL, N);
           for (guint i = 0; i < N; i++)
             noise[i] += 1;
-          ddpm_sampler_step (direct, step, output, said, noise, b, NULL, N);
+          take_step (direct, step, output, said, noise, b, NULL, N);
           for (guint i = 0; i < N; i++)
             {
               g_assert_cmpfloat_with_epsilon (b[i] - a[i], step < 9 ? 0.3 : 0, 1e-5);
@@ -275,7 +288,7 @@ test_bad_mu (void)
         {
           ddpm_rng_normal ((DdpmRngKey) { .seed = 5, .purpose = DDPM_RNG_LATENT, .step = step }, output, N);
           ddpm_rng_normal ((DdpmRngKey) { .seed = 6, .purpose = DDPM_RNG_LATENT, .step = step }, noise, N);
-          ddpm_sampler_step (sampler, step, output, NULL, noise, x, NULL, N);
+          take_step (sampler, step, output, NULL, noise, x, NULL, N);
         }
       for (guint i = 0; i < N; i++)
         g_assert_cmpfloat (fabsf (x[i]), <=, 1);
@@ -294,7 +307,7 @@ test_clip (void)
   config.prediction_type = DDPM_PREDICT_SAMPLE;
   config.clip_sample_range = 0.5;
   sampler = new_sampler (&(DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 5 }, &config);
-  ddpm_sampler_step (sampler, 0, output, NULL, NULL, x, x0, 4);
+  take_step (sampler, 0, output, NULL, NULL, x, x0, 4);
   g_assert_cmpfloat (x0[0], ==, 0.5f);
   g_assert_cmpfloat (x0[1], ==, -0.5f);
   g_assert_cmpfloat (x0[2], ==, 0.25f);
@@ -359,7 +372,8 @@ test_bad_options (void)
   assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "clip_sample_range");
   config.clip_sample_range = 1;
   config.thresholding = TRUE;
-  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_UNSUPPORTED, "thresholding");
+  config.dynamic_thresholding_ratio = 1.5;
+  assert_refused ((DdpmSamplerOptions) { .n_steps = 5 }, &config, DDPM_ERROR_USAGE, "dynamic_thresholding");
   config.thresholding = FALSE;
   config.rescale_betas_zero_snr = TRUE;
   config.timestep_spacing = DDPM_SPACING_TRAILING;

@@ -1,7 +1,7 @@
 /* Ancestral sampling: Ho et al. 2020, algorithm 2, with the posterior taken over the gap between the
  * timesteps that are visited. Scalars are float on purpose: 1 - a / b of nearby alphas loses digits, and
  * published models are sampled with the digits that diffusers is left with. */
-#include "core/diffusion/sampler-private.h"
+#include "core/diffusion/samplers/sampler-private.h"
 
 #include <math.h>
 
@@ -49,28 +49,27 @@ read_sigma (const Sigma *sigma, const float *variance, gsize i)
 }
 
 static void
-step_ddpm (const DdpmSampler *sampler, guint step, const float *model_output, const float *variance,
-           const float *noise, float *x, float *x0, gsize n)
+step_ddpm (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamplerPiece *piece)
 {
-  const float *alpha_bar = sampler->schedule->alpha_bar;
-  const float here = alpha_bar[sampler->timesteps[step]];
-  const float next = step + 1 < sampler->n_timesteps ? alpha_bar[sampler->timesteps[step + 1]] : 1.0f;
+  const float here = ddpm_sampler_get_alpha_bar (sampler, step);
+  const float next = step + 1 < sampler->n_timesteps ? ddpm_sampler_get_alpha_bar (sampler, step + 1) : 1.0f;
   const float alpha = here / next, beta = 1.0f - alpha;
   const float coef_x0 = sqrtf (next) * beta / (1.0f - here);
   const float coef_xt = sqrtf (alpha) * (1.0f - next) / (1.0f - here);
-  const DdpmPredictionReader reader = ddpm_prediction_reader_new (sampler, sampler->timesteps[step]);
+  const DdpmPredictionReader reader = ddpm_prediction_reader_new (sampler, step, piece->threshold);
   const Sigma sigma =
     get_sigma (sampler, step, MAX ((1.0f - next) / (1.0f - here) * beta, MIN_VARIANCE), beta);
+  float *x = piece->x;
 
-  for (gsize i = 0; i < n; i++)
+  for (gsize i = 0; i < piece->n; i++)
     {
-      const float estimate = ddpm_prediction_read_x0 (&reader, model_output[i], x[i]);
+      const float estimate = ddpm_prediction_read_x0 (&reader, piece->output[i], x[i]);
 
       x[i] = coef_x0 * estimate + coef_xt * x[i];
       if (sigma.fixed > 0)
-        x[i] += read_sigma (&sigma, variance, i) * noise[i];
-      if (x0 != NULL)
-        x0[i] = estimate;
+        x[i] += read_sigma (&sigma, piece->variance, i) * piece->noise[i];
+      if (piece->x0 != NULL)
+        piece->x0[i] = estimate;
     }
 }
 

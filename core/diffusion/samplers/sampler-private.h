@@ -1,0 +1,120 @@
+/* What the samplers' files share. A new sampler is a file with one DdpmSamplerClass, listed in sampler.c. */
+#pragma once
+
+#include <math.h>
+
+#include "core/diffusion/sampler.h"
+
+G_BEGIN_DECLS
+
+typedef struct
+{
+  DdpmSamplerKind kind;
+  const char *name; /* as users write it */
+
+  /* Completes a sampler whose options, config, schedule and timesteps are there, levels made from them. NULL:
+   * nothing to do. */
+  gboolean (*prepare) (DdpmSampler *sampler, GError **error);
+
+  /* As ddpm_sampler_can_begin; NULL: with any. */
+  gboolean (*can_begin) (const DdpmSampler *sampler, guint step);
+
+  /* As ddpm_sampler_step_needs_noise; NULL: never. */
+  gboolean (*needs_noise) (const DdpmSampler *sampler, guint step);
+
+  /* As ddpm_sampler_step. */
+  void (*step) (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamplerPiece *piece);
+} DdpmSamplerClass;
+
+/* x = signal x_0 + spread epsilon. */
+typedef struct
+{
+  float signal; /* sqrt (alpha_bar) */
+  float spread; /* sqrt (1 - alpha_bar) */
+} DdpmLevel;
+
+struct _DdpmSampler
+{
+  const DdpmSamplerClass *klass;
+  DdpmSchedulerConfig config;
+  DdpmSchedule *schedule;
+  float *timesteps;    /* [n_timesteps] */
+  DdpmLevel *levels;   /* [n_timesteps]: of x before each step */
+  DdpmLevel *leads_to; /* [n_timesteps]: of x after each step */
+  guint n_timesteps;
+  guint n_states;    /* planes */
+  guint order;       /* ddpm_sampler_get_order */
+  gboolean own_list; /* timesteps were given, not made by spacing */
+  guint n_steps;     /* as asked for; DDIM's stride depends on it. 0 with an own list */
+  double eta;
+  gboolean use_clipped_model_output;
+};
+
+extern const DdpmSamplerClass ddpm_sampler_class_ddpm;
+extern const DdpmSamplerClass ddpm_sampler_class_ddim;
+
+static inline DdpmLevel
+ddpm_level_from_alpha_bar (float alpha_bar)
+{
+  return (DdpmLevel) { sqrtf (alpha_bar), sqrtf (1.0f - alpha_bar) };
+}
+
+/* alpha_bar at a step whose timestep is an integer. */
+static inline float
+ddpm_sampler_get_alpha_bar (const DdpmSampler *sampler, guint step)
+{
+  return sampler->schedule->alpha_bar[(guint) sampler->timesteps[step]];
+}
+
+/* timesteps.c: errors as those of ddpm_sampler_new. */
+gboolean ddpm_sampler_set_timesteps_by_spacing (DdpmSampler *sampler, guint n_steps, GError **error);
+gboolean ddpm_sampler_set_own_timesteps (DdpmSampler *sampler, const guint *timesteps, guint n_timesteps,
+                                         GError **error);
+
+/* How one value of the network's output is read at a step (SCHEDULERS.md, "Prediction types"). */
+typedef struct
+{
+  DdpmPrediction type;
+  DdpmLevel level;
+  float mu_x0, mu_x_t; /* mu's parts of x_0 and x_t */
+  float limit;         /* x0 is kept within -limit … limit; infinity: not clipped */
+  float divisor;       /* and then divided by this */
+} DdpmPredictionReader;
+
+/* threshold: of this step, where ddpm_sampler_needs_threshold. */
+DdpmPredictionReader ddpm_prediction_reader_new (const DdpmSampler *sampler, guint step, float threshold);
+
+/* x0, clipped. NaN stays NaN, so that a broken network shows. */
+static inline float
+ddpm_prediction_read_x0 (const DdpmPredictionReader *reader, float output, float x)
+{
+  float x0 = output;
+
+  if (reader->type == DDPM_PREDICT_EPSILON)
+    x0 = (x - reader->level.spread * output) / reader->level.signal;
+  else if (reader->type == DDPM_PREDICT_V)
+    x0 = reader->level.signal * x - reader->level.spread * output;
+  else if (reader->type == DDPM_PREDICT_MU)
+    x0 = (output - reader->mu_x_t * x) / reader->mu_x0;
+  if (x0 > reader->limit)
+    x0 = reader->limit;
+  else if (x0 < -reader->limit)
+    x0 = -reader->limit;
+  return x0 / reader->divisor;
+}
+
+/* epsilon that goes with the x0 before clipping; with mu, whose errors count 1 / beta times in it, with the
+ * x0 after that. */
+static inline float
+ddpm_prediction_read_epsilon (const DdpmPredictionReader *reader, float output, float x)
+{
+  if (reader->type == DDPM_PREDICT_SAMPLE)
+    return (x - reader->level.signal * output) / reader->level.spread;
+  if (reader->type == DDPM_PREDICT_V)
+    return reader->level.signal * output + reader->level.spread * x;
+  if (reader->type == DDPM_PREDICT_MU)
+    return (x - reader->level.signal * ddpm_prediction_read_x0 (reader, output, x)) / reader->level.spread;
+  return output;
+}
+
+G_END_DECLS
