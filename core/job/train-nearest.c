@@ -8,7 +8,6 @@
 
 #define COARSE_SIDE 8
 #define FINE_SIDE 32
-#define MOST_PICTURES 4096
 #define MOST_UNREAD_PICTURES 512 /* of a folder so large that it is decoded while it is trained on */
 #define MOST_VIEWS 32768
 #define PLACES_A_SIDE 6 /* a picture is looked at every so many parts of the window's side … */
@@ -152,7 +151,7 @@ choose_places (DdpmTrainNearest *nearest)
 {
   const DdpmTrainSetup *setup = nearest->setup;
   const DdpmDataset *dataset = setup->dataset;
-  const guint most = MIN (setup->n_training, dataset->is_checked ? MOST_PICTURES : MOST_UNREAD_PICTURES);
+  const guint most = dataset->is_checked ? setup->n_training : MIN (setup->n_training, MOST_UNREAD_PICTURES);
   g_autoptr (GArray) places = g_array_new (FALSE, FALSE, sizeof (Place));
   const DdpmDatasetPicture *first = &dataset->pictures[setup->training[0]];
   const guint usual = count_places (dataset, first->width, dataset->width)
@@ -232,6 +231,12 @@ ddpm_train_nearest_free (DdpmTrainNearest *nearest)
   g_free (nearest->first);
   g_free (nearest->table);
   g_free (nearest);
+}
+
+guint
+ddpm_train_nearest_get_n_pictures (const DdpmTrainNearest *nearest)
+{
+  return nearest->n_pictures;
 }
 
 gsize

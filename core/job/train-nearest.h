@@ -34,10 +34,13 @@ typedef struct
 
 typedef struct _DdpmTrainNearest DdpmTrainNearest;
 
-/* Looks at setup's training pictures, or of many at some thousands, spread evenly; keeps a small one of each
- * of their places. Memory is bounded. */
+/* Looks at setup's training pictures and keeps a small one of each of their places; of so many that they are
+ * decoded while they are trained on, or that there is no room for all places, at some that are spread evenly.
+ * Memory is bounded. */
 DdpmTrainNearest *ddpm_train_nearest_new (const DdpmTrainSetup *setup, DdpmTeam *team);
 void ddpm_train_nearest_free (DdpmTrainNearest *nearest);
+
+guint ddpm_train_nearest_get_n_pictures (const DdpmTrainNearest *nearest); /* that are looked at */
 
 /* What a table takes at most, in bytes. */
 gsize ddpm_train_nearest_predict_bytes (const DdpmTrainSetup *setup);

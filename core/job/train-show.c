@@ -126,8 +126,14 @@ describe (const DdpmTrainShow *show, GFile *file, const DdpmTrainScore *score, g
   g_string_printf (text, "samples written: %s", name);
   if (!isnan (score->ratio))
     {
-      g_string_append_printf (text, "; the nearest training picture is %.2f as far as the next ones",
-                              score->ratio);
+      const guint n_compared = ddpm_train_nearest_get_n_pictures (show->nearest);
+
+      g_string_append (text, "; the nearest ");
+      if (n_compared < show->setup->n_training)
+        g_string_append_printf (text, "of %u training pictures that were compared", n_compared);
+      else
+        g_string_append (text, "training picture");
+      g_string_append_printf (text, " is %.2f as far as the next ones", score->ratio);
       if (!isnan (show->held_out.ratio))
         g_string_append_printf (text, " (held out pictures: %.2f)", show->held_out.ratio);
       g_string_append_printf (text, ", copies: %.0f of %u", score->copies * n, n);
