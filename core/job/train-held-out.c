@@ -5,7 +5,6 @@
 
 #define LEAST_PICTURES 40 /* with fewer each one is worth more in training */
 #define USUAL_SHARE 20
-#define VIEWS 256
 #define LARGEST_BATCH 32
 #define SEED 0x80000000u /* no training has it: its views and noise are others */
 
@@ -68,7 +67,7 @@ ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *sc
 {
   const DdpmTrainOptions *options = &setup->options;
   const DdpmPassOptions pass_options = get_pass_options (setup);
-  const guint n_batches = (VIEWS + pass_options.batch - 1) / pass_options.batch;
+  const guint n_batches = (DDPM_TRAIN_HELD_OUT_VIEWS + pass_options.batch - 1) / pass_options.batch;
   g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (setup->unet, team, &pass_options, error);
   g_auto (DdpmTrainBatch) batch = {
     .team = team,

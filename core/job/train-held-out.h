@@ -6,6 +6,9 @@
 
 G_BEGIN_DECLS
 
+#define DDPM_TRAIN_HELD_OUT_EVERY 500 /* steps from one measurement to the next */
+#define DDPM_TRAIN_HELD_OUT_VIEWS 256 /* that are measured, rounded up to whole batches */
+
 /* Decides which pictures are held out: one in options.held_out, by their names alone, so that others keep
  * their place when pictures are added. An open option becomes 0 for few pictures. */
 void ddpm_train_held_out_choose (DdpmTrainSetup *setup);

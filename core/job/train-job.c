@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "core/base/error.h"
+#include "core/job/train-cost.h"
 #include "core/job/train-options.h"
 #include "core/job/train-plan.h"
 #include "core/job/train-proposal.h"
@@ -100,6 +101,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
 {
   Listener listener = { func, user_data };
   const DdpmTrainSetup *setup = NULL;
+  guint64 next_samples;
   gboolean ok;
 
   g_clear_pointer (&job->setup, ddpm_train_setup_free);
@@ -118,6 +120,7 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     }
   ddpm_train_propose_length (job->setup);
   setup = job->setup;
+  next_samples = ddpm_train_samples_get_next (&setup->options, setup->first_step);
   job->plan = (DdpmTrainPlan) {
     .dataset = setup->dataset,
     .config = &setup->config,
@@ -129,12 +132,14 @@ ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_
     .must_accumulate = setup->must_accumulate,
     .n_held_out = setup->n_held_out,
     .first_step = setup->first_step,
-    .next_samples = ddpm_train_samples_get_next (&setup->options, setup->first_step),
+    .next_samples = next_samples,
     .label_names = setup->labels != NULL ? setup->notes.labels : NULL,
     .labels = setup->labels,
     .origin = &setup->origin,
     .hints = &setup->hints,
     .pictures_per_s = setup->pictures_per_s,
+    .seconds = ddpm_train_predict_seconds (setup, setup->first_step, setup->options.steps),
+    .next_samples_s = ddpm_train_predict_seconds (setup, setup->first_step, next_samples),
     .slowdown = setup->slowdown,
     .flip_is_proposed = setup->flip_is_proposed,
     .crop_is_proposed = setup->crop_is_proposed,

@@ -141,7 +141,9 @@ typedef struct
   char *const *label_names; /* NULL-terminated; NULL: no labels */
   const guint32 *labels;    /* of each picture, the place in label_names, or their number: none */
   double pictures_per_s;    /* that this machine trains on while nothing else runs, measured; 0: not known */
-  double slowdown;          /* by what else was running at that moment: 1 or more */
+  double seconds;        /* that all takes while nothing else runs: steps, samples, decoding; 0: not known */
+  double next_samples_s; /* until next_samples are there */
+  double slowdown;       /* by what else was running at that moment: 1 or more */
   const DdpmTrainOrigin *origin; /* its name is NULL without options.from, and for a resumed run */
   const DdpmTrainHints *hints;   /* nothing in it for a resumed run */
   gboolean flip_is_proposed;     /* options->flip and crop are not 0, and not because they were given */

@@ -27,8 +27,10 @@ typedef struct
   DdpmTrainHints hints;
   gboolean flip_is_proposed, crop_is_proposed; /* switched on because pictures are few */
   double pictures_per_s;                       /* trained on by this machine; 0: not known */
-  double slowdown;                             /* by what else was running at that moment: 1 or more */
-  gsize peak_bytes, peak_kept_bytes;           /* of memory: as decided; and if everything were kept */
+  double made_per_s;                           /* passes of samples, each of one picture, when the above is */
+  double decode_s; /* to decode a picture when training first sees it; 0: they are all decoded */
+  double slowdown; /* by what else was running at that moment: 1 or more */
+  gsize peak_bytes, peak_kept_bytes; /* of memory: as decided; and if everything were kept */
 } DdpmTrainSetup;
 
 /* Decides everything; reads the pictures, and the model of --from or what was stored. Writes nothing.

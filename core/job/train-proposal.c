@@ -5,12 +5,17 @@
 
 #include "core/data/folder.h"
 #include "core/data/image-probe.h"
+#include "core/job/train-cost.h"
 #include "core/job/train-network.h"
 
 /* Few pictures that are photographs, by this many pixels on their shorter side, are learned in parts. */
 #define PHOTOGRAPH_SIDE 1000
 #define PART_OF_SIDE 4  /* the window is that part of the shorter side */
 #define USUAL_WINDOW 64 /* pixels, of pictures as large as that */
+
+/* Pictures that are not square are seen as squares when they are so large, by their shorter side. */
+#define LEAST_SIDE_OF_SQUARES (2 * USUAL_WINDOW)
+#define MOST_PROBED 256 /* pictures, spread over all */
 
 /* Showings of each picture, and the least and most of all, of a model from random weights. A network that has
  * seen fewer than the least paints blots, however few the pictures are. */
@@ -32,23 +37,57 @@ compare_uint (gconstpointer a, gconstpointer b)
   return (x > y) - (x < y);
 }
 
-/* The median of the pictures' shorter sides, by their headers; 0: nothing can be told. */
-static guint
-probe_shorter_side (GFile *folder, const GPtrArray *files)
+/* What a folder's pictures look like, by the headers of some of them. */
+typedef struct
 {
-  g_autofree guint *sides = g_new (guint, files->len + 1);
-  guint n = 0;
+  guint side;          /* median of the shorter sides, in pixels; 0: nothing can be told */
+  gboolean are_oblong; /* most of them */
+} Shapes;
 
-  for (guint i = 0; i < files->len; i++)
+static Shapes
+probe_shapes (GFile *folder, const GPtrArray *files)
+{
+  const guint n_probed = MIN (files->len, MOST_PROBED);
+  g_autofree guint *sides = g_new (guint, n_probed + 1);
+  guint n = 0, n_oblong = 0;
+
+  for (guint i = 0; i < n_probed; i++)
     {
-      g_autoptr (GFile) file = ddpm_folder_get_file (folder, g_ptr_array_index (files, i));
+      const guint at = (guint) ((guint64) i * files->len / n_probed);
+      g_autoptr (GFile) file = ddpm_folder_get_file (folder, g_ptr_array_index (files, at));
       DdpmImageHeader header;
 
-      if (ddpm_image_probe (file, &header))
-        sides[n++] = MIN (header.width, header.height);
+      if (!ddpm_image_probe (file, &header))
+        continue;
+      sides[n++] = MIN (header.width, header.height);
+      /* at 64 pixels the shorter side would be rounded to less */
+      n_oblong +=
+        32 * (guint64) MIN (header.width, header.height) < 31 * (guint64) MAX (header.width, header.height);
     }
   qsort (sides, n, sizeof *sides, compare_uint);
-  return n > 0 ? sides[n / 2] : 0;
+  return (Shapes) { n > 0 ? sides[n / 2] : 0, 2 * n_oblong > n };
+}
+
+/* Parts to see: small ones of a few photographs, which are all there is to learn from; of others that are not
+ * square, squares as large as they can be, since a square is what a model is asked for and what networks are
+ * made for. */
+static void
+propose_parts (DdpmTrainSetup *setup, const Shapes *shapes, gboolean few, guint window)
+{
+  DdpmTrainOptions *options = &setup->options;
+  const guint crop = PART_OF_SIDE * (window > 0 ? window : USUAL_WINDOW);
+  const gboolean can_be_usual = USUAL_WINDOW % ddpm_train_network_get_multiple (options) == 0;
+
+  options->crop = 0;
+  if (few && shapes->side >= MAX (PHOTOGRAPH_SIDE, crop))
+    options->crop = crop;
+  else if (window == 0 && can_be_usual && !options->tileable && shapes->are_oblong
+           && shapes->side >= LEAST_SIDE_OF_SQUARES)
+    options->crop = USUAL_WINDOW;
+  setup->crop_is_proposed = options->crop > 0;
+  /* the proportions of a whole say nothing of its parts */
+  if (setup->crop_is_proposed && window == 0 && can_be_usual)
+    options->width = options->height = USUAL_WINDOW;
 }
 
 gboolean
@@ -56,7 +95,6 @@ ddpm_train_propose_views (DdpmTrainSetup *setup, guint window, const DdpmTrainRe
                           GError **error)
 {
   DdpmTrainOptions *options = &setup->options;
-  const guint crop = PART_OF_SIDE * (window > 0 ? window : USUAL_WINDOW);
   g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GArray) skipped = ddpm_skipped_new ();
   gboolean few;
@@ -68,14 +106,9 @@ ddpm_train_propose_views (DdpmTrainSetup *setup, guint window, const DdpmTrainRe
     options->flip = setup->flip_is_proposed = few;
   if (options->crop == DDPM_TRAIN_OPEN)
     {
-      const guint side = few ? probe_shorter_side (options->pictures, files) : 0;
+      const Shapes shapes = probe_shapes (options->pictures, files);
 
-      setup->crop_is_proposed = side >= MAX (PHOTOGRAPH_SIDE, crop);
-      options->crop = setup->crop_is_proposed ? crop : 0;
-      /* the proportions of a whole say nothing of its parts */
-      if (setup->crop_is_proposed && window == 0
-          && USUAL_WINDOW % ddpm_train_network_get_multiple (options) == 0)
-        options->width = options->height = USUAL_WINDOW;
+      propose_parts (setup, &shapes, few, window);
     }
   return TRUE;
 }
@@ -149,7 +182,7 @@ choose_steps (const DdpmTrainSetup *setup)
   double shown = is_timed ? G_MAXDOUBLE : choose_shown (setup);
 
   if (setup->pictures_per_s > 0)
-    shown = MIN (shown, setup->pictures_per_s * seconds);
+    shown = MIN (shown, (double) ddpm_train_predict_steps (setup, seconds) * options->batch);
   return (guint64) CLAMP (round_down (MAX (shown / options->batch, 1)), 1, 1e9);
 }
 
@@ -157,13 +190,13 @@ void
 ddpm_train_propose_length (DdpmTrainSetup *setup)
 {
   DdpmTrainOptions *options = &setup->options;
+  const gboolean samples_are_open = options->sample_every == DDPM_TRAIN_OPEN_COUNT;
 
+  if (samples_are_open)
+    options->sample_every =
+      round_to_plain (CLAMP (FIRST_SAMPLES_S * setup->pictures_per_s / options->batch, 10, 1e6));
   if (options->steps == DDPM_TRAIN_OPEN_COUNT)
     options->steps = choose_steps (setup);
-  if (options->sample_every == DDPM_TRAIN_OPEN_COUNT)
-    {
-      const double steps = FIRST_SAMPLES_S * setup->pictures_per_s / options->batch;
-
-      options->sample_every = MIN (round_to_plain (CLAMP (steps, 10, 1e6)), MAX (options->steps, 1));
-    }
+  if (samples_are_open)
+    options->sample_every = MIN (options->sample_every, MAX (options->steps, 1));
 }

@@ -12,8 +12,7 @@
 #include "core/job/train-page.h"
 #include "core/job/train-sample.h"
 
-#define LOG_EVERY 50 /* steps */
-#define HELD_OUT_EVERY 500
+#define LOG_EVERY 50    /* steps */
 #define KEEP_EVERY 1000 /* steps between states to go back to */
 #define SAVE_EVERY_US (300 * G_USEC_PER_SEC)
 
@@ -67,7 +66,8 @@ make_line (DdpmTrainRun *run, DdpmTrainLine *line, GCancellable *cancellable)
   line->grad_norm = counters->grad_norm;
   line->pictures_per_s = ddpm_train_rate_get (&run->rate) * run->setup->options.batch;
   line->seconds = run->seconds + ddpm_train_rate_get_total (&run->rate);
-  if (run->setup->n_held_out > 0 && (ddpm_train_run_is_last (run) || counters->step % HELD_OUT_EVERY == 0)
+  if (run->setup->n_held_out > 0
+      && (ddpm_train_run_is_last (run) || counters->step % DDPM_TRAIN_HELD_OUT_EVERY == 0)
       && !measure_held_out (run, line, cancellable))
     return FALSE;
 

@@ -34,6 +34,19 @@ ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step)
   return MIN (step < first ? first : (step / every + 1) * every, options->steps);
 }
 
+guint64
+ddpm_train_samples_count (const DdpmTrainOptions *options, guint64 after, guint64 last)
+{
+  const guint64 every = options->sample_every, first = get_first_step (options);
+  guint64 n;
+
+  if (every == 0 || last <= after)
+    return 0;
+  n = last / every - after / every;
+  n += first % every != 0 && first > after && first <= last;
+  return n + (last == options->steps && last % every != 0 && last != first);
+}
+
 /* A row for each label, or where there are many for some of them, spread evenly. */
 char **
 ddpm_train_samples_get_row_names (const DdpmTrainSetup *setup)
@@ -48,6 +61,21 @@ ddpm_train_samples_get_row_names (const DdpmTrainSetup *setup)
   if (n > 0)
     names[n_rows] = g_strdup ("");
   return names;
+}
+
+static guint
+get_n_steps (const DdpmTrainSetup *setup)
+{
+  return MIN (STEPS, setup->scheduler.num_train_timesteps);
+}
+
+guint64
+ddpm_train_samples_count_passes (const DdpmTrainSetup *setup)
+{
+  g_auto (GStrv) row_names = ddpm_train_samples_get_row_names (setup);
+  const guint rows = row_names != NULL ? g_strv_length (row_names) : setup->sample_columns;
+
+  return (guint64) 2 * rows * setup->sample_columns * get_n_steps (setup);
 }
 
 /* The network as it will be used, which may wrap its pictures around where it does not while it is trained.
@@ -98,7 +126,7 @@ run_job (Sampling *sampling, const char *label, guint count, guint batch, DdpmIm
 
   ddpm_sample_options_init (&options, &sampling->model);
   options.sampler = DDPM_SAMPLER_DDIM;
-  options.n_steps = MIN (STEPS, setup->scheduler.num_train_timesteps);
+  options.n_steps = get_n_steps (setup);
   options.count = count;
   options.batch = batch;
   options.width = setup->dataset->width;
@@ -157,7 +185,7 @@ ddpm_train_samples_new (const DdpmTrainSetup *setup, float *average, float *raw,
     samples->rows = g_strv_length (samples->row_names);
   samples->average = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
   samples->raw = g_new0 (DdpmImage *, samples->rows * samples->columns + 1);
-  sampling.total = (guint64) 2 * samples->rows * MIN (STEPS, setup->scheduler.num_train_timesteps);
+  sampling.total = (guint64) 2 * samples->rows * get_n_steps (setup);
   if (!make_half (&sampling, samples, average, samples->average, error)
       || !make_half (&sampling, samples, raw, samples->raw, error))
     return NULL;

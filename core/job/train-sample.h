@@ -21,6 +21,12 @@ gboolean ddpm_train_samples_are_due (const DdpmTrainOptions *options, guint64 st
 /* The first step after `step` with a grid, which the last one always has; 0: there is none. */
 guint64 ddpm_train_samples_get_next (const DdpmTrainOptions *options, guint64 step);
 
+/* How many there are after steps above `after`, up to `last`. */
+guint64 ddpm_train_samples_count (const DdpmTrainOptions *options, guint64 after, guint64 last);
+
+/* Passes of the network that a grid takes, each of one picture. */
+guint64 ddpm_train_samples_count_passes (const DdpmTrainSetup *setup);
+
 /* The label of each row, "" for none; NULL: rows are nothing in particular. Caller frees. */
 char **ddpm_train_samples_get_row_names (const DdpmTrainSetup *setup);
 

@@ -8,6 +8,7 @@
 /* A pass of so many is enough to fill the processor, and short. */
 #define MEASURED_FLOP 25e9
 #define MEASURED_PICTURES 32
+#define DECODED_PICTURES 6
 #define MEASURED_PASSES 4 /* after one that warms up; the fastest counts */
 
 /* One forward and backward pass over noise, with the slabs and tensors it needs. */
@@ -70,10 +71,10 @@ get_cpu_seconds (void)
   return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
 }
 
-/* Seconds that passed, and that each thread worked. */
+/* Seconds that passed, and that each thread worked; the latter of the pass forward alone, too. */
 typedef struct
 {
-  double wall, work;
+  double wall, work, forward_work;
 } Duration;
 
 /* The output stands for the gradient of the loss. */
@@ -82,29 +83,63 @@ time_pass (DdpmUnetPass *pass, const Work *work, guint n_threads)
 {
   const gint64 begin_us = g_get_monotonic_time ();
   const double begin_cpu = get_cpu_seconds ();
+  double middle_cpu;
 
   ddpm_unet_pass_forward (pass, work->x, work->timesteps, work->labels, work->output);
+  middle_cpu = get_cpu_seconds ();
   ddpm_unet_pass_backward (pass, work->output, work->grads, NULL);
   return (Duration) { MAX ((double) (g_get_monotonic_time () - begin_us) / G_USEC_PER_SEC, 1e-6),
-                      MAX ((get_cpu_seconds () - begin_cpu) / n_threads, 1e-6) };
+                      MAX ((get_cpu_seconds () - begin_cpu) / n_threads, 1e-6),
+                      MAX ((middle_cpu - begin_cpu) / n_threads, 1e-6) };
 }
 
-/* A step lasts as long as the slowest of the processes that share it. */
+/* A step lasts as long as the slowest of the processes that share it; and all have to decide the same. */
 static gboolean
 share (DdpmTrainSetup *setup, GCancellable *cancellable, GError **error)
 {
+  typedef struct
+  {
+    double pictures_per_s, made_per_s, decode_s;
+  } Speed;
+  const Speed own = { setup->pictures_per_s, setup->made_per_s, setup->decode_s };
   DdpmRanks *ranks = setup->options.ranks;
-  g_autofree double *all = NULL;
+  g_autofree Speed *all = NULL;
 
   if (ranks == NULL)
     return TRUE;
-  all = g_new (double, ranks->n_ranks);
-  if (!ranks->exchange (ranks, &setup->pictures_per_s, all, sizeof *all, cancellable, error))
+  all = g_new (Speed, ranks->n_ranks);
+  if (!ranks->exchange (ranks, &own, all, sizeof *all, cancellable, error))
     return FALSE;
   for (guint i = 0; i < ranks->n_ranks; i++)
-    setup->pictures_per_s = MIN (setup->pictures_per_s, all[i]);
+    {
+      setup->pictures_per_s = MIN (setup->pictures_per_s, all[i].pictures_per_s);
+      setup->made_per_s = MIN (setup->made_per_s, all[i].made_per_s);
+      setup->decode_s = MAX (setup->decode_s, all[i].decode_s);
+    }
   setup->pictures_per_s *= ranks->n_ranks;
   return TRUE;
+}
+
+/* Of pictures whose headers alone were read. They are not decoded again later. */
+static void
+measure_decoding (DdpmTrainSetup *setup)
+{
+  const DdpmDataset *dataset = setup->dataset;
+  const guint n = MIN (setup->n_training, DECODED_PICTURES);
+  const double begin = get_cpu_seconds ();
+
+  setup->decode_s = 0;
+  if (dataset->is_checked)
+    return;
+  for (guint i = 0; i < n; i++)
+    {
+      DdpmHeldPicture held;
+
+      if (ddpm_dataset_hold (dataset, setup->training, setup->n_training,
+                             (guint) ((guint64) i * setup->n_training / n), &held))
+        ddpm_dataset_release (dataset, &held);
+    }
+  setup->decode_s = (get_cpu_seconds () - begin) / n / setup->options.n_threads;
 }
 
 static void
@@ -122,7 +157,7 @@ measure (DdpmTrainSetup *setup, GCancellable *cancellable)
   const guint n_threads = ddpm_team_get_n_threads (team);
   Duration fastest;
 
-  setup->pictures_per_s = 0;
+  setup->pictures_per_s = setup->made_per_s = 0;
   setup->slowdown = 1;
   if (pass == NULL || !work_init (&work, setup))
     return;
@@ -134,9 +169,11 @@ measure (DdpmTrainSetup *setup, GCancellable *cancellable)
     {
       const Duration one = time_pass (pass, &work, n_threads);
 
-      fastest = (Duration) { MIN (fastest.wall, one.wall), MIN (fastest.work, one.work) };
+      fastest = (Duration) { MIN (fastest.wall, one.wall), MIN (fastest.work, one.work),
+                             MIN (fastest.forward_work, one.forward_work) };
     }
   setup->pictures_per_s = work.batch / fastest.work;
+  setup->made_per_s = work.batch / fastest.forward_work;
   setup->slowdown = MAX (fastest.wall / fastest.work, 1);
 }
 
@@ -144,5 +181,6 @@ gboolean
 ddpm_train_measure_speed (DdpmTrainSetup *setup, GCancellable *cancellable, GError **error)
 {
   measure (setup, cancellable);
+  measure_decoding (setup);
   return share (setup, cancellable, error) && !g_cancellable_set_error_if_cancelled (cancellable, error);
 }

@@ -9,9 +9,9 @@
 
 G_BEGIN_DECLS
 
-/* Sets setup->pictures_per_s and slowdown from a few passes of the network that was decided, forward and
- * backward: about a second on two cores; that of all processes together. 0 where there is no memory for it.
- * Errors: G_IO_ERROR_CANCELLED, those of DdpmRanks. */
+/* Sets setup->pictures_per_s, made_per_s, decode_s and slowdown from a few passes of the network that was
+ * decided, forward and backward: about a second on two cores; that of all processes together. 0 where there
+ * is no memory for it. Errors: G_IO_ERROR_CANCELLED, those of DdpmRanks. */
 gboolean ddpm_train_measure_speed (DdpmTrainSetup *setup, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

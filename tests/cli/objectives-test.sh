@@ -57,6 +57,11 @@ says 'info tells what is predicted' '^predicts  *mu, variance fixed_small; only 
 run info v-hybrid-learned
 says 'info tells of the variance' '^predicts  *v_prediction, variance learned_range$'
 
+run train pictures -o nothing $tiny --dry-run --predict v --variance learned
+says 'train tells it by its own words' '^learns  *to say v, variance learned; loss hybrid$'
+run train pictures -o nothing $tiny --dry-run --predict x0
+says 'and others' '^learns  *to say x0, variance fixed-small; loss simple$'
+
 # with everything else
 works 'learned variance, labels, recomputed' train pictures -o all $tiny --steps 4 --sample-every 4 --variance learned \
   --labels --min-label-pictures 2 --tileable --recompute --dropout 0.1
@@ -106,6 +111,7 @@ done
 check 'nothing was written' test ! -e x
 
 # measured
+n_files=$(find pictures v-hybrid-learned | wc -l)
 works 'evaluate' evaluate v-hybrid-learned pictures
 says 'it tells what it measured' '^pictures  *9, 8x8 pixels, 3 channels$'
 for line in 'L_simple' 'L_T' 'L_(t-1)' 'L_0' 'together'
@@ -138,6 +144,20 @@ same 'of folders' "$("$look" json labels.json '$.labelled')" 9
 works 'without them' evaluate all pictures --draws 2 --no-labels
 check 'which is another thing' sh -c '! grep -q label "$1"' sh "$out"
 works 'parts of another size' evaluate all pictures --draws 2 --size 4 --crop 6
+
+# stopped by Ctrl-C: the status of that signal, and a sentence, and nothing half told
+for delay_us in 300000 3000000 15000000
+do
+  status=0
+  "$stop_at" 2 pictures $delay_us "$ddpm" evaluate v-hybrid-learned pictures --draws 1000000 --json >"$out" 2>"$err" \
+    || status=$?
+  grep -q stopping "$err" && break # else it had not yet begun
+done
+same 'evaluate stopped by Ctrl-C' "$status" 130
+same 'says so, once' "$(grep -c '^stopping; nothing is told' "$err")" 1
+check 'tells nothing of what it measured' test ! -s "$out"
+check 'leaves no file behind' sh -c 'test "$(find pictures v-hybrid-learned | wc -l)" -eq "$1"' sh "$n_files"
+
 fails 'evaluate without pictures' 2 'FOLDER is missing' evaluate all
 fails 'evaluate where nothing is' 1 'nowhere' evaluate all nowhere
 fails 'evaluate with draws of every step' 2 '--every-step' evaluate all pictures --every-step --draws 3

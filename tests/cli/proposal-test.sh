@@ -52,6 +52,18 @@ says_not 'no parts' 'parts at random'
 tell 'three photographs at a size' photographs --size 32
 says 'parts of that' 'scaled down to 128 '
 
+# more photographs: squares of the usual size, as the model will make them
+mkdir landscapes
+"$make_pictures" pictures landscapes 40 192 128 3
+tell 'forty photographs' landscapes
+says 'square ones, too' '^size  *64x64 pixels'
+says 'as large as they can be' 'parts at random places, of pictures scaled down to 64 '
+says 'and why' 'most are not square: with --crop 0 '
+tell 'forty photographs as a whole' landscapes --crop 0
+says 'in their own proportions' '^size  *64x44 pixels'
+tell 'forty textures' landscapes --tileable
+says 'which are never cut' '^size  *64x44 pixels'
+
 # sizes, channels, what is wrong with them
 tell 'pictures of several sizes' mixed --size 8
 says 'the most frequent ones' '^pictures  *8 of 16x16 (3), 8x12 (2), .* and 1 more size; 2 grey, 4 RGB, 2 RGBA'

@@ -4,7 +4,8 @@
 #include <glib/gstdio.h>
 #include <math.h>
 
-#include "core/job/train-from.h"
+#include "core/job/train-cost.h"
+#include "core/job/train-sample.h"
 #include "tests/unit/train-job-common.h"
 
 /* `count` pictures of one colour in a subfolder of `scratch`. */
@@ -74,6 +75,12 @@ test_crop (void)
     const char *folder;
     guint window, given, crop;
   } cases[] = {
+    { "many", 0, DDPM_TRAIN_OPEN, 64 }, /* squares */
+    { "medium", 0, DDPM_TRAIN_OPEN, 64 },
+    { "many", 64, DDPM_TRAIN_OPEN, 0 }, /* the size is given */
+    { "many", 0, 0, 0 },
+    { "square", 0, DDPM_TRAIN_OPEN, 0 },
+    { "small", 0, DDPM_TRAIN_OPEN, 0 }, /* sprites, whose proportions are their own */
     { "photographs", 0, DDPM_TRAIN_OPEN, 256 },
     { "photographs", 64, DDPM_TRAIN_OPEN, 256 },
     { "photographs", 128, DDPM_TRAIN_OPEN, 512 },
@@ -87,6 +94,10 @@ test_crop (void)
   make_plain_pictures (scratch, "photographs", 2, 1010, 1001);
   make_plain_pictures (scratch, "photographs/small", 1, 10, 10);
   make_plain_pictures (scratch, "medium", 3, 900, 1200);
+  make_plain_pictures (scratch, "many", DDPM_TRAIN_FEW_PICTURES, 192, 128);
+  make_plain_pictures (scratch, "many/square", DDPM_TRAIN_FEW_PICTURES - 1, 128, 128);
+  make_plain_pictures (scratch, "square", DDPM_TRAIN_FEW_PICTURES, 130, 128);
+  make_plain_pictures (scratch, "small", DDPM_TRAIN_FEW_PICTURES, 127, 80);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       DdpmTrainSetup setup = get_open_setup ();
@@ -94,7 +105,8 @@ test_crop (void)
       setup.options.crop = cases[i].given;
       propose_views (&setup, scratch, cases[i].folder, cases[i].window);
       g_assert_cmpuint (setup.options.crop, ==, cases[i].crop);
-      g_assert_cmpuint (setup.options.width, ==, cases[i].window == 0 ? 64 : 0); /* square parts */
+      /* square parts */
+      g_assert_cmpuint (setup.options.width, ==, setup.crop_is_proposed && cases[i].window == 0 ? 64 : 0);
       g_assert_cmpuint (setup.options.height, ==, setup.options.width);
       g_assert_cmpint (setup.crop_is_proposed, ==, cases[i].given == DDPM_TRAIN_OPEN && cases[i].crop > 0);
     }
@@ -111,6 +123,7 @@ propose_length (guint n, double pictures_per_s, double hours, gboolean from)
   setup.dataset = &dataset;
   setup.n_training = n;
   setup.pictures_per_s = pictures_per_s;
+  setup.made_per_s = 3 * pictures_per_s;
   setup.options.batch = 16;
   setup.options.crop = 0;
   setup.options.hours = hours;
@@ -153,6 +166,7 @@ test_length_given (void)
   setup.dataset = &dataset;
   setup.n_training = 100;
   setup.pictures_per_s = 1000;
+  setup.made_per_s = 3000;
   setup.options.batch = 16;
   setup.options.crop = 256;
   ddpm_train_propose_length (&setup);
@@ -162,6 +176,48 @@ test_length_given (void)
   ddpm_train_propose_length (&setup);
   g_assert_cmpuint (setup.options.steps, ==, 77);
   g_assert_cmpuint (setup.options.sample_every, ==, 0);
+}
+
+/* What comes between the steps takes time, too, and leaves less of it for them. */
+static void
+test_cost (void)
+{
+  DdpmDataset dataset = { .width = 64, .height = 64 };
+  DdpmTrainSetup setup = get_open_setup ();
+  guint64 steps;
+
+  ddpm_scheduler_config_init (&setup.scheduler);
+  setup.dataset = &dataset;
+  setup.n_training = 1000;
+  setup.sample_columns = 4;
+  setup.pictures_per_s = 100;
+  setup.made_per_s = 200;
+  setup.options.batch = 10;
+  setup.options.crop = 0;
+  setup.options.steps = 2050;
+  setup.options.sample_every = 0;
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 2050), ==, 205);
+  /* 2 * 4 * 4 pictures of 25 passes: 4 s, after steps 100, 1000, 2000 and 2050 */
+  setup.options.sample_every = 1000;
+  g_assert_cmpuint (ddpm_train_samples_count_passes (&setup), ==, 800);
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 2050), ==, 205 + 16);
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 100, 2049), ==, 194.9 + 8);
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 100), ==, 10 + 4);
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 100, 0), ==, 0);
+  /* twice 256 pictures after steps 500, 1000, 1500 and 2000 */
+  setup.n_held_out = 50;
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 2050), ==, 205 + 16 + 4 * 2.56);
+  /* a thousand pictures to decode, or those that are seen */
+  setup.decode_s = 0.01;
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 2050), ==, 205 + 16 + 4 * 2.56 + 10);
+  g_assert_cmpfloat (ddpm_train_predict_seconds (&setup, 0, 50), ==, 5 + 5);
+  /* and the steps that fit into as much time take as much */
+  setup.options.steps = DDPM_TRAIN_OPEN_COUNT;
+  steps = ddpm_train_predict_steps (&setup, 3600);
+  g_assert_cmpfloat_with_epsilon (ddpm_train_predict_seconds (&setup, 0, steps), 3600, 3600 / 100.0);
+  g_assert_cmpuint (ddpm_train_predict_steps (&setup, 2), ==, 9);
+  g_assert_cmpuint (ddpm_train_predict_steps (&setup, 1e-9), ==, 1);
+  ddpm_scheduler_config_clear (&setup.scheduler);
 }
 
 /* The whole way through the job, on pictures of `side` pixels. */
@@ -248,6 +304,7 @@ main (int argc, char **argv)
   g_test_add_func ("/train-proposal/crop", test_crop);
   g_test_add_func ("/train-proposal/length", test_length);
   g_test_add_func ("/train-proposal/length-given", test_length_given);
+  g_test_add_func ("/train-proposal/cost", test_cost);
   g_test_add_func ("/train-proposal/no-option", test_no_option);
   g_test_add_func ("/train-proposal/contradictions", test_contradictions);
   return g_test_run ();

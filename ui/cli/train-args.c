@@ -262,6 +262,14 @@ typedef struct
 
 #define MOST_KINDS 4
 
+static const Kind predictions[] = { { "epsilon", DDPM_PREDICT_EPSILON },
+                                    { "x0", DDPM_PREDICT_SAMPLE },
+                                    { "v", DDPM_PREDICT_V },
+                                    { "mu", DDPM_PREDICT_MU } };
+static const Kind variances[] = { { "fixed-small", DDPM_VARIANCE_FIXED_SMALL },
+                                  { "fixed-large", DDPM_VARIANCE_FIXED_LARGE },
+                                  { "learned", DDPM_VARIANCE_LEARNED_RANGE } };
+
 /* Sets *value to the kind that the option's text names in kinds[n], if it was given. */
 static gboolean
 read_kind (const DdpmTrainArgs *args, const char *name, const Kind *kinds, guint n, guint *value,
@@ -288,13 +296,6 @@ read_kinds (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error
                                     { "scaled_linear", DDPM_BETAS_SCALED_LINEAR },
                                     { "squaredcos_cap_v2", DDPM_BETAS_SQUAREDCOS_CAP_V2 },
                                     { "sigmoid", DDPM_BETAS_SIGMOID } };
-  static const Kind predictions[] = { { "epsilon", DDPM_PREDICT_EPSILON },
-                                      { "x0", DDPM_PREDICT_SAMPLE },
-                                      { "v", DDPM_PREDICT_V },
-                                      { "mu", DDPM_PREDICT_MU } };
-  static const Kind variances[] = { { "fixed-small", DDPM_VARIANCE_FIXED_SMALL },
-                                    { "fixed-large", DDPM_VARIANCE_FIXED_LARGE },
-                                    { "learned", DDPM_VARIANCE_LEARNED_RANGE } };
   static const char *const pixels[] = { "auto", "grey", "rgb", "rgba", NULL };
   const char *pixels_name = ddpm_train_args_get (args, "pixels");
   guint schedule = options->schedule, prediction = options->prediction, variance = options->variance, kind;
@@ -308,6 +309,23 @@ read_kinds (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error
   options->prediction = prediction;
   options->variance = variance;
   return pixels_name == NULL || ddpm_pixels_from_name (pixels_name, &options->pixels);
+}
+
+static const char *
+find_word (const Kind *kinds, guint n, guint kind)
+{
+  for (guint i = 0; i < n; i++)
+    if (kinds[i].kind == kind)
+      return kinds[i].word;
+  return "?"; /* a resumed run of a model that was made elsewhere */
+}
+
+char *
+ddpm_train_args_describe_prediction (const DdpmTrainOptions *options)
+{
+  return g_strdup_printf ("%s, variance %s",
+                          find_word (predictions, G_N_ELEMENTS (predictions), options->prediction),
+                          find_word (variances, G_N_ELEMENTS (variances), options->variance));
 }
 
 gboolean

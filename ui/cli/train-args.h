@@ -26,6 +26,9 @@ gboolean ddpm_train_args_has (const DdpmTrainArgs *args, const char *name);
  * model of --from that is not there. */
 gboolean ddpm_train_args_read (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error);
 
+/* "v, variance learned": by the words of the options. Caller frees. */
+char *ddpm_train_args_describe_prediction (const DdpmTrainOptions *options);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainArgs, ddpm_train_args_clear)
 
 G_END_DECLS

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "ui/cli/progress.h"
+#include "ui/cli/train-args.h"
 
 #define MAX_SKIPPED_SHOWN 10
 #define MAX_SIZES_SHOWN 4
@@ -144,8 +145,10 @@ print_views (const DdpmTrainPlan *plan)
       "             parts at random places, of pictures scaled down to %u pixels on their shorter side\n",
       options->crop);
   if (plan->crop_is_proposed)
-    printf (
-      "             (since they are a few large photographs: with --crop 0 the middle of each as a whole)\n");
+    printf ("             (since %s)\n",
+            options->crop > MAX (config->sample_width, config->sample_height)
+              ? "they are a few large photographs: with --crop 0 the middle of each as a whole"
+              : "most are not square: with --crop 0 each as a whole, in the proportions that most have");
   print_augmentation (plan);
 }
 
@@ -241,10 +244,8 @@ static void
 print_training (const DdpmTrainPlan *plan)
 {
   const DdpmTrainOptions *options = plan->options;
-  const DdpmSchedulerConfig scheduler = { .prediction_type = options->prediction,
-                                          .variance_type = options->variance };
   g_autofree char *steps = ddpm_format_count (options->steps);
-  g_autofree char *predicts = ddpm_scheduler_config_describe (&scheduler);
+  g_autofree char *predicts = ddpm_train_args_describe_prediction (options);
 
   printf ("learns       to say %s; loss %s\n", predicts, ddpm_loss_names[options->loss]);
   printf ("training     %s steps of %u pictures", steps, options->batch);
@@ -328,11 +329,10 @@ print_summary (const DdpmTrainPlan *plan)
 
   printf ("in short     %ux%u, %.2f M parameters, %s, ", plan->config->sample_width,
           plan->config->sample_height, plan->n_parameters / 1e6, memory);
-  if (plan->pictures_per_s > 0)
+  if (plan->seconds > 0)
     {
-      const double step_s = options->batch / plan->pictures_per_s;
-      g_autofree char *all = ddpm_format_about (step_s * (double) n_steps);
-      g_autofree char *first = ddpm_format_about (step_s * (double) (plan->next_samples - plan->first_step));
+      g_autofree char *all = ddpm_format_about (plan->seconds);
+      g_autofree char *first = ddpm_format_about (plan->next_samples_s);
 
       printf ("about %s for %s steps", all, steps);
       if (plan->next_samples > 0)
