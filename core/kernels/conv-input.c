@@ -19,7 +19,7 @@ typedef struct
 {
   const DdpmConvSource *source;
   unsigned n_images, height, width, dilation;
-  int circular;
+  unsigned circular;
 } Picture;
 
 /* Floats. A block's channels are as many places in memory, read a little of each in turn: more than
@@ -106,6 +106,21 @@ clear_pixels (vec *pixels, size_t n)
   memset (pixels, 0, n * sizeof *pixels);
 }
 
+/* Picture rows that go on with the first one after the last, as the strip's rows. */
+static void
+fill_circular_rows (const Picture *picture, unsigned image, const Strip *strip)
+{
+  const int height = picture->height * picture->dilation;
+
+  for (unsigned y = 0; y < strip->rows; y++)
+    {
+      const unsigned row = (strip->top + (int) y + height) % height;
+
+      if (row % picture->dilation == 0)
+        fill_rows (picture, image, row / picture->dilation, row / picture->dilation + 1, strip, y);
+    }
+}
+
 /* Zeros around the rows row_begin … row_end-1 of a strip, which hold `width` pixels of the picture. */
 static void
 clear_around (const Strip *strip, unsigned row_begin, unsigned row_end, unsigned width)
@@ -130,25 +145,24 @@ fill_strip (const Picture *picture, unsigned image, const Strip *strip)
 
   if (dilation > 1)
     clear_pixels (strip->pixels, (size_t) strip->rows * strip->cols);
-  if (picture->circular)
+  if (picture->circular & DDPM_CONV_CIRCULAR_Y)
     {
-      for (int y = strip->top; y < bottom; y++)
-        {
-          const int row = (y + height * dilation) % (height * dilation);
-
-          if (row % dilation == 0)
-            fill_rows (picture, image, row / dilation, row / dilation + 1, strip, y - strip->top);
-        }
-      wrap_columns (picture, strip);
-      return;
+      if (dilation == 1 && !(picture->circular & DDPM_CONV_CIRCULAR_X))
+        clear_around (strip, 0, strip->rows, picture->width);
+      fill_circular_rows (picture, image, strip);
     }
-  const int first = strip->top <= 0 ? 0 : (strip->top + dilation - 1) / dilation;
-  const int end = MIN ((bottom + dilation - 1) / dilation, height);
+  else
+    {
+      const int first = strip->top <= 0 ? 0 : (strip->top + dilation - 1) / dilation;
+      const int end = MIN ((bottom + dilation - 1) / dilation, height);
 
-  if (dilation == 1)
-    clear_around (strip, first - strip->top, (first < end ? end : first) - strip->top, picture->width);
-  if (first < end)
-    fill_rows (picture, image, first, end, strip, first * dilation - strip->top);
+      if (dilation == 1)
+        clear_around (strip, first - strip->top, (first < end ? end : first) - strip->top, picture->width);
+      if (first < end)
+        fill_rows (picture, image, first, end, strip, first * dilation - strip->top);
+    }
+  if (picture->circular & DDPM_CONV_CIRCULAR_X)
+    wrap_columns (picture, strip);
 }
 
 /* --- tiles --------------------------------------------------------------------------------- */

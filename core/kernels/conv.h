@@ -42,6 +42,10 @@ typedef enum
   DDPM_KERNEL_ACT_RELU
 } DdpmKernelAct;
 
+/* Axes along which the padding is the picture's other end instead of zeros. */
+#define DDPM_CONV_CIRCULAR_X 1 /* left and right */
+#define DDPM_CONV_CIRCULAR_Y 2 /* above and below */
+
 typedef struct
 {
   DdpmConvMethod method;
@@ -49,7 +53,7 @@ typedef struct
   unsigned kernel, stride;          /* 1 or 3; 1 or 2; Winograd's methods are for 3 and 1 */
   unsigned pad;                     /* rows and columns before the first */
   unsigned dilation; /* 2: a zero row and column after each of the input's (the gradient of stride 2) */
-  int circular;      /* the padding is the picture's other end instead of zeros */
+  unsigned circular; /* DDPM_CONV_CIRCULAR_X, _Y, both or 0 */
   unsigned out_height, out_width;
 } DdpmConvShape;
 

@@ -159,6 +159,15 @@ turn_shape (DdpmConvShape *shape)
   shape->dilation = forward.stride;
 }
 
+static unsigned
+get_circular (const DdpmUnet *unet, const UnetLayer *layer, const DdpmPassOptions *options)
+{
+  if (layer->kernel == 1)
+    return 0;
+  return (unet->config.circular_padding || options->circular_x ? DDPM_CONV_CIRCULAR_X : 0)
+         | (unet->config.circular_padding || options->circular_y ? DDPM_CONV_CIRCULAR_Y : 0);
+}
+
 UnetConvPlan
 unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels *kernels,
                 UnetConvDirection direction, const DdpmPassOptions *options)
@@ -172,7 +181,7 @@ unet_conv_plan (const DdpmUnet *unet, const UnetLayer *layer, const DdpmKernels 
                                    .stride = layer->stride,
                                    .pad = layer->pad,
                                    .dilation = 1,
-                                   .circular = unet->config.circular_padding && layer->kernel > 1,
+                                   .circular = get_circular (unet, layer, options),
                                    .out_height = options->height >> out->level,
                                    .out_width = options->width >> out->level },
                         .n_in = turned ? out->channels : in->channels,

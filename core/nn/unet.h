@@ -52,6 +52,9 @@ typedef struct
   /* Training: values inside ResNet and attention blocks are not kept for the backward pass, which computes
    * them again: less memory, more work, the same bytes. */
   gboolean recompute;
+  /* 3x3 convolutions see the picture's other end beyond its left and right edges (x), or its upper and lower
+   * ones (y), whatever the network was trained with; networks with circular_padding see it in any case. */
+  gboolean circular_x, circular_y;
 } DdpmPassOptions;
 
 /* Errors: those of ddpm_unet_config_validate. The config is copied. */

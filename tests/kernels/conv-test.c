@@ -10,6 +10,7 @@ typedef struct
 } Case;
 
 #define SAME(images, height, width) images, height, width, 3, 1, 1, 1, 0, height, width
+#define BOTH (DDPM_CONV_CIRCULAR_X | DDPM_CONV_CIRCULAR_Y)
 
 static const Case cases[] = {
   { 1, 1, { 0, SAME (1, 1, 1) }, FALSE, FALSE },
@@ -24,15 +25,22 @@ static const Case cases[] = {
   { 5, 11, { DDPM_CONV_UNFOLD, 3, 5, 7, 1, 1, 0, 1, 0, 5, 7 }, TRUE, FALSE },
   { 16, 16, { DDPM_CONV_UNFOLD, 1, 16, 1, 1, 1, 0, 1, 0, 16, 1 }, FALSE, FALSE },
   /* circular */
-  { 4, 7, { 0, 2, 6, 5, 3, 1, 1, 1, 1, 6, 5 }, FALSE, FALSE },
-  { 3, 4, { 0, 2, 2, 2, 3, 1, 1, 1, 1, 2, 2 }, TRUE, FALSE },
-  { 3, 4, { 0, 1, 1, 1, 3, 1, 1, 1, 1, 1, 1 }, FALSE, FALSE },
-  { 2, 3, { 0, 2, 1, 1, 3, 1, 1, 2, 1, 2, 2 }, FALSE, FALSE },
-  { 3, 4, { DDPM_CONV_UNFOLD, 1, 8, 6, 3, 2, 1, 1, 1, 4, 3 }, TRUE, FALSE },
+  { 4, 7, { 0, 2, 6, 5, 3, 1, 1, 1, BOTH, 6, 5 }, FALSE, FALSE },
+  { 3, 4, { 0, 2, 2, 2, 3, 1, 1, 1, BOTH, 2, 2 }, TRUE, FALSE },
+  { 3, 4, { 0, 1, 1, 1, 3, 1, 1, 1, BOTH, 1, 1 }, FALSE, FALSE },
+  { 2, 3, { 0, 2, 1, 1, 3, 1, 1, 2, BOTH, 2, 2 }, FALSE, FALSE },
+  { 3, 4, { DDPM_CONV_UNFOLD, 1, 8, 6, 3, 2, 1, 1, BOTH, 4, 3 }, TRUE, FALSE },
+  { 4, 7, { 0, 2, 6, 5, 3, 1, 1, 1, DDPM_CONV_CIRCULAR_X, 6, 5 }, FALSE, FALSE },
+  { 4, 7, { 0, 2, 6, 5, 3, 1, 1, 1, DDPM_CONV_CIRCULAR_Y, 6, 5 }, TRUE, TRUE },
+  { 2, 3, { 0, 2, 9, 18, 3, 1, 1, 1, DDPM_CONV_CIRCULAR_Y, 9, 18 }, TRUE, FALSE },
+  { 3, 4, { DDPM_CONV_UNFOLD, 1, 8, 6, 3, 2, 1, 1, DDPM_CONV_CIRCULAR_X, 4, 3 }, TRUE, FALSE },
+  { 3, 4, { DDPM_CONV_UNFOLD, 1, 8, 6, 3, 2, 1, 1, DDPM_CONV_CIRCULAR_Y, 4, 3 }, TRUE, FALSE },
   /* with zeros between the pixels, as for the data gradient of stride 2 */
   { 4, 5, { 0, 2, 4, 4, 3, 1, 1, 2, 0, 8, 8 }, FALSE, FALSE },
   { 4, 5, { 0, 1, 3, 5, 3, 1, 2, 2, 0, 6, 10 }, FALSE, FALSE },
-  { 4, 5, { 0, 1, 4, 3, 3, 1, 1, 2, 1, 8, 6 }, FALSE, FALSE },
+  { 4, 5, { 0, 1, 4, 3, 3, 1, 1, 2, BOTH, 8, 6 }, FALSE, FALSE },
+  { 4, 5, { 0, 1, 4, 3, 3, 1, 1, 2, DDPM_CONV_CIRCULAR_X, 8, 6 }, FALSE, FALSE },
+  { 4, 5, { 0, 1, 4, 3, 3, 1, 1, 2, DDPM_CONV_CIRCULAR_Y, 8, 6 }, FALSE, FALSE },
 };
 
 /* One case by one method on one level, cut into chunks of rows_per_chunk tile rows. */
@@ -132,11 +140,10 @@ plain_input (const Conv *conv, guint channel, guint image, guint row, guint col,
   gsize place;
   double value;
 
-  if (s->circular)
-    {
-      y = (y + height) % height;
-      x = (x + width) % width;
-    }
+  if (s->circular & DDPM_CONV_CIRCULAR_X)
+    x = (x + width) % width;
+  if (s->circular & DDPM_CONV_CIRCULAR_Y)
+    y = (y + height) % height;
   if (y < 0 || x < 0 || y >= height || x >= width || y % s->dilation != 0 || x % s->dilation != 0)
     return 0;
   place = channel * conv->ld + ((gsize) image * s->height + y / s->dilation) * s->width + x / s->dilation;

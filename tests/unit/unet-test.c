@@ -195,14 +195,30 @@ move (const float *in, guint down, guint right, float *out)
         out[(c * SIZE + (y + down) % SIZE) * SIZE + (x + right) % SIZE] = in[(c * SIZE + y) * SIZE + x];
 }
 
-/* The largest difference between what comes out of a moved picture and what comes out of the picture, moved.
- */
+typedef enum
+{
+  PADDING_ZERO,
+  PADDING_CIRCULAR,      /* the network's own */
+  PADDING_CIRCULAR_PASS, /* the pass's, both axes */
+  PADDING_CIRCULAR_X,
+  PADDING_CIRCULAR_Y
+} Padding;
+
+/* The largest difference between what comes out of a moved picture and what comes out of the picture, moved
+ * along x, along y, or both. */
 static double
-measure_shift_error (gboolean circular, guint downsample_padding)
+measure_shift_error (Padding padding, guint downsample_padding, gboolean along_x, gboolean along_y)
 {
   const gsize n = 4 * SIZE * SIZE;
   const float timestep = 300;
-  const DdpmPassOptions options = { 1, SIZE, SIZE, DDPM_PASS_INFERENCE };
+  const DdpmPassOptions options = {
+    .batch = 1,
+    .height = SIZE,
+    .width = SIZE,
+    .mode = DDPM_PASS_INFERENCE,
+    .circular_x = padding == PADDING_CIRCULAR_PASS || padding == PADDING_CIRCULAR_X,
+    .circular_y = padding == PADDING_CIRCULAR_PASS || padding == PADDING_CIRCULAR_Y,
+  };
   g_autoptr (DdpmUnet) zero = make_unet (0);
   DdpmUnetConfig config = *ddpm_unet_get_config (zero);
   g_autoptr (DdpmTeam) team = ddpm_team_new (2);
@@ -211,7 +227,7 @@ measure_shift_error (gboolean circular, guint downsample_padding)
   g_autofree float *expected = g_new (float, n);
   double error = 0;
 
-  config.circular_padding = circular;
+  config.circular_padding = padding == PADDING_CIRCULAR;
   config.downsample_padding = downsample_padding;
   g_autoptr (DdpmUnet) unet = ddpm_unet_new (&config, NULL);
   g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (unet, team, &options, NULL);
@@ -222,7 +238,8 @@ measure_shift_error (gboolean circular, guint downsample_padding)
   ddpm_unet_pass_forward (pass, x, &timestep, NULL, output);
   for (guint i = 1; i < 8; i++)
     {
-      const guint down = 4 * (i % 3), right = 4 * (i / 3); /* three levels: pixels of the last one */
+      const guint down = along_y ? 4 * (i % 3) : 0; /* three levels: pixels of the last one */
+      const guint right = along_x ? 4 * (i / 3) : 0;
 
       move (output, down, right, expected);
       move (x, down, right, moved_x);
@@ -241,8 +258,13 @@ test_circular (void)
 {
   for (guint padding = 0; padding <= 1; padding++)
     {
-      g_assert_cmpfloat (measure_shift_error (TRUE, padding), <, 2e-5);
-      g_assert_cmpfloat (measure_shift_error (FALSE, padding), >, 1e-2);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR, padding, TRUE, TRUE), <, 2e-5);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR_PASS, padding, TRUE, TRUE), <, 2e-5);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR_X, padding, TRUE, FALSE), <, 2e-5);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR_X, padding, FALSE, TRUE), >, 1e-2);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR_Y, padding, FALSE, TRUE), <, 2e-5);
+      g_assert_cmpfloat (measure_shift_error (PADDING_CIRCULAR_Y, padding, TRUE, FALSE), >, 1e-2);
+      g_assert_cmpfloat (measure_shift_error (PADDING_ZERO, padding, TRUE, TRUE), >, 1e-2);
     }
 }
 
