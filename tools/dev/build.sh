@@ -141,7 +141,7 @@ check_suites ()
 # built_program NAME: its path in the build
 built_program ()
 {
-  find "$top/build" -name '*.p' -prune -o -name 'meson-*' -prune -o \
+  find -H "$top/build" -name '*.p' -prune -o -name 'meson-*' -prune -o \
     -type f -perm -u+x ! -name '*.so*' ! -name '*.py' ! -name '*.sh' -print |
     if [ $# -eq 1 ]; then grep "/$1\$" | head -n 1; else sed 's,.*/,,' | sort; fi
 }
