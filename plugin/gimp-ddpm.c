@@ -44,20 +44,6 @@ create_procedure (GimpPlugIn *plug_in, const char *name)
   return NULL;
 }
 
-/* GIMP complains on every start about a plug-in whose translations are not there. */
-static gboolean
-set_i18n (GimpPlugIn *plug_in, const char *procedure_name, char **domain, char **catalogs)
-{
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
-  g_autofree char *folder = program == NULL ? NULL : g_path_get_dirname (program);
-  g_autofree char *locale = folder == NULL ? NULL : g_build_filename (folder, "locale", NULL);
-
-  if (locale == NULL || !g_file_test (locale, G_FILE_TEST_IS_DIR))
-    return FALSE;
-  *domain = g_strdup (GETTEXT_PACKAGE);
-  return TRUE;
-}
-
 static void
 ddpm_plug_in_class_init (DdpmPlugInClass *class)
 {
@@ -65,7 +51,6 @@ ddpm_plug_in_class_init (DdpmPlugInClass *class)
 
   plug_in_class->query_procedures = query_procedures;
   plug_in_class->create_procedure = create_procedure;
-  plug_in_class->set_i18n = set_i18n;
 }
 
 static void
