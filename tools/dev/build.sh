@@ -84,6 +84,12 @@ build_clang ()
   )
 }
 
+build_newest ()
+{
+  # a compiler that nobody has seen yet may warn of what is well
+  build build-newest -Dplugin=enabled
+}
+
 build_arm64 ()
 {
   if ! command -v aarch64-linux-gnu-gcc >/dev/null

@@ -1,5 +1,5 @@
-# The place to build in: this system where it has GIMP 3, else a Debian root made with debootstrap. And a second
-# root, of Debian's newest suite, with the programs that ./dev bench compares ours with.
+# The place to build in: this system where it has GIMP 3, else a Debian root made with debootstrap. And two more roots,
+# of Debian's newest suite: one with its GIMP, one with the programs that ./dev bench compares ours with.
 
 # use_root NAME: the root that the functions below are about; dev_packages are its lists of packages, dev_holds the same
 # in words. The version is bumped when the making of the root itself changes: an older root is made anew.
@@ -19,6 +19,12 @@ use_root ()
         dev_packages='packages packages-arm64'
       fi
       dev_holds='GIMP 3, the compilers and the libraries'
+      ;;
+    newest)
+      root_suite=sid
+      root_version=1
+      dev_packages=packages
+      dev_holds='the newest GIMP, the compilers and the libraries'
       ;;
     peers)
       root_suite=sid
