@@ -111,28 +111,35 @@ has_property (GimpProcedureConfig *config, const char *name)
   return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
 }
 
-gboolean
-ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GimpRunMode run_mode,
-                     GError **error)
+guint32
+ddpm_arguments_draw_seed (void)
 {
-  gboolean new_seed, dialog_new_seed;
+  return g_random_int_range (0, NEW_SEED_END);
+}
+
+void
+ddpm_arguments_renew_seed (GimpProcedureConfig *config, GimpRunMode run_mode)
+{
+  const char *name = run_mode == GIMP_RUN_NONINTERACTIVE ? "new-seed" : "dialog-new-seed";
+  gboolean new_seed;
+
+  g_object_get (config, name, &new_seed, NULL);
+  if (new_seed)
+    g_object_set (config, "seed", (int) ddpm_arguments_draw_seed (), NULL);
+}
+
+gboolean
+ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GError **error)
+{
   g_autofree char *sampler = NULL;
   int count, seed, steps;
   double eta, strength = 0.0;
 
   *arguments = (DdpmArguments) { 0 };
-  g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "new-seed", &new_seed,
-                "steps", &steps, "eta", &eta, "sampler", &sampler, "dialog-new-seed", &dialog_new_seed, NULL);
+  g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "steps", &steps, "eta",
+                &eta, "sampler", &sampler, NULL);
   if (has_property (config, "strength"))
     g_object_get (config, "strength", &strength, NULL);
-
-  if (run_mode != GIMP_RUN_NONINTERACTIVE)
-    new_seed = dialog_new_seed;
-  if (new_seed)
-    {
-      seed = g_random_int_range (0, NEW_SEED_END);
-      g_object_set (config, "seed", seed, NULL);
-    }
 
   if (!check_int ("count", count, 1, DDPM_MAX_COUNT, error)
       || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error)
@@ -158,6 +165,19 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, Gimp
   arguments->eta = eta;
   arguments->strength = strength / 100.0;
   return TRUE;
+}
+
+void
+ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options)
+{
+  options->count = arguments->count;
+  options->seed = arguments->seed;
+  if (arguments->has_sampler)
+    options->sampler = arguments->sampler;
+  if (arguments->steps > 0)
+    options->n_steps = arguments->steps;
+  options->eta = arguments->eta;
+  options->strength = arguments->strength;
 }
 
 void

@@ -10,10 +10,10 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  char *model;  /* a name or a folder, never "" */
-  guint count;  /* pictures */
-  guint32 seed; /* already drawn where a new one was asked for */
-  guint steps;  /* 0: as the model recommends */
+  char *model; /* a name or a folder, never "" */
+  guint count; /* pictures */
+  guint32 seed;
+  guint steps; /* 0: as the model recommends */
   gboolean has_sampler;
   DdpmSamplerKind sampler; /* where has_sampler; else as the model recommends */
   double eta;
@@ -28,10 +28,20 @@ typedef struct
  * script's author has to be told. Hence the check is ddpm_arguments_read's. */
 void ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task);
 
-/* Reads and checks. In an interactive run the dialog's "new seed each time" counts and the seed drawn is put
- * into config, so that the next dialog shows it. Errors: DDPM_ERROR_USAGE, naming the argument. */
-gboolean ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GimpRunMode run_mode,
-                              GError **error);
+/* A seed of those that are drawn. */
+guint32 ddpm_arguments_draw_seed (void);
+
+/* Puts another seed into config where "new-seed" asks for it, or in an interactive run the dialog's "new seed
+ * each time", so that the next dialog shows it. To be called once for each run, before the arguments are
+ * read. */
+void ddpm_arguments_renew_seed (GimpProcedureConfig *config, GimpRunMode run_mode);
+
+/* Reads and checks. Errors: DDPM_ERROR_USAGE, naming the argument. */
+gboolean ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GError **error);
+
+/* What they say, over the defaults that are in options. Borrowed like the options' own strings. */
+void ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options);
+
 void ddpm_arguments_clear (DdpmArguments *arguments);
 
 /* What an empty model argument means: the bundled model where it is installed, else the first one found.

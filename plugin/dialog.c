@@ -1,127 +1,313 @@
 #include "plugin/dialog.h"
 
 #include <glib/gi18n.h>
-#include <libgimp/gimpui.h>
 
-#include "ui/gtk/model-chooser.h"
+#include "plugin/dialog-settings.h"
+#include "plugin/dialog-window.h"
 
-/* What the spin buttons offer. More than that is a script's business. */
-#define MAX_STEPS 1000
+/* What the person at the dialog wants of the run under way. */
+typedef enum
+{
+  WISH_ALL,  /* all its pictures */
+  WISH_STOP, /* what there is when the step under way is done */
+  WISH_KEEP, /* what is finished already */
+  WISH_DROP, /* nothing, but other settings */
+  WISH_CLOSE /* nothing, and no dialog either */
+} Wish;
+
+typedef enum
+{
+  OUTCOME_INSERTED,
+  OUTCOME_CLOSED,
+  OUTCOME_STAY
+} Outcome;
+
+#define UPDATE_INTERVAL_ms 50
+/* Settings that change in quick succession, as a slider's, are looked at once. */
+#define PLAN_DELAY_ms 150
+
+typedef struct
+{
+  GimpProcedureConfig *config;
+  const DdpmDialogCalls *calls;
+  DdpmWindow *window;
+
+  DdpmModel *model; /* the header of the chosen one, or NULL */
+  char *model_name; /* as config has it */
+  guint plan_source;
+
+  DdpmRun *run; /* under way, or one whose pictures could not be inserted yet; or NULL */
+  GMainLoop *loop;
+  Wish wish;
+} Dialog;
 
 static void
-limit_spin (GimpProcedureDialog *dialog, const char *property, double lower, double upper)
+open_model (Dialog *dialog)
 {
-  GtkWidget *spin = gimp_procedure_dialog_get_widget (dialog, property, GIMP_TYPE_LABEL_SPIN);
+  g_autofree char *chosen = NULL, *name = NULL;
+  g_autoptr (GFile) folder = NULL;
 
-  g_object_set (spin, "lower", lower, "upper", upper, NULL);
-  gimp_label_spin_set_increments (GIMP_LABEL_SPIN (spin), 1.0, 10.0);
-  gimp_label_spin_set_digits (GIMP_LABEL_SPIN (spin), 0);
+  g_object_get (dialog->config, "model", &chosen, NULL);
+  name =
+    chosen != NULL && chosen[0] != '\0' ? g_steal_pointer (&chosen) : ddpm_arguments_get_default_model ();
+  if (dialog->model_name != NULL && g_strcmp0 (name, dialog->model_name) == 0)
+    return;
+  g_free (dialog->model_name);
+  dialog->model_name = g_steal_pointer (&name);
+  g_clear_pointer (&dialog->model, ddpm_model_free);
+  /* the chooser says what is wrong with one that cannot be opened */
+  folder = dialog->model_name != NULL ? ddpm_model_find (dialog->model_name, NULL, NULL) : NULL;
+  dialog->model = folder != NULL ? ddpm_model_open_header (folder, NULL) : NULL;
+  ddpm_settings_set_model (ddpm_window_get_settings (dialog->window), dialog->model);
 }
 
+/* What a run with these settings would take, or what is wrong with them. */
 static void
-limit_scale (GimpProcedureDialog *dialog, const char *property, double upper, double step, int digits)
+show_plan (Dialog *dialog)
 {
-  GtkWidget *scale = gimp_procedure_dialog_get_scale_entry (dialog, property, 1.0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DdpmSampleJob) job = NULL;
+  g_autofree char *memory = NULL, *text = NULL;
 
-  gimp_scale_entry_set_bounds (GIMP_SCALE_ENTRY (scale), 0.0, upper, FALSE);
-  gimp_label_spin_set_increments (GIMP_LABEL_SPIN (scale), step, 10.0 * step);
-  gimp_label_spin_set_digits (GIMP_LABEL_SPIN (scale), digits);
-}
-
-static GtkWidget *
-make_model_row (GimpProcedureConfig *config, GtkSizeGroup *labels)
-{
-  g_autofree char *default_model = ddpm_arguments_get_default_model ();
-  GtkWidget *row = ddpm_model_chooser_new (_ ("_Model"), default_model);
-
-  g_object_bind_property (config, "model", row, "model", G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
-  gtk_size_group_add_widget (labels, ddpm_model_chooser_get_label (DDPM_MODEL_CHOOSER (row)));
-  return row;
-}
-
-static GtkWidget *
-make_sampler_row (GimpProcedureConfig *config, GtkSizeGroup *labels)
-{
-  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (config), "sampler");
-  g_autoptr (GtkListStore) rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
-  GtkWidget *combo, *row;
-
-  gtk_list_store_insert_with_values (rows, NULL, -1, 0, DDPM_SAMPLER_AUTO, 1, _ ("As the model recommends"),
-                                     -1);
-  for (const char *const *name = ddpm_sampler_get_names (); *name != NULL; name++)
+  if (dialog->model == NULL)
     {
-      g_autofree char *label = g_ascii_strup (*name, -1);
-
-      gtk_list_store_insert_with_values (rows, NULL, -1, 0, *name, 1, label, -1);
+      ddpm_window_show_plan (dialog->window, "", FALSE);
+      return;
     }
-  combo = gimp_prop_string_combo_box_new (G_OBJECT (config), "sampler", GTK_TREE_MODEL (rows), 0, 1);
-  row = gimp_label_string_widget_new (g_param_spec_get_nick (pspec), combo);
-  gtk_widget_set_hexpand (combo, TRUE);
-  gtk_widget_set_tooltip_text (combo, g_param_spec_get_blurb (pspec));
-  gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (row)));
-  return row;
+  job = dialog->calls->plan (dialog->calls->data, dialog->model, &error);
+  if (job == NULL)
+    {
+      ddpm_window_show_plan (dialog->window, error->message, TRUE);
+      return;
+    }
+  memory = g_format_size (ddpm_sample_job_predict_bytes (job));
+  text = g_strdup_printf (_ ("Takes %s of memory"), memory);
+  ddpm_window_show_plan (dialog->window, text, FALSE);
 }
 
-static GimpValueArray *
-make_string_values (const char *string)
+static gboolean
+update_plan (gpointer user_data)
 {
-  GimpValueArray *values = gimp_value_array_new (1);
-  g_auto (GValue) value = G_VALUE_INIT;
+  Dialog *dialog = user_data;
+  int count;
 
-  g_value_init (&value, G_TYPE_STRING);
-  g_value_set_string (&value, string);
-  gimp_value_array_append (values, &value);
-  return values;
+  dialog->plan_source = 0;
+  show_plan (dialog);
+  g_object_get (dialog->config, "count", &count, NULL);
+  /* pictures that wait to be inserted stay to be seen */
+  if (dialog->run == NULL)
+    ddpm_window_set_count (dialog->window, CLAMP (count, 0, DDPM_MAX_COUNT));
+  return G_SOURCE_REMOVE;
 }
 
 static void
-insert_row (GtkBox *box, GtkWidget *row, int position)
+settings_changed (GimpProcedureConfig *config, GParamSpec *pspec, Dialog *dialog)
 {
-  gtk_box_pack_start (box, row, FALSE, FALSE, 0);
-  gtk_box_reorder_child (box, row, position);
-  gtk_widget_show (row);
+  if (g_str_equal (pspec->name, "model"))
+    open_model (dialog);
+  if (dialog->plan_source == 0)
+    dialog->plan_source = g_timeout_add (PLAN_DELAY_ms, update_plan, dialog);
+}
+
+static void
+take_pictures (Dialog *dialog, const DdpmRunState *state)
+{
+  for (guint i = 0; i < state->count; i++)
+    {
+      g_autoptr (DdpmImage) picture = ddpm_run_take_picture (dialog->run, i);
+
+      if (picture != NULL)
+        ddpm_window_show_picture (dialog->window, i, picture);
+    }
+}
+
+static gboolean
+look_at_run (gpointer user_data)
+{
+  Dialog *dialog = user_data;
+  const DdpmRunState state = ddpm_run_get_state (dialog->run);
+
+  take_pictures (dialog, &state);
+  if (dialog->wish == WISH_ALL)
+    ddpm_window_show_progress (dialog->window, &state);
+  if (state.ended)
+    g_main_loop_quit (dialog->loop);
+  return G_SOURCE_CONTINUE;
+}
+
+/* The first wish counts, but a dialog can always be closed. */
+static void
+wish (Dialog *dialog, Wish what)
+{
+  if (dialog->wish != WISH_ALL && what != WISH_CLOSE)
+    return;
+  dialog->wish = what;
+  if (what == WISH_STOP)
+    ddpm_run_stop_here (dialog->run);
+  else
+    ddpm_run_cancel (dialog->run);
+  ddpm_window_show_ending (dialog->window, what == WISH_CLOSE);
+}
+
+/* While a run is under way. */
+static void
+respond (GtkDialog *widget, int response, Dialog *dialog)
+{
+  switch (response)
+    {
+    case GTK_RESPONSE_CANCEL:
+      wish (dialog, WISH_DROP);
+      break;
+    case DDPM_RESPONSE_STOP:
+      wish (dialog, WISH_STOP);
+      break;
+    case DDPM_RESPONSE_KEEP:
+      wish (dialog, WISH_KEEP);
+      break;
+    case GTK_RESPONSE_DELETE_EVENT:
+      wish (dialog, WISH_CLOSE);
+      break;
+    default:
+      break;
+    }
+}
+
+/* Escape, which GTK takes for the window's close button. */
+static void
+escape (GtkDialog *widget, Dialog *dialog)
+{
+  g_signal_stop_emission_by_name (widget, "close");
+  wish (dialog, WISH_DROP);
+}
+
+static gboolean
+close_window (GtkWidget *widget, GdkEvent *event, Dialog *dialog)
+{
+  wish (dialog, WISH_CLOSE);
+  return GDK_EVENT_STOP;
+}
+
+/* Returns when the run has ended. */
+static void
+live (Dialog *dialog)
+{
+  GtkWidget *widget = ddpm_window_get_dialog (dialog->window);
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  guint timeout;
+
+  dialog->loop = loop;
+  dialog->wish = WISH_ALL;
+  ddpm_window_set_running (dialog->window, TRUE);
+  g_signal_connect (widget, "response", G_CALLBACK (respond), dialog);
+  g_signal_connect (widget, "close", G_CALLBACK (escape), dialog);
+  g_signal_connect (widget, "delete-event", G_CALLBACK (close_window), dialog);
+  timeout = g_timeout_add (UPDATE_INTERVAL_ms, look_at_run, dialog);
+
+  g_main_loop_run (loop);
+
+  g_source_remove (timeout);
+  g_signal_handlers_disconnect_by_data (widget, dialog);
+  ddpm_window_set_running (dialog->window, FALSE);
+  dialog->loop = NULL;
+}
+
+/* The pictures of the run, if there are any; they are kept until they are where they belong. */
+static Outcome
+insert (Dialog *dialog)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (dialog->calls->insert (dialog->calls->data, dialog->run, &error))
+    return OUTCOME_INSERTED;
+  ddpm_window_show_error (dialog->window, error->message);
+  ddpm_window_set_keepable (dialog->window, TRUE);
+  return OUTCOME_STAY;
+}
+
+static void
+drop_run (Dialog *dialog)
+{
+  g_clear_pointer (&dialog->run, ddpm_run_free);
+  ddpm_window_set_keepable (dialog->window, FALSE);
+}
+
+static Outcome
+make_pictures (Dialog *dialog)
+{
+  g_autoptr (GError) error = NULL;
+
+  ddpm_window_show_error (dialog->window, NULL);
+  drop_run (dialog);
+  update_plan (dialog);
+  dialog->run = dialog->calls->start (dialog->calls->data, TRUE, &error);
+  if (dialog->run == NULL)
+    {
+      ddpm_window_show_error (dialog->window, error->message);
+      return OUTCOME_STAY;
+    }
+
+  live (dialog);
+  if (dialog->wish == WISH_CLOSE)
+    return OUTCOME_CLOSED;
+  if (ddpm_run_finish (dialog->run, &error)
+      || (dialog->wish == WISH_KEEP && ddpm_run_get_n_pictures (dialog->run) > 0))
+    return insert (dialog);
+
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    ddpm_window_show_error (dialog->window, error->message);
+  if (dialog->wish != WISH_DROP && ddpm_run_get_n_pictures (dialog->run) > 0)
+    {
+      ddpm_window_set_keepable (dialog->window, TRUE);
+      return OUTCOME_STAY;
+    }
+  drop_run (dialog);
+  update_plan (dialog);
+  return OUTCOME_STAY;
+}
+
+static Outcome
+serve (Dialog *dialog)
+{
+  for (;;)
+    {
+      Outcome outcome = OUTCOME_CLOSED;
+
+      switch (ddpm_window_run (dialog->window))
+        {
+        case GTK_RESPONSE_OK:
+          outcome = make_pictures (dialog);
+          break;
+        case DDPM_RESPONSE_KEEP:
+          outcome = insert (dialog);
+          break;
+        default:
+          break;
+        }
+      if (outcome != OUTCOME_STAY)
+        return outcome;
+    }
 }
 
 gboolean
-ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const DdpmProcedure *info)
+ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const DdpmProcedure *info,
+                 const DdpmDialogCalls *calls)
 {
-  g_autoptr (GtkSizeGroup) labels = NULL;
-  GtkWidget *widget, *box, *steps_row;
-  GimpProcedureDialog *dialog;
-  int steps_position;
-  gboolean run;
+  Dialog dialog = { .config = config, .calls = calls };
+  Outcome outcome;
 
   gimp_ui_init ("gimp-ddpm");
-  labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
-  widget = gimp_procedure_dialog_new (procedure, config, _ (info->title));
-  dialog = GIMP_PROCEDURE_DIALOG (widget);
-  gimp_procedure_dialog_set_ok_label (dialog, _ (info->ok_label));
+  dialog.window = ddpm_window_new (procedure, config, _ (info->title), _ (info->ok_label));
+  open_model (&dialog);
+  update_plan (&dialog);
+  g_signal_connect (config, "notify", G_CALLBACK (settings_changed), &dialog);
 
-  limit_spin (dialog, "count", 1, DDPM_MAX_COUNT);
-  limit_spin (dialog, "seed", 0, DDPM_MAX_SEED);
-  limit_spin (dialog, "steps", 0, MAX_STEPS);
-  limit_scale (dialog, "eta", 1.0, 0.01, 2);
-  gimp_procedure_dialog_set_sensitive (dialog, "seed", TRUE, G_OBJECT (config), "dialog-new-seed", TRUE);
-  gimp_procedure_dialog_set_sensitive_if_in (dialog, "eta", NULL, "sampler", make_string_values ("ddpm"),
-                                             FALSE);
-  if (info->task != DDPM_TASK_GENERATE)
-    limit_scale (dialog, "strength", 100.0, 1.0, 0);
+  outcome = serve (&dialog);
 
-  if (info->task == DDPM_TASK_GENERATE)
-    box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "dialog-new-seed", "seed", "steps",
-                                          "eta", NULL);
-  else
-    box = gimp_procedure_dialog_fill_box (dialog, "settings", "count", "strength", "dialog-new-seed", "seed",
-                                          "steps", "eta", NULL);
-  /* what has no widget of GIMP's is lined up with what has */
-  steps_row = gimp_procedure_dialog_get_widget (dialog, "steps", G_TYPE_NONE);
-  gtk_size_group_add_widget (labels, gimp_labeled_get_label (GIMP_LABELED (steps_row)));
-  gtk_container_child_get (GTK_CONTAINER (box), steps_row, "position", &steps_position, NULL);
-  insert_row (GTK_BOX (box), make_sampler_row (config, labels), steps_position);
-  insert_row (GTK_BOX (box), make_model_row (config, labels), 0);
-  gimp_procedure_dialog_fill (dialog, "settings", NULL);
-
-  run = gimp_procedure_dialog_run (dialog);
-  gtk_widget_destroy (widget);
-  return run;
+  g_signal_handlers_disconnect_by_data (config, &dialog);
+  g_clear_handle_id (&dialog.plan_source, g_source_remove);
+  ddpm_window_free (dialog.window);
+  g_clear_pointer (&dialog.run, ddpm_run_free);
+  g_clear_pointer (&dialog.model, ddpm_model_free);
+  g_free (dialog.model_name);
+  return outcome == OUTCOME_INSERTED;
 }

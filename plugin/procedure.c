@@ -21,6 +21,20 @@ return_layers (GimpProcedure *procedure, GimpImage *image, GimpLayer **layers)
   return values;
 }
 
+/* One call of a procedure. */
+typedef struct
+{
+  const DdpmProcedure *info;
+  GimpRunMode run_mode;
+  GimpImage *image;
+  GimpDrawable **drawables;
+  GimpProcedureConfig *config;
+
+  DdpmArguments arguments;
+  DdpmSources sources;
+  GimpLayer **layers; /* inserted ones */
+} Call;
+
 static void
 clear_sources (DdpmSources *sources)
 {
@@ -28,16 +42,77 @@ clear_sources (DdpmSources *sources)
   g_clear_pointer (&sources->inputs[1], ddpm_image_free);
 }
 
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmSources, clear_sources)
+static void
+clear_call (Call *call)
+{
+  clear_sources (&call->sources);
+  ddpm_arguments_clear (&call->arguments);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Call, clear_call)
+
+/* Anew each time: the image can be worked on while the dialog is open. */
+static gboolean
+collect (Call *call, GError **error)
+{
+  clear_sources (&call->sources);
+  call->sources = (DdpmSources) { .place.image = call->image };
+  return (call->image == NULL || ddpm_image_can_take_layers (call->image, error))
+         && call->info->collect (call->image, call->drawables, &call->sources, error);
+}
+
+static DdpmRun *
+start_run (gpointer data, gboolean preview, GError **error)
+{
+  Call *call = data;
+
+  ddpm_arguments_clear (&call->arguments);
+  ddpm_arguments_renew_seed (call->config, call->run_mode);
+  if (!collect (call, error) || !ddpm_arguments_read (&call->arguments, call->config, error))
+    return NULL;
+  return ddpm_run_start (call->info->task, &call->arguments, call->sources.inputs, preview);
+}
+
+static DdpmSampleJob *
+plan (gpointer data, DdpmModel *model, GError **error)
+{
+  Call *call = data;
+  g_auto (DdpmArguments) arguments = { 0 };
+
+  return ddpm_arguments_read (&arguments, call->config, error)
+           ? ddpm_run_new_job (model, call->info->task, &arguments, call->sources.inputs, FALSE, error)
+           : NULL;
+}
 
 static gboolean
-collect (const DdpmProcedure *info, GimpImage *image, GimpDrawable **drawables, DdpmSources *sources,
-         GError **error)
+insert (gpointer data, DdpmRun *run, GError **error)
 {
-  clear_sources (sources);
-  *sources = (DdpmSources) { .place.image = image };
-  return (image == NULL || ddpm_image_can_take_layers (image, error))
-         && info->collect (image, drawables, sources, error);
+  Call *call = data;
+
+  call->layers = ddpm_layers_insert (run, &call->arguments, &call->sources.place, error);
+  return call->layers != NULL;
+}
+
+static GimpPDBStatusType
+run_with_progress (Call *call, GError **error)
+{
+  g_autoptr (DdpmRun) run = start_run (call, FALSE, error);
+
+  if (run == NULL)
+    return GIMP_PDB_CALLING_ERROR;
+  return ddpm_run_finish_with_progress (run, error) && insert (call, run, error) ? GIMP_PDB_SUCCESS
+                                                                                 : GIMP_PDB_EXECUTION_ERROR;
+}
+
+static GimpPDBStatusType
+run_with_dialog (Call *call, GimpProcedure *procedure, GError **error)
+{
+  const DdpmDialogCalls calls = { .start = start_run, .plan = plan, .insert = insert, .data = call };
+
+  /* what can be said at once needs no dialog */
+  if (!collect (call, error))
+    return GIMP_PDB_CALLING_ERROR;
+  return ddpm_dialog_run (procedure, call->config, call->info, &calls) ? GIMP_PDB_SUCCESS : GIMP_PDB_CANCEL;
 }
 
 /* The pictures are all made before the image is touched: a plug-in that is cancelled is killed. */
@@ -45,41 +120,29 @@ static GimpValueArray *
 run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
                GimpProcedureConfig *config, gpointer data)
 {
-  const DdpmProcedure *info = data;
-  g_auto (DdpmArguments) arguments = { 0 };
-  g_auto (DdpmSources) sources = { 0 };
-  g_autoptr (DdpmRun) run = NULL;
+  g_auto (Call) call = {
+    .info = data,
+    .run_mode = run_mode,
+    .image = image,
+    .drawables = drawables,
+    .config = config,
+  };
+  GimpPDBStatusType status;
   GError *error = NULL;
-  GimpLayer **layers;
 
   gegl_init (NULL, NULL);
-  if (!collect (info, image, drawables, &sources, &error))
-    return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
-  if (run_mode == GIMP_RUN_INTERACTIVE)
-    {
-      if (!ddpm_dialog_run (procedure, config, info))
-        return fail (procedure, GIMP_PDB_CANCEL, NULL);
-      /* again, as the image can be worked on while the dialog is open */
-      if (!collect (info, image, drawables, &sources, &error))
-        return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
-    }
-  if (!ddpm_arguments_read (&arguments, config, run_mode, &error))
-    return fail (procedure, GIMP_PDB_CALLING_ERROR, error);
-
-  run = ddpm_run_new (info->task, &arguments, sources.inputs, &error);
-  if (run == NULL)
-    return fail (procedure, GIMP_PDB_EXECUTION_ERROR, error);
-  layers = ddpm_layers_insert (run, &arguments, &sources.place, &error);
-  if (layers == NULL)
-    return fail (procedure, GIMP_PDB_EXECUTION_ERROR, error);
+  status = run_mode == GIMP_RUN_INTERACTIVE ? run_with_dialog (&call, procedure, &error)
+                                            : run_with_progress (&call, &error);
+  if (status != GIMP_PDB_SUCCESS)
+    return fail (procedure, status, error);
 
   if (run_mode != GIMP_RUN_NONINTERACTIVE)
     {
       if (image == NULL)
-        gimp_display_new (sources.place.image);
+        gimp_display_new (call.sources.place.image);
       gimp_displays_flush ();
     }
-  return return_layers (procedure, sources.place.image, layers);
+  return return_layers (procedure, call.sources.place.image, call.layers);
 }
 
 GimpProcedure *

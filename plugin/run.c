@@ -5,18 +5,44 @@
 #define UPDATE_INTERVAL_ms 50
 
 /* What the worker and the main thread share. */
-typedef struct
+typedef struct _DdpmRunWork
 {
+  DdpmRun *run;
   DdpmSampleTask task;
   const DdpmArguments *arguments;
   DdpmImage *const *inputs;
-  DdpmRun *run; /* the worker's alone until it has ended */
+  gboolean preview;
+
+  GThread *thread; /* NULL: joined */
+  GCancellable *cancellable;
+  GError *error; /* the worker's until it has ended */
 
   GMutex mutex; /* guards what follows */
-  guint64 step, total;
-
-  guint64 step_shown; /* the main thread's alone */
+  DdpmRunState state;
+  gboolean stop_here;
+  DdpmImage **pictures; /* [state.count], those not taken yet; NULL: no job yet */
 } Work;
+
+static void
+set_picture (Work *work, guint index, const DdpmImage *picture)
+{
+  if (index >= work->state.count)
+    return;
+  g_clear_pointer (&work->pictures[index], ddpm_image_free);
+  work->pictures[index] = ddpm_image_copy (picture);
+}
+
+/* Pictures that the job finished since it was asked last; on the worker thread. */
+static void
+note_finished (Work *work)
+{
+  guint n_finished;
+  DdpmImage *const *finished = ddpm_sample_job_get_images (work->run->job, &n_finished);
+
+  for (guint i = work->state.n_finished; work->preview && i < n_finished; i++)
+    set_picture (work, i, finished[i]);
+  work->state.n_finished = n_finished;
+}
 
 /* On the worker thread, after each step. */
 static void
@@ -25,108 +51,221 @@ note_progress (const DdpmProgress *progress, gpointer user_data)
   Work *work = user_data;
 
   g_mutex_lock (&work->mutex);
-  work->step = progress->step;
-  work->total = progress->total;
+  work->state.step = progress->step;
+  work->state.total = progress->total;
+  work->state.seconds_left = progress->seconds_left;
+  note_finished (work);
+  for (guint i = 0; i < progress->n_preview; i++)
+    set_picture (work, work->state.n_finished + i, progress->preview[i]);
   g_mutex_unlock (&work->mutex);
 }
+
+/* From here on it can be told to stop here. */
+static void
+begin_job (Work *work)
+{
+  g_mutex_lock (&work->mutex);
+  work->state.count = work->arguments->count;
+  work->state.total = ddpm_sample_job_get_total_steps (work->run->job);
+  work->pictures = g_new0 (DdpmImage *, work->state.count);
+  if (work->stop_here)
+    ddpm_sample_job_stop_here (work->run->job);
+  g_mutex_unlock (&work->mutex);
+}
+
+DdpmSampleJob *
+ddpm_run_new_job (DdpmModel *model, DdpmSampleTask task, const DdpmArguments *arguments,
+                  DdpmImage *const inputs[2], gboolean preview, GError **error)
+{
+  DdpmSampleOptions options;
+
+  ddpm_sample_options_init (&options, model);
+  options.task = task;
+  ddpm_arguments_set_options (arguments, &options);
+  options.inputs[0] = inputs[0];
+  options.inputs[1] = inputs[1];
+  options.preview = preview;
+  return ddpm_sample_job_new (model, &options, error);
+}
+
+static gboolean
+do_work (Work *work, GError **error)
+{
+  DdpmRun *run = work->run;
+  g_autoptr (GFile) folder = ddpm_model_find (work->arguments->model, NULL, error);
+
+  if (folder == NULL)
+    return FALSE;
+  run->model = ddpm_model_open_header (folder, error);
+  if (run->model == NULL)
+    return FALSE;
+  run->job = ddpm_run_new_job (run->model, work->task, work->arguments, work->inputs, work->preview, error);
+  if (run->job == NULL)
+    return FALSE;
+  begin_job (work);
+  return ddpm_sample_job_run (run->job, note_progress, work, work->cancellable, error);
+}
+
+static gpointer
+work_in_thread (gpointer data)
+{
+  Work *work = data;
+
+  do_work (work, &work->error);
+  g_mutex_lock (&work->mutex);
+  if (work->pictures != NULL)
+    note_finished (work);
+  work->state.ended = TRUE;
+  g_mutex_unlock (&work->mutex);
+  return NULL;
+}
+
+DdpmRun *
+ddpm_run_start (DdpmSampleTask task, const DdpmArguments *arguments, DdpmImage *const inputs[2],
+                gboolean preview)
+{
+  DdpmRun *run = g_new0 (DdpmRun, 1);
+  Work *work = g_new0 (Work, 1);
+
+  *work = (Work) {
+    .run = run,
+    .task = task,
+    .arguments = arguments,
+    .inputs = inputs,
+    .preview = preview,
+    .cancellable = g_cancellable_new (),
+    .state = { .seconds_left = -1 },
+  };
+  g_mutex_init (&work->mutex);
+  run->work = work;
+  work->thread = g_thread_new ("ddpm-run", work_in_thread, work);
+  return run;
+}
+
+DdpmRunState
+ddpm_run_get_state (DdpmRun *run)
+{
+  DdpmRunState state;
+
+  g_mutex_lock (&run->work->mutex);
+  state = run->work->state;
+  g_mutex_unlock (&run->work->mutex);
+  return state;
+}
+
+DdpmImage *
+ddpm_run_take_picture (DdpmRun *run, guint index)
+{
+  Work *work = run->work;
+  DdpmImage *picture = NULL;
+
+  g_mutex_lock (&work->mutex);
+  if (index < work->state.count)
+    picture = g_steal_pointer (&work->pictures[index]);
+  g_mutex_unlock (&work->mutex);
+  return picture;
+}
+
+void
+ddpm_run_cancel (DdpmRun *run)
+{
+  g_cancellable_cancel (run->work->cancellable);
+}
+
+void
+ddpm_run_stop_here (DdpmRun *run)
+{
+  Work *work = run->work;
+
+  g_mutex_lock (&work->mutex);
+  work->stop_here = TRUE;
+  if (work->pictures != NULL)
+    ddpm_sample_job_stop_here (run->job);
+  g_mutex_unlock (&work->mutex);
+}
+
+gboolean
+ddpm_run_finish (DdpmRun *run, GError **error)
+{
+  Work *work = run->work;
+
+  g_clear_pointer (&work->thread, g_thread_join);
+  if (work->error == NULL)
+    return TRUE;
+  if (error != NULL)
+    *error = g_error_copy (work->error);
+  return FALSE;
+}
+
+typedef struct
+{
+  DdpmRun *run;
+  GMainLoop *loop;
+  guint64 step_shown;
+} Progress;
 
 static gboolean
 show_progress (gpointer user_data)
 {
-  Work *work = user_data;
-  guint64 step, total;
+  Progress *progress = user_data;
+  const DdpmRunState state = ddpm_run_get_state (progress->run);
 
-  g_mutex_lock (&work->mutex);
-  step = work->step;
-  total = work->total;
-  g_mutex_unlock (&work->mutex);
-
-  if (total > 0 && step != work->step_shown)
+  if (state.ended)
+    g_main_loop_quit (progress->loop);
+  else if (state.total > 0 && state.step != progress->step_shown)
     {
-      if (work->step_shown == 0)
-        gimp_progress_set_text_printf (_ ("Generating with “%s”"), work->run->model->name);
-      gimp_progress_update ((double) step / total);
-      work->step_shown = step;
+      if (progress->step_shown == 0)
+        gimp_progress_set_text_printf (_ ("Generating with “%s”"), progress->run->work->arguments->model);
+      gimp_progress_update ((double) state.step / state.total);
+      progress->step_shown = state.step;
     }
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-do_work (Work *work, GCancellable *cancellable, GError **error)
+gboolean
+ddpm_run_finish_with_progress (DdpmRun *run, GError **error)
 {
-  const DdpmArguments *arguments = work->arguments;
-  g_autoptr (GFile) folder = ddpm_model_find (arguments->model, NULL, error);
-  DdpmSampleOptions options;
-
-  if (folder == NULL)
-    return FALSE;
-  work->run->model = ddpm_model_open_header (folder, error);
-  if (work->run->model == NULL)
-    return FALSE;
-
-  ddpm_sample_options_init (&options, work->run->model);
-  options.task = work->task;
-  options.count = arguments->count;
-  options.seed = arguments->seed;
-  if (arguments->has_sampler)
-    options.sampler = arguments->sampler;
-  if (arguments->steps > 0)
-    options.n_steps = arguments->steps;
-  options.eta = arguments->eta;
-  options.strength = arguments->strength;
-  options.inputs[0] = work->inputs[0];
-  options.inputs[1] = work->inputs[1];
-
-  work->run->job = ddpm_sample_job_new (work->run->model, &options, error);
-  return work->run->job != NULL
-         && ddpm_sample_job_run (work->run->job, note_progress, work, cancellable, error);
-}
-
-static void
-work_in_thread (GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
-{
-  GError *error = NULL;
-
-  if (do_work (task_data, cancellable, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-quit_loop (GObject *source, GAsyncResult *result, gpointer loop)
-{
-  g_main_loop_quit (loop);
-}
-
-DdpmRun *
-ddpm_run_new (DdpmSampleTask task, const DdpmArguments *arguments, DdpmImage *const inputs[2], GError **error)
-{
-  g_autoptr (DdpmRun) run = g_new0 (DdpmRun, 1);
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (GTask) worker = g_task_new (NULL, NULL, quit_loop, loop);
-  Work work = { .task = task, .arguments = arguments, .inputs = inputs, .run = run };
+  Progress progress = { run, loop };
   gboolean finished;
   guint timeout;
 
-  g_mutex_init (&work.mutex);
-  gimp_progress_init_printf (_ ("Opening the model “%s”"), arguments->model);
-  g_task_set_task_data (worker, &work, NULL);
-  g_task_run_in_thread (worker, work_in_thread);
-  timeout = g_timeout_add (UPDATE_INTERVAL_ms, show_progress, &work);
+  gimp_progress_init_printf (_ ("Opening the model “%s”"), run->work->arguments->model);
+  timeout = g_timeout_add (UPDATE_INTERVAL_ms, show_progress, &progress);
   g_main_loop_run (loop);
   g_source_remove (timeout);
-  g_mutex_clear (&work.mutex);
 
-  finished = g_task_propagate_boolean (worker, error);
+  finished = ddpm_run_finish (run, error);
   if (finished)
     gimp_progress_update (1.0);
-  return finished ? g_steal_pointer (&run) : NULL;
+  return finished;
+}
+
+guint
+ddpm_run_get_n_pictures (DdpmRun *run)
+{
+  guint n_pictures = 0;
+
+  if (run->job != NULL)
+    ddpm_sample_job_get_images (run->job, &n_pictures);
+  return n_pictures;
 }
 
 void
 ddpm_run_free (DdpmRun *run)
 {
+  Work *work = run->work;
+
+  ddpm_run_cancel (run);
+  ddpm_run_finish (run, NULL);
+  for (guint i = 0; work->pictures != NULL && i < work->state.count; i++)
+    g_clear_pointer (&work->pictures[i], ddpm_image_free);
+  g_free (work->pictures);
+  g_clear_error (&work->error);
+  g_object_unref (work->cancellable);
+  g_mutex_clear (&work->mutex);
+  g_free (work);
+
   g_clear_object (&run->job);
   g_clear_pointer (&run->model, ddpm_model_free);
   g_free (run);

@@ -1,0 +1,378 @@
+#include "plugin/dialog-settings.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "ui/gtk/dice-button.h"
+#include "ui/gtk/model-chooser.h"
+
+/* What the spin buttons offer. More than that is a script's business. */
+#define MAX_STEPS 1000
+#define MAX_SIZE 8192
+#define MAX_GUIDANCE 10
+#define MAX_RESAMPLINGS 50
+
+/* GimpLabeled's grid: label, entry or scale, spin button of a scale. */
+#define COLUMN_ENTRY 1
+#define COLUMN_AFTER_SPIN 2
+
+struct _DdpmSettings
+{
+  GimpProcedureDialog *dialog; /* borrowed, like the config */
+  GimpProcedureConfig *config;
+  GtkSizeGroup *labels; /* what has no widget of GIMP's is lined up with what has */
+  GtkWidget *box;
+
+  GtkListStore *label_rows; /* NULL: no row for labels */
+  GtkWidget *label_row, *guidance_row;
+  GtkWidget *strength_step; /* a label, or NULL */
+  guint n_timesteps;        /* of the model; 0: none */
+};
+
+typedef enum
+{
+  ROW_SPIN,    /* low … high, whole numbers */
+  ROW_SCALE,   /* low … high, by step */
+  ROW_CHOICE,  /* words, each with its own sentence */
+  ROW_CHECK,   /* yes or no */
+  ROW_SPECIAL, /* made by a function */
+} RowKind;
+
+typedef struct
+{
+  const char *word, *text;
+} Choice;
+
+static const Choice sizings[] = { { "auto", N_ ("As fits best") },
+                                  { "direct", N_ ("In one piece") },
+                                  { "windows", N_ ("Overlapping windows, all details") },
+                                  { "fit", N_ ("The model's size, scaled") },
+                                  { NULL } };
+static const Choice seams[] = { { "none", N_ ("No") },
+                                { "x", N_ ("Left to right") },
+                                { "y", N_ ("Top to bottom") },
+                                { "both", N_ ("In both directions") },
+                                { NULL } };
+static const Choice methods[] = { { "noise", N_ ("Mixed in noise") },
+                                  { "latent", N_ ("Through inverted latents") },
+                                  { NULL } };
+
+typedef struct
+{
+  const char *property;
+  RowKind kind;
+  double low, high, step;
+  const Choice *choices;
+  GtkWidget *(*make) (DdpmSettings *settings);
+} Row;
+
+static gboolean
+has_property (DdpmSettings *settings, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (settings->config), name) != NULL;
+}
+
+static GParamSpec *
+find_property (DdpmSettings *settings, const char *name)
+{
+  return g_object_class_find_property (G_OBJECT_GET_CLASS (settings->config), name);
+}
+
+static GtkWidget *
+make_spin (DdpmSettings *settings, const Row *row)
+{
+  GtkWidget *spin = gimp_procedure_dialog_get_widget (settings->dialog, row->property, GIMP_TYPE_LABEL_SPIN);
+
+  g_object_set (spin, "lower", row->low, "upper", row->high, NULL);
+  gimp_label_spin_set_increments (GIMP_LABEL_SPIN (spin), row->step, 10.0 * row->step);
+  gimp_label_spin_set_digits (GIMP_LABEL_SPIN (spin), 0);
+  return spin;
+}
+
+static GtkWidget *
+make_scale (DdpmSettings *settings, const Row *row)
+{
+  GtkWidget *scale = gimp_procedure_dialog_get_scale_entry (settings->dialog, row->property, 1.0);
+
+  gimp_scale_entry_set_bounds (GIMP_SCALE_ENTRY (scale), row->low, row->high, FALSE);
+  gimp_label_spin_set_increments (GIMP_LABEL_SPIN (scale), row->step, 10.0 * row->step);
+  gimp_label_spin_set_digits (GIMP_LABEL_SPIN (scale), row->step < 0.1 ? 2 : row->step < 1 ? 1 : 0);
+  return scale;
+}
+
+/* A combo box of words: column 0 the property's value, column 1 what people read. */
+static GtkWidget *
+make_combo_row (DdpmSettings *settings, const char *property, GtkListStore *rows)
+{
+  GParamSpec *pspec = find_property (settings, property);
+  GtkWidget *combo =
+    gimp_prop_string_combo_box_new (G_OBJECT (settings->config), property, GTK_TREE_MODEL (rows), 0, 1);
+  GtkWidget *row = gimp_label_string_widget_new (g_param_spec_get_nick (pspec), combo);
+
+  gtk_widget_set_hexpand (combo, TRUE);
+  gtk_widget_set_tooltip_text (combo, g_param_spec_get_blurb (pspec));
+  return row;
+}
+
+static GtkWidget *
+make_choice (DdpmSettings *settings, const Row *row)
+{
+  g_autoptr (GtkListStore) rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
+
+  for (const Choice *choice = row->choices; choice->word != NULL; choice++)
+    gtk_list_store_insert_with_values (rows, NULL, -1, 0, choice->word, 1, _ (choice->text), -1);
+  return make_combo_row (settings, row->property, rows);
+}
+
+static GtkWidget *
+make_model_row (DdpmSettings *settings)
+{
+  g_autofree char *default_model = ddpm_arguments_get_default_model ();
+  GtkWidget *row = ddpm_model_chooser_new (_ ("_Model"), default_model);
+
+  g_object_bind_property (settings->config, "model", row, "model",
+                          G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE);
+  gtk_size_group_add_widget (settings->labels, ddpm_model_chooser_get_label (DDPM_MODEL_CHOOSER (row)));
+  return row;
+}
+
+static GtkWidget *
+make_sampler_row (DdpmSettings *settings)
+{
+  g_autoptr (GtkListStore) rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
+
+  gtk_list_store_insert_with_values (rows, NULL, -1, 0, DDPM_SAMPLER_AUTO, 1, _ ("As the model recommends"),
+                                     -1);
+  for (const char *const *name = ddpm_sampler_get_names (); *name != NULL; name++)
+    {
+      g_autofree char *label = g_ascii_strup (*name, -1);
+
+      gtk_list_store_insert_with_values (rows, NULL, -1, 0, *name, 1, label, -1);
+    }
+  return make_combo_row (settings, "sampler", rows);
+}
+
+static GtkWidget *
+make_label_row (DdpmSettings *settings)
+{
+  settings->label_rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
+  settings->label_row = make_combo_row (settings, "label", settings->label_rows);
+  return settings->label_row;
+}
+
+static void
+update_guidance (DdpmSettings *settings)
+{
+  g_autofree char *label = NULL;
+
+  if (settings->guidance_row == NULL || settings->label_row == NULL)
+    return;
+  g_object_get (settings->config, "label", &label, NULL);
+  gtk_widget_set_sensitive (settings->guidance_row, gtk_widget_get_sensitive (settings->label_row)
+                                                      && label != NULL && label[0] != '\0');
+}
+
+static GtkWidget *
+make_guidance_row (DdpmSettings *settings)
+{
+  const Row row = { "guidance", ROW_SCALE, 0, MAX_GUIDANCE, 0.1 };
+
+  settings->guidance_row = make_scale (settings, &row);
+  g_signal_connect_swapped (settings->config, "notify::label", G_CALLBACK (update_guidance), settings);
+  return settings->guidance_row;
+}
+
+/* "= step 500 of 1000", as in Ho et al. and in the parasites' strength. */
+static void
+update_strength (DdpmSettings *settings)
+{
+  g_autofree char *text = NULL;
+  double strength;
+
+  if (settings->strength_step == NULL)
+    return;
+  g_object_get (settings->config, "strength", &strength, NULL);
+  if (settings->n_timesteps == 0)
+    text = g_strdup ("");
+  else if (strength <= 0)
+    text = g_strdup (_ ("0 % = no noise: the layer stays as it is"));
+  else
+    text = g_strdup_printf (_ ("%.0f %% = step %ld of %u"), strength,
+                            lround (strength / 100.0 * (settings->n_timesteps - 1)), settings->n_timesteps);
+  gtk_label_set_text (GTK_LABEL (settings->strength_step), text);
+}
+
+static GtkWidget *
+make_hint (void)
+{
+  GtkWidget *hint = gtk_label_new (NULL);
+
+  gtk_label_set_xalign (GTK_LABEL (hint), 0.0);
+  gtk_style_context_add_class (gtk_widget_get_style_context (hint), GTK_STYLE_CLASS_DIM_LABEL);
+  gtk_widget_show (hint);
+  return hint;
+}
+
+static GtkWidget *
+make_strength_row (DdpmSettings *settings)
+{
+  const Row row = { "strength", ROW_SCALE, 0, 100, 1 };
+  GtkWidget *scale = make_scale (settings, &row);
+
+  settings->strength_step = make_hint ();
+  gtk_grid_attach (GTK_GRID (scale), settings->strength_step, COLUMN_ENTRY, 1, 2, 1);
+  g_signal_connect_swapped (settings->config, "notify::strength", G_CALLBACK (update_strength), settings);
+  return scale;
+}
+
+static void
+draw_seed (DdpmSettings *settings)
+{
+  g_object_set (settings->config, "seed", (int) ddpm_arguments_draw_seed (), "dialog-new-seed", FALSE, NULL);
+}
+
+static GtkWidget *
+make_seed_row (DdpmSettings *settings)
+{
+  const Row row = { "seed", ROW_SPIN, 0, DDPM_MAX_SEED, 1 };
+  GtkWidget *spin = make_spin (settings, &row), *dice = ddpm_dice_button_new ();
+
+  gtk_grid_attach (GTK_GRID (spin), dice, COLUMN_AFTER_SPIN, 0, 1, 1);
+  gtk_widget_show (dice);
+  g_signal_connect_swapped (dice, "clicked", G_CALLBACK (draw_seed), settings);
+  g_object_bind_property (settings->config, "dialog-new-seed",
+                          gimp_label_spin_get_spin_button (GIMP_LABEL_SPIN (spin)), "sensitive",
+                          G_BINDING_SYNC_CREATE | G_BINDING_INVERT_BOOLEAN);
+  return spin;
+}
+
+static GimpValueArray *
+make_string_values (const char *string)
+{
+  GimpValueArray *values = gimp_value_array_new (1);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, G_TYPE_STRING);
+  g_value_set_string (&value, string);
+  gimp_value_array_append (values, &value);
+  return values;
+}
+
+static GtkWidget *
+make_eta_row (DdpmSettings *settings)
+{
+  const Row row = { "eta", ROW_SCALE, 0, 1, 0.01 };
+  GtkWidget *scale = make_scale (settings, &row);
+
+  gimp_procedure_dialog_set_sensitive_if_in (settings->dialog, "eta", NULL, "sampler",
+                                             make_string_values ("ddpm"), FALSE);
+  return scale;
+}
+
+static const Row rows[] = {
+  { "model", ROW_SPECIAL, .make = make_model_row },
+  { "label", ROW_SPECIAL, .make = make_label_row },
+  { "guidance", ROW_SPECIAL, .make = make_guidance_row },
+  { "count", ROW_SPIN, 1, DDPM_MAX_COUNT, 1 },
+  { "width", ROW_SPIN, 0, MAX_SIZE, 1 },
+  { "height", ROW_SPIN, 0, MAX_SIZE, 1 },
+  { "sizing", ROW_CHOICE, .choices = sizings },
+  { "seamless", ROW_CHOICE, .choices = seams },
+  { "strength", ROW_SPECIAL, .make = make_strength_row },
+  { "method", ROW_CHOICE, .choices = methods },
+  { "resamplings", ROW_SPIN, 1, MAX_RESAMPLINGS, 1 },
+  { "shared", ROW_SCALE, 0, 1, 0.01 },
+  { "dialog-new-seed", ROW_CHECK },
+  { "seed", ROW_SPECIAL, .make = make_seed_row },
+  { "sampler", ROW_SPECIAL, .make = make_sampler_row },
+  { "steps", ROW_SPIN, 0, MAX_STEPS, 1 },
+  { "eta", ROW_SPECIAL, .make = make_eta_row },
+};
+
+static GtkWidget *
+make_row (DdpmSettings *settings, const Row *row)
+{
+  switch (row->kind)
+    {
+    case ROW_SPIN:
+      return make_spin (settings, row);
+    case ROW_SCALE:
+      return make_scale (settings, row);
+    case ROW_CHOICE:
+      return make_choice (settings, row);
+    case ROW_CHECK:
+      return gimp_procedure_dialog_get_widget (settings->dialog, row->property, G_TYPE_NONE);
+    case ROW_SPECIAL:
+      return row->make (settings);
+    }
+  g_return_val_if_reached (NULL);
+}
+
+DdpmSettings *
+ddpm_settings_new (GimpProcedureDialog *dialog, GimpProcedureConfig *config)
+{
+  DdpmSettings *settings = g_new0 (DdpmSettings, 1);
+
+  settings->dialog = dialog;
+  settings->config = config;
+  settings->labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
+  settings->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (has_property (settings, rows[i].property))
+      {
+        GtkWidget *widget = make_row (settings, &rows[i]);
+
+        if (GIMP_IS_LABELED (widget))
+          gtk_size_group_add_widget (settings->labels, gimp_labeled_get_label (GIMP_LABELED (widget)));
+        gtk_box_pack_start (GTK_BOX (settings->box), widget, FALSE, FALSE, 0);
+        gtk_widget_show (widget);
+      }
+  gtk_widget_show (settings->box);
+  return settings;
+}
+
+void
+ddpm_settings_free (DdpmSettings *settings)
+{
+  g_signal_handlers_disconnect_by_data (settings->config, settings);
+  g_clear_object (&settings->label_rows);
+  g_object_unref (settings->labels);
+  g_free (settings);
+}
+
+GtkWidget *
+ddpm_settings_get_widget (DdpmSettings *settings)
+{
+  return settings->box;
+}
+
+/* A label that the model does not have is forgotten. */
+static void
+fill_labels (DdpmSettings *settings, char **labels)
+{
+  g_autofree char *chosen = NULL;
+  const gboolean has_labels = labels != NULL && labels[0] != NULL;
+
+  g_object_get (settings->config, "label", &chosen, NULL);
+  gtk_list_store_clear (settings->label_rows);
+  gtk_list_store_insert_with_values (settings->label_rows, NULL, -1, 0, "", 1,
+                                     has_labels ? _ ("Any") : _ ("The model has none"), -1);
+  for (char **label = labels; has_labels && *label != NULL; label++)
+    gtk_list_store_insert_with_values (settings->label_rows, NULL, -1, 0, *label, 1, *label, -1);
+
+  if (!has_labels || chosen == NULL || !g_strv_contains ((const char *const *) labels, chosen))
+    g_object_set (settings->config, "label", "", NULL);
+  else
+    g_object_set (settings->config, "label", chosen, NULL);
+  gtk_widget_set_sensitive (settings->label_row, has_labels);
+}
+
+void
+ddpm_settings_set_model (DdpmSettings *settings, const DdpmModel *model)
+{
+  settings->n_timesteps = model != NULL ? model->scheduler.num_train_timesteps : 0;
+  if (settings->label_row != NULL)
+    fill_labels (settings, model != NULL ? model->notes.labels : NULL);
+  update_guidance (settings);
+  update_strength (settings);
+}
