@@ -25,7 +25,9 @@ typedef enum
   DDPM_RNG_TRAIN_LABEL = 9,    /* whether it is dropped; index = training step, step = place in the batch */
   DDPM_RNG_EVALUATE_TIMESTEP = 10, /* t; index = picture */
   DDPM_RNG_EVALUATE_NOISE = 11,    /* epsilon; index = picture, step = t */
-  DDPM_RNG_EVALUATE_PART = 12      /* of a picture; index = picture */
+  DDPM_RNG_EVALUATE_PART = 12,     /* of a picture; index = picture */
+  DDPM_RNG_KNOWN = 13,             /* of what a fill keeps; index = picture, step = step of the run */
+  DDPM_RNG_RENOISE = 14            /* back up in a fill; index = picture, step = step of the run */
 } DdpmRngPurpose;
 
 /* Names one stream. */

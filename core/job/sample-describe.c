@@ -3,8 +3,10 @@
 
 #include "core/job/sample-job-private.h"
 
-static const char *const task_names[] = { "generate", "vary", "interpolate", "fill", "progressive" };
-static const char *const interpolation_names[] = { "noise", "latent" };
+const char *const ddpm_sample_task_names[] = {
+  "generate", "vary", "interpolate", "fill", "progressive", NULL
+};
+const char *const ddpm_interpolation_names[] = { "noise", "latent", NULL };
 
 static void
 add_string (JsonBuilder *builder, const char *key, const char *value)
@@ -48,7 +50,7 @@ add_task (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
         }
       break;
     case DDPM_TASK_INTERPOLATE:
-      add_string (builder, "method", interpolation_names[options->interpolation]);
+      add_string (builder, "method", ddpm_interpolation_names[options->interpolation]);
       add_double (builder, "strength", options->strength);
       add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
       break;
@@ -74,7 +76,7 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job) && index < options->count, NULL);
 
   json_builder_begin_object (builder);
-  add_string (builder, "task", task_names[options->task]);
+  add_string (builder, "task", ddpm_sample_task_names[options->task]);
   add_string (builder, "model", job->model->name);
   add_int (builder, "seed", options->seed);
   add_int (builder, "index", index);

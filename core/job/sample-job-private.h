@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/job/sample-course.h"
+#include "core/job/sample-fill.h"
 #include "core/job/sample-job.h"
 
 G_BEGIN_DECLS
@@ -14,8 +15,9 @@ struct _DdpmSampleJob
   GObject parent_instance;
 
   DdpmModel *model;          /* borrowed */
-  DdpmSampleOptions options; /* inputs and label NULL */
+  DdpmSampleOptions options; /* inputs, mask and label NULL */
   DdpmImage *inputs[2];      /* copies of the options' */
+  DdpmSampleFill *fill;      /* FILL, else NULL */
 
   guint32 label;                   /* row of the class table, if the network has one */
   gboolean guided;                 /* the network is asked twice, with the label and without */

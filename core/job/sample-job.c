@@ -19,6 +19,7 @@ ddpm_sample_job_finalize (GObject *object)
 
   g_clear_pointer (&job->inputs[0], ddpm_image_free);
   g_clear_pointer (&job->inputs[1], ddpm_image_free);
+  g_clear_pointer (&job->fill, ddpm_sample_fill_free);
   for (guint i = 0; i < job->n_courses; i++)
     ddpm_sample_course_clear (&job->courses[i]);
   g_free (job->courses);
@@ -157,7 +158,8 @@ set_course (DdpmSampleJob *job, DdpmSampleCourse *course, double strength, GErro
 
   if (job->options.task == DDPM_TASK_VARY || job->options.task == DDPM_TASK_INTERPOLATE)
     return ddpm_sample_course_init_from (course, &options, config, strength, error);
-  return ddpm_sample_course_init (course, &options, config, 1, error);
+  return ddpm_sample_course_init (course, &options, config,
+                                  job->options.task == DDPM_TASK_FILL ? job->options.resamplings : 1, error);
 }
 
 static gboolean
@@ -227,6 +229,14 @@ check_memory (DdpmSampleJob *job, GError **error)
   return FALSE;
 }
 
+static guint
+count_tasks (const DdpmSampleJob *job)
+{
+  if (job->options.task == DDPM_TASK_PROGRESSIVE)
+    return 1;
+  return job->options.count * (job->fill != NULL ? ddpm_sample_fill_get_n_pieces (job->fill) : 1);
+}
+
 DdpmSampleJob *
 ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError **error)
 {
@@ -250,10 +260,17 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
       job->inputs[i] = used ? ddpm_image_copy (options->inputs[i]) : NULL;
       job->options.inputs[i] = NULL;
     }
+  job->options.mask = NULL;
   job->options.label = NULL;
   if (!set_label (job, options->label, error) || !set_size (job, error) || !set_courses (job, error))
     return NULL;
-  job->n_tasks = options->task == DDPM_TASK_PROGRESSIVE ? 1 : options->count;
+  if (options->task == DDPM_TASK_FILL)
+    {
+      job->fill = ddpm_sample_fill_new (job->inputs[0], options->mask, job->width, job->height, error);
+      if (job->fill == NULL)
+        return NULL;
+    }
+  job->n_tasks = count_tasks (job);
   set_batch (job);
   return check_memory (job, error) ? g_steal_pointer (&job) : NULL;
 }
@@ -267,6 +284,8 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
                               : (gsize) job->width * job->height);
   gsize bytes = job->options.count * picture_bytes;
 
+  if (job->fill != NULL)
+    bytes += ddpm_sample_fill_predict_bytes (job->fill);
   if (ddpm_sample_job_denoises (job))
     bytes += ddpm_sample_job_get_tensor_bytes (job) + ddpm_sample_predictor_predict_bytes (job, job->batch);
   return bytes;

@@ -23,6 +23,10 @@ typedef enum
   DDPM_INTERPOLATION_LATENT /* both ends inverted, mixed on a sphere (Song et al. 2021, DDIM, section 5.3) */
 } DdpmInterpolation;
 
+/* The words for them, in their order, NULL-terminated. */
+extern const char *const ddpm_sample_task_names[];   /* "generate", … */
+extern const char *const ddpm_interpolation_names[]; /* "noise", "latent" */
+
 #define DDPM_MAX_SEED 2147483647
 #define DDPM_MAX_COUNT 1000
 #define DDPM_MAX_GUIDANCE 100

@@ -21,10 +21,14 @@ ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, gui
 {
   const gboolean shared = job->options.task == DDPM_TASK_INTERPOLATE || is_shared (job, purpose, step);
 
+  /* of a fill's pieces, the first has the streams of the picture */
+  const guint n_pieces = job->fill != NULL ? ddpm_sample_fill_get_n_pieces (job->fill) : 1;
+  const guint64 stream = index / n_pieces + ((guint64) (index % n_pieces) << 32);
+
   return (DdpmRngKey) {
     .seed = job->options.seed,
     .purpose = purpose,
-    .index = shared ? 0 : index,
+    .index = shared ? 0 : stream,
     .step = step,
   };
 }
@@ -36,7 +40,7 @@ ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint
   const DdpmSampleCourse *course = ddpm_sample_job_get_course (job, index);
   const gsize n = ddpm_sample_job_get_n_values (job);
 
-  if (job->inputs[0] == NULL)
+  if (job->inputs[0] == NULL || job->fill != NULL)
     {
       ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), x, n);
       ddpm_sampler_start (course->sampler, x, x, n);
