@@ -14,6 +14,8 @@ int ddpm_command_train (const char *program, int argc, char **argv, GError **err
 int ddpm_command_sample (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_vary (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_interpolate (const char *program, int argc, char **argv, GError **error);
+int ddpm_command_fill (const char *program, int argc, char **argv, GError **error);
+int ddpm_command_progressive (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_evaluate (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_info (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_bench (const char *program, int argc, char **argv, GError **error);

@@ -14,6 +14,10 @@ ddpm_command_interpolate (const char *program, int argc, char **argv, GError **e
     { "strength", 0, 0, G_OPTION_ARG_STRING, &args.strength,
       "How freely the model may invent, in per cent: 0 fades from one to the other (default: 50)",
       "PERCENT" },
+    { "method", 0, 0, G_OPTION_ARG_STRING, &args.method,
+      "noise: both are noised alike and mixed; latent: both are led back to what ddim would make them of "
+      "(default: noise)",
+      "NAME" },
     G_OPTION_ENTRY_NULL,
   };
 

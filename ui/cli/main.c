@@ -17,6 +17,8 @@ static const struct
   { "sample", ddpm_command_sample, "make new pictures with a model" },
   { "vary", ddpm_command_vary, "make variations of a picture" },
   { "interpolate", ddpm_command_interpolate, "make the pictures between two pictures" },
+  { "fill", ddpm_command_fill, "make a part of a picture anew" },
+  { "progressive", ddpm_command_progressive, "show how a new picture comes to be" },
   { "evaluate", ddpm_command_evaluate, "measure how well a model knows pictures" },
   { "info", ddpm_command_info, "tell what a model is" },
   { "bench", ddpm_command_bench, "measure the speed of a network" },

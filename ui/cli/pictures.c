@@ -10,9 +10,10 @@
 void
 ddpm_picture_args_clear (DdpmPictureArgs *args)
 {
-  char **texts[] = { &args->output,   &args->count,     &args->columns, &args->seed,    &args->steps,
-                     &args->sampler,  &args->eta,       &args->batch,   &args->threads, &args->size,
-                     &args->strength, &args->precision, &args->label,   &args->guidance };
+  char **texts[] = { &args->output,    &args->count,     &args->columns, &args->seed,       &args->steps,
+                     &args->sampler,   &args->eta,       &args->batch,   &args->threads,    &args->size,
+                     &args->strength,  &args->precision, &args->label,   &args->guidance,   &args->shared,
+                     &args->ladder_to, &args->method,    &args->mask,    &args->resamplings };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -28,7 +29,7 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "PNG file, or folder for one PNG each; several pictures in one file are set side by side", "OUT" },
     { "grid", 0, 0, G_OPTION_ARG_NONE, &args->grid, "Set all pictures side by side, also in a folder", NULL },
     { "columns", 0, 0, G_OPTION_ARG_STRING, &args->columns,
-      "Pictures in a row of the grid (default: about square; interpolate: all)", "N" },
+      "Pictures in a row of the grid (default: about square; a sequence: all)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
       "The random numbers' seed; the same one gives the same pictures (default: 0)", "N" },
     { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps,
@@ -62,8 +63,8 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
 static gboolean
 check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput *output, GError **error)
 {
-  double strength = 100 * options->strength;
-  guint sampler = options->sampler, precision = options->precision;
+  double strength = 100 * options->strength, ladder_to = 100 * options->ladder_to;
+  guint sampler = options->sampler, precision = options->precision, method = options->interpolation;
 
   if (!ddpm_option_get_uint ("-n", args->count, 1, DDPM_MAX_COUNT, &options->count, error)
       || !ddpm_option_get_uint ("--columns", args->columns, 1, DDPM_MAX_COUNT, &output->columns, error)
@@ -77,12 +78,19 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
       || !ddpm_option_get_uint ("--batch", args->batch, 1, DDPM_MAX_COUNT, &options->batch, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
       || !ddpm_option_get_size ("--size", args->size, &options->width, &options->height, error)
-      || !ddpm_option_get_double ("--strength", args->strength, 0, 100, &strength, error))
+      || !ddpm_option_get_double ("--strength", args->strength, 0, 100, &strength, error)
+      || !ddpm_option_get_double ("--ladder-to", args->ladder_to, 0, 100, &ladder_to, error)
+      || !ddpm_option_get_double ("--shared", args->shared, 0, 1, &options->shared, error)
+      || !ddpm_option_get_choice ("--method", args->method, ddpm_interpolation_names, &method, error)
+      || !ddpm_option_get_uint ("--resamplings", args->resamplings, 1, DDPM_MAX_RESAMPLINGS,
+                                &options->resamplings, error))
     return FALSE;
   if (args->sampler != NULL)
     ddpm_sampler_kind_from_name (args->sampler, &options->sampler);
   options->precision = precision;
   options->strength = strength / 100;
+  options->ladder_to = ladder_to / 100;
+  options->interpolation = method;
   options->label = args->label;
   output->is_grid = args->grid || args->columns != NULL;
   return TRUE;
@@ -119,14 +127,65 @@ run_job (DdpmSampleJob *job, const DdpmOutput *output, guint32 seed, GError **er
   return ddpm_signals_get_status (signals);
 }
 
+typedef struct
+{
+  DdpmImage *images[2], *mask; /* NULL where there is none */
+} Inputs;
+
+static void
+inputs_clear (Inputs *inputs)
+{
+  g_clear_pointer (&inputs->images[0], ddpm_image_free);
+  g_clear_pointer (&inputs->images[1], ddpm_image_free);
+  g_clear_pointer (&inputs->mask, ddpm_image_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Inputs, inputs_clear)
+
+/* How white a picture is: what is transparent in it is not. */
+static DdpmImage *
+load_mask (const char *path, GError **error)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (DdpmImage) image = ddpm_image_load (file, error);
+  const guint n = image != NULL ? image->n_channels : 0;
+
+  if (image == NULL)
+    return NULL;
+  for (gsize i = 0; n % 2 == 0 && i < (gsize) image->width * image->height; i++)
+    {
+      float *pixel = image->pixels + i * n;
+
+      for (guint c = 0; c + 1 < n; c++)
+        pixel[c] *= pixel[n - 1];
+      pixel[n - 1] = 1;
+    }
+  return ddpm_image_convert (image, 1);
+}
+
+static gboolean
+load_inputs (Inputs *inputs, const DdpmPictureArgs *args, char **paths, GError **error)
+{
+  for (guint i = 0; paths[i] != NULL; i++)
+    {
+      g_autoptr (GFile) file = g_file_new_for_path (paths[i]);
+
+      inputs->images[i] = ddpm_image_load (file, error);
+      if (inputs->images[i] == NULL)
+        return FALSE;
+    }
+  if (args->mask != NULL)
+    inputs->mask = load_mask (args->mask, error);
+  return args->mask == NULL || inputs->mask != NULL;
+}
+
 int
 ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint default_count, char **operands,
                     GError **error)
 {
   g_auto (DdpmOutput) output = { 0 };
-  DdpmSampleOptions options = { .strength = 0.5 };
-  g_autoptr (DdpmImage) first = NULL;
-  g_autoptr (DdpmImage) second = NULL;
+  DdpmSampleOptions options = { .ladder_to = -1 };
+  g_auto (Inputs) inputs = { 0 };
 
   if (!ddpm_option_require ("-o", args->output, error) || !check_args (args, &options, &output, error))
     return 2;
@@ -142,22 +201,14 @@ ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint defa
   options.count = default_count;
   if (!check_args (args, &options, &output, error))
     return 2;
-  if (task == DDPM_TASK_INTERPOLATE && output.columns == 0)
+  if ((task == DDPM_TASK_INTERPOLATE || task == DDPM_TASK_PROGRESSIVE || args->ladder_to != NULL)
+      && output.columns == 0)
     output.columns = options.count; /* they are a sequence */
-  if (task != DDPM_TASK_GENERATE)
-    {
-      g_autoptr (GFile) file = g_file_new_for_path (operands[1]);
-      options.inputs[0] = first = ddpm_image_load (file, error);
-      if (first == NULL)
-        return 1;
-    }
-  if (task == DDPM_TASK_INTERPOLATE)
-    {
-      g_autoptr (GFile) file = g_file_new_for_path (operands[2]);
-      options.inputs[1] = second = ddpm_image_load (file, error);
-      if (second == NULL)
-        return 1;
-    }
+  if (!load_inputs (&inputs, args, operands + 1, error))
+    return 1;
+  options.inputs[0] = inputs.images[0];
+  options.inputs[1] = inputs.images[1];
+  options.mask = inputs.mask;
 
   g_autoptr (DdpmSampleJob) job = ddpm_sample_job_new (model, &options, error);
   if (job == NULL || !ddpm_output_init (&output, args->output, error))

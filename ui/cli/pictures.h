@@ -1,5 +1,5 @@
-/* What `ddpm sample`, `vary` and `interpolate` share: their common options, and the way from options to PNG
- * files. */
+/* What `ddpm sample`, `vary`, `interpolate`, `fill` and `progressive` share: their common options, and the
+ * way from options to PNG files. */
 #pragma once
 
 #include "core/ddpm.h"
@@ -11,8 +11,13 @@ typedef struct
 {
   char *output, *count, *columns, *seed, *steps, *sampler, *eta, *precision, *batch, *threads, *label,
     *guidance;
-  char *size;     /* sample */
-  char *strength; /* vary, interpolate: per cent */
+  char *size;        /* sample, progressive */
+  char *shared;      /* sample */
+  char *strength;    /* vary, interpolate: per cent */
+  char *ladder_to;   /* vary: per cent */
+  char *method;      /* interpolate */
+  char *mask;        /* fill: a file */
+  char *resamplings; /* fill */
   gboolean grid;
 } DdpmPictureArgs;
 

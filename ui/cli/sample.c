@@ -11,6 +11,11 @@ ddpm_command_sample (const char *program, int argc, char **argv, GError **error)
     { "count", 'n', 0, G_OPTION_ARG_STRING, &args.count, "Pictures to make (default: 1)", "N" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &args.size, "Pixels of the pictures (default: the model's own size)",
       "N|WxH" },
+    { "shared", 0, 0, G_OPTION_ARG_STRING, &args.shared,
+      "Noise that all pictures have in common: from the first step down to this part of them, 0 to 1; the "
+      "less "
+      "is left, the more alike they are (default: 1, nothing; takes --sampler ddpm or --eta 1)",
+      "X" },
     G_OPTION_ENTRY_NULL,
   };
 

@@ -12,6 +12,8 @@ ddpm_command_vary (const char *program, int argc, char **argv, GError **error)
     { "count", 'n', 0, G_OPTION_ARG_STRING, &args.count, "Variations to make (default: 1)", "N" },
     { "strength", 0, 0, G_OPTION_ARG_STRING, &args.strength,
       "How far to go from the picture, in per cent: 0 returns it, 100 ignores it (default: 50)", "PERCENT" },
+    { "ladder-to", 0, 0, G_OPTION_ARG_STRING, &args.ladder_to,
+      "Spread the variations evenly from --strength to this one, in per cent", "PERCENT" },
     G_OPTION_ENTRY_NULL,
   };
 
