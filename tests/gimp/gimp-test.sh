@@ -13,7 +13,7 @@ make_model colour 3 16 16
 make_model grey 1 20 16
 
 DDPM=$ddpm DDPM_MAKE_PICTURES=$make_pictures DDPM_PLUG_IN=$plugin_folder/gimp-ddpm DDPM_WORK=$work DDPM_TAP=$work/tap \
-  gimp-console-3.0 -idfs --quit --batch-interpreter=python-fu-eval -b - <"$here/procedures.py" >"$work/log" 2>&1
+  gimp-console-3 -idfs --quit --batch-interpreter=python-fu-eval -b - <"$here/procedures.py" >"$work/log" 2>&1
 status=$?
 cat "$work/tap"
 if [ "$status" -ne 0 ] || ! grep -q '^1\.\.' "$work/tap"

@@ -55,7 +55,7 @@ ask ()
     echo "answer = open('$work/answer', 'w', encoding='utf-8')"
     printf '%s\n' "$2"
     echo 'answer.close()'
-  } | LANGUAGE=$1 gimp-console-3.0 -idfs --quit --batch-interpreter=python-fu-eval -b - >"$work/log" 2>&1
+  } | LANGUAGE=$1 gimp-console-3 -idfs --quit --batch-interpreter=python-fu-eval -b - >"$work/log" 2>&1
   cat "$work/answer" 2>/dev/null || tail -n 20 "$work/log"
 }
 

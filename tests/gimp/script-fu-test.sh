@@ -11,7 +11,7 @@ make_model heroes 4 16 16
 # evaluate SCRIPT: sets status; 70 is GIMP's own for a script that failed
 evaluate ()
 {
-  gimp-console-3.0 -idfs --quit --batch-interpreter=plug-in-script-fu-eval -b "$1" >"$work/log" 2>&1
+  gimp-console-3 -idfs --quit --batch-interpreter=plug-in-script-fu-eval -b "$1" >"$work/log" 2>&1
   status=$?
 }
 

@@ -54,7 +54,7 @@ start_gimp ()
   DDPM_GUI_FOLDER=$work/watch
   export DDPM_GUI_FOLDER
   mkdir -p "$DDPM_GUI_FOLDER"
-  dbus-run-session -- gimp-3.0 --no-splash --new-instance >"$work/gimp.log" 2>&1 &
+  dbus-run-session -- gimp-3 --no-splash --new-instance >"$work/gimp.log" 2>&1 &
   pids="$pids $!"
   until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
   gimp_window=$window

@@ -50,7 +50,7 @@ run_demo ()
     say "opening it in GIMP, with the plug-in under Filters > Generate with DDPM; close GIMP to end"
     make_profile "$profile" "$top/build/plugin:$system_plug_ins"
     opened=0
-    in_profile "$profile" gimp-3.0 --no-splash --new-instance "$xcf" >"$log" 2>&1 || opened=$?
+    in_profile "$profile" gimp-3 --no-splash --new-instance "$xcf" >"$log" 2>&1 || opened=$?
     if [ "$opened" -ne 0 ]
     then
       say "GIMP ended with an error (its log is $log); the pictures are in the two files above."
@@ -62,5 +62,5 @@ generate_demo ()
 {
   # step gives its command no stdin; GIMP reads the script from there
   in_profile "$profile" env DDPM_DEMO_XCF="$xcf" DDPM_DEMO_SHEET="$sheet" \
-    gimp-console-3.0 -idfs --quit --batch-interpreter=python-fu-eval -b - <"$top/demo/make-demo.py"
+    gimp-console-3 -idfs --quit --batch-interpreter=python-fu-eval -b - <"$top/demo/make-demo.py"
 }
