@@ -44,7 +44,7 @@ vec_act (vec u, DdpmKernelAct act)
   switch (act)
     {
     case DDPM_KERNEL_ACT_SILU:
-      return u / (1.0f + vec_exp (-u));
+      return u * vec_reciprocal (1.0f + vec_exp (-u));
     case DDPM_KERNEL_ACT_RELU:
       return vec_max (zero, u);
     case DDPM_KERNEL_ACT_MISH:
@@ -70,7 +70,7 @@ vec_act_derivative (vec u, DdpmKernelAct act)
   switch (act)
     {
     case DDPM_KERNEL_ACT_SILU:
-      sigmoid = 1.0f / (1.0f + vec_exp (-u));
+      sigmoid = vec_reciprocal (1.0f + vec_exp (-u));
       return sigmoid * (1.0f + u * (1.0f - sigmoid));
     case DDPM_KERNEL_ACT_RELU:
       return vec_select (u > zero, zero + 1.0f, zero);

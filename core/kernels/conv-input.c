@@ -26,17 +26,36 @@ typedef struct
  * processors look ahead in by themselves. */
 #define FETCH_AHEAD 256
 
+/* What happens to numbers on the way. Each has loops of its own. */
+typedef enum
+{
+  WAY_PLAIN, /* nothing */
+  WAY_SILU,  /* scale, shift and SiLU */
+  WAY_ANY
+} Way;
+
+static Way
+find_way (const DdpmConvSource *source)
+{
+  if (source->mask != NULL || source->n_channels < VECTOR)
+    return WAY_ANY;
+  if (source->scale == NULL)
+    return WAY_PLAIN;
+  return source->act == DDPM_KERNEL_ACT_SILU ? WAY_SILU : WAY_ANY;
+}
+
 FORCE_INLINE vec
-load_channel (const DdpmConvSource *source, unsigned channel, unsigned image, unsigned n_images, size_t pixel)
+load_channel (const DdpmConvSource *source, Way way, unsigned channel, unsigned image, unsigned n_images,
+              size_t pixel)
 {
   const float *from = source->x + channel * source->ld + pixel;
   vec x = vec_load (from);
 
   __builtin_prefetch (from + FETCH_AHEAD);
-  if (source->scale != NULL)
+  if (way != WAY_PLAIN && (way == WAY_SILU || source->scale != NULL))
     x = vec_act (x * source->scale[channel * n_images + image] + source->shift[channel * n_images + image],
-                 source->act);
-  if (source->mask != NULL)
+                 way == WAY_SILU ? DDPM_KERNEL_ACT_SILU : source->act);
+  if (way == WAY_ANY && source->mask != NULL)
     {
       const uint8_t *mask = source->mask + channel * source->ld + pixel;
 
@@ -46,40 +65,98 @@ load_channel (const DdpmConvSource *source, unsigned channel, unsigned image, un
   return x;
 }
 
+/* A vector of channels for each of VECTOR pixels. */
+FORCE_INLINE void
+load_pixels (const DdpmConvSource *source, Way way, unsigned image, unsigned n_images, size_t pixel,
+             vec pixels[VECTOR])
+{
+  if (way == WAY_ANY)
+    for (unsigned c = 0; c < VECTOR; c++)
+      pixels[c] =
+        c < source->n_channels ? load_channel (source, way, c, image, n_images, pixel) : (vec) { 0 };
+  else
+#pragma GCC unroll 16
+    for (unsigned c = 0; c < VECTOR; c++)
+      pixels[c] = load_channel (source, way, c, image, n_images, pixel);
+  vec_transpose (pixels);
+}
+
+/* n_rows rows of the picture from pixel `first` on, where vectors of pixels end with the rows, to rows of the
+ * strip. */
+FORCE_INLINE void
+fill_even_rows (const Picture *picture, Way way, unsigned image, size_t first, unsigned n_rows, vec *row,
+                unsigned cols)
+{
+  for (; n_rows > 0; n_rows--, first += picture->width, row += cols)
+    for (unsigned col = 0; col < picture->width; col += VECTOR)
+      {
+        vec pixels[VECTOR];
+
+        load_pixels (picture->source, way, image, picture->n_images, first + col, pixels);
+#pragma GCC unroll 16
+        for (int i = 0; i < VECTOR; i++)
+          row[col + i] = pixels[i];
+      }
+}
+
+/* The same of any width and dilation: n pixels. */
+FORCE_INLINE void
+fill_uneven_rows (const Picture *picture, Way way, unsigned image, size_t first, size_t n, vec *row,
+                  unsigned cols)
+{
+  unsigned col = 0;
+
+  for (size_t i = 0; i < n; i += VECTOR)
+    {
+      const unsigned n_pixels = MIN (VECTOR, n - i);
+      vec pixels[VECTOR];
+
+      load_pixels (picture->source, way, image, picture->n_images, first + i, pixels);
+      for (unsigned lane = 0; lane < n_pixels;)
+        {
+          const unsigned end = lane + MIN (n_pixels - lane, picture->width - col);
+
+          for (; lane < end; lane++, col++)
+            row[col * picture->dilation] = pixels[lane];
+          if (col == picture->width)
+            {
+              col = 0;
+              row += (size_t) cols * picture->dilation;
+            }
+        }
+    }
+}
+
+FORCE_INLINE void
+fill_rows_by (const Picture *picture, Way way, unsigned image, size_t first, unsigned n_rows, vec *row,
+              unsigned cols)
+{
+  if (picture->dilation == 1 && picture->width % VECTOR == 0)
+    fill_even_rows (picture, way, image, first, n_rows, row, cols);
+  else
+    fill_uneven_rows (picture, way, image, first, (size_t) n_rows * picture->width, row, cols);
+}
+
 /* Picture rows row_begin … row_end-1 to the strip's rows from strip_row on. */
 static void
 fill_rows (const Picture *picture, unsigned image, unsigned row_begin, unsigned row_end, const Strip *strip,
            unsigned strip_row)
 {
-  const DdpmConvSource *source = picture->source;
   const size_t first = ((size_t) image * picture->height + row_begin) * picture->width;
-  const size_t n = (size_t) (row_end - row_begin) * picture->width;
+  const unsigned n_rows = row_end - row_begin;
   vec *row = strip->pixels + (size_t) strip_row * strip->cols - strip->left;
-  unsigned col = 0;
 
-  for (size_t i = 0; i < n; i += VECTOR)
+  switch (find_way (picture->source))
     {
-      vec pixels[VECTOR];
-
-      for (unsigned c = 0; c < VECTOR; c++)
-        pixels[c] = c < source->n_channels ? load_channel (source, c, image, picture->n_images, first + i)
-                                           : (vec) { 0 };
-      vec_transpose (pixels);
-      if (picture->dilation == 1 && col + VECTOR < picture->width && n - i >= VECTOR)
-        {
-          memcpy (row + col, pixels, sizeof pixels);
-          col += VECTOR;
-          continue;
-        }
-      for (unsigned lane = 0; lane < MIN (VECTOR, n - i); lane++)
-        {
-          row[col * picture->dilation] = pixels[lane];
-          if (++col == picture->width)
-            {
-              col = 0;
-              row += (size_t) strip->cols * picture->dilation;
-            }
-        }
+    case WAY_PLAIN:
+      fill_rows_by (picture, WAY_PLAIN, image, first, n_rows, row, strip->cols);
+      break;
+    case WAY_SILU:
+      fill_rows_by (picture, WAY_SILU, image, first, n_rows, row, strip->cols);
+      break;
+    case WAY_ANY:
+    default:
+      fill_rows_by (picture, WAY_ANY, image, first, n_rows, row, strip->cols);
     }
 }
 
@@ -182,13 +259,14 @@ store_half_pair (uint16_t *to, vec point, int is_second)
   memcpy (to, &pairs, sizeof pairs);
 }
 
-/* Two tiles' points of a block, the first tile's number even. */
+/* n_points of two tiles' points of a block, the first tile's number even. */
 FORCE_INLINE void
-store_pairs (const vec *first, const vec *second, unsigned n_points, const DdpmConvTiles *tiles,
-             unsigned tile, unsigned block)
+store_pairs (const vec *first, const vec *second, unsigned first_point, unsigned n_points,
+             const DdpmConvTiles *tiles, unsigned tile, unsigned block)
 {
   const size_t group = ((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP * VECTOR;
-  uint16_t *to = (uint16_t *) tiles->values + group + tile % TILE_GROUP * VECTOR;
+  uint16_t *to =
+    (uint16_t *) tiles->values + group + tile % TILE_GROUP * VECTOR + first_point * tiles->point_stride;
 
 #pragma GCC unroll 36
   for (unsigned point = 0; point < n_points; point++)
@@ -199,12 +277,14 @@ store_pairs (const vec *first, const vec *second, unsigned n_points, const DdpmC
     }
 }
 
-/* A tile's points of a block. */
+/* n_points of a tile's points of a block. */
 FORCE_INLINE void
-store_points (const vec *points, unsigned n_points, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+store_points (const vec *points, unsigned first_point, unsigned n_points, const DdpmConvTiles *tiles,
+              unsigned tile, unsigned block)
 {
   const size_t stride = tiles->point_stride;
-  const size_t group = ((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP * VECTOR;
+  const size_t group =
+    ((size_t) (tile / TILE_GROUP) * tiles->n_blocks + block) * TILE_GROUP * VECTOR + first_point * stride;
   const size_t place = group + tile % TILE_GROUP * VECTOR;
   const size_t pair = group + tile % TILE_GROUP / 2 * 2 * VECTOR;
 
@@ -239,31 +319,34 @@ unfold_row (const DdpmConvShape *shape, const Strip *strip, unsigned strip_row, 
     for (unsigned tap = 0; tap < kernel * kernel; tap++)
       store_points (
         &strip->pixels[(size_t) (strip_row + tap / kernel) * strip->cols + i * shape->stride + tap % kernel],
-        1, tiles, tile + i, block * kernel * kernel + tap);
+        0, 1, tiles, tile + i, block * kernel * kernel + tap);
 }
 
+/* n_rows rows of the points of one row of tiles, from row first_row on, which `columns` makes. */
 FORCE_INLINE void
-transform_row (Transform transform, int n_in, int n_points, int step, const Strip *strip, unsigned strip_row,
-               unsigned tile, unsigned n_tiles, unsigned block, const DdpmConvTiles *tiles)
+transform_row (Transform columns, Transform rows, int n_in, int n_points, int first_row, int n_rows, int step,
+               const Strip *strip, unsigned strip_row, unsigned tile, unsigned n_tiles, unsigned block,
+               const DdpmConvTiles *tiles)
 {
   const vec *in = strip->pixels + (size_t) strip_row * strip->cols;
+  const int first = first_row * n_points, n = n_rows * n_points;
 
   for (unsigned i = 0; i < n_tiles; i++, in += step)
     {
       vec points[DDPM_CONV_MAX_POINTS];
 
-      transform_square (transform, n_in, n_points, in, strip->cols, points);
+      transform_rows (columns, rows, n_in, n_rows, n_points, in, strip->cols, points);
       if (tiles->numbers == DDPM_CONV_BF16_PAIRS && (tile + i) % 2 == 0 && i + 1 < n_tiles)
         {
           vec second[DDPM_CONV_MAX_POINTS];
 
           in += step;
-          transform_square (transform, n_in, n_points, in, strip->cols, second);
-          store_pairs (points, second, n_points * n_points, tiles, tile + i, block);
+          transform_rows (columns, rows, n_in, n_rows, n_points, in, strip->cols, second);
+          store_pairs (points, second, first, n, tiles, tile + i, block);
           i++;
         }
       else
-        store_points (points, n_points * n_points, tiles, tile + i, block);
+        store_points (points, first, n, tiles, tile + i, block);
     }
 }
 
@@ -288,7 +371,8 @@ clear_rest (const Task *task)
 
   for (unsigned tile = n_tiles; tile % TILE_GROUP != 0; tile++)
     for (unsigned tap = 0; tap < n_taps; tap++)
-      store_points (zeros, ddpm_conv_count_points (shape->method), tiles, tile, task->block * n_taps + tap);
+      store_points (zeros, 0, ddpm_conv_count_points (shape->method), tiles, tile,
+                    task->block * n_taps + tap);
 }
 
 static void
@@ -304,13 +388,25 @@ transform_strip (const Task *task, const Strip *strip, unsigned row_begin, unsig
       if (shape->method == DDPM_CONV_UNFOLD)
         unfold_row (shape, strip, i * shape->stride, tile, n_tiles, task->block, task->tiles);
       else if (shape->method == DDPM_CONV_WINOGRAD_2 && !task->is_grad)
-        transform_row (winograd_2_input, 4, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
+        transform_row (winograd_2_input, winograd_2_input, 4, 4, 0, 4, 2, strip, i * size, tile, n_tiles,
+                       task->block, task->tiles);
       else if (shape->method == DDPM_CONV_WINOGRAD_2)
-        transform_row (winograd_2_grad, 2, 4, 2, strip, i * size, tile, n_tiles, task->block, task->tiles);
+        transform_row (winograd_2_grad, winograd_2_grad, 2, 4, 0, 4, 2, strip, i * size, tile, n_tiles,
+                       task->block, task->tiles);
       else if (!task->is_grad)
-        transform_row (winograd_4_input, 6, 6, 4, strip, i * size, tile, n_tiles, task->block, task->tiles);
+        {
+          transform_row (winograd_4_input_upper, winograd_4_input, 6, 6, 0, 3, 4, strip, i * size, tile,
+                         n_tiles, task->block, task->tiles);
+          transform_row (winograd_4_input_lower, winograd_4_input, 6, 6, 3, 3, 4, strip, i * size, tile,
+                         n_tiles, task->block, task->tiles);
+        }
       else
-        transform_row (winograd_4_grad, 4, 6, 4, strip, i * size, tile, n_tiles, task->block, task->tiles);
+        {
+          transform_row (winograd_4_grad_upper, winograd_4_grad, 4, 6, 0, 3, 4, strip, i * size, tile,
+                         n_tiles, task->block, task->tiles);
+          transform_row (winograd_4_grad_lower, winograd_4_grad, 4, 6, 3, 3, 4, strip, i * size, tile,
+                         n_tiles, task->block, task->tiles);
+        }
     }
 }
 
@@ -341,31 +437,54 @@ run (const Task *task, const Picture *picture, unsigned step, unsigned halo, uns
 
 /* --- where a tile is one pixel: without a strip --------------------------------------------- */
 
+/* Whole groups of tiles from `tile` on, which begins one. */
+FORCE_INLINE void
+store_groups (const vec *pixels, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+{
+  const size_t group_stride = (size_t) tiles->n_blocks * TILE_GROUP * VECTOR;
+  size_t place = (size_t) (tile / TILE_GROUP) * group_stride + (size_t) block * TILE_GROUP * VECTOR;
+
+#pragma GCC unroll 4
+  for (int group = 0; group < VECTOR; group += TILE_GROUP, place += group_stride)
+    if (tiles->numbers == DDPM_CONV_FLOATS)
+#pragma GCC unroll 16
+      for (int i = 0; i < TILE_GROUP; i++)
+        vec_store ((float *) tiles->values + place + i * VECTOR, pixels[group + i]);
+    else if (tiles->numbers == DDPM_CONV_BF16)
+#pragma GCC unroll 16
+      for (int i = 0; i < TILE_GROUP; i++)
+        vec_store_bf16 ((uint16_t *) tiles->values + place + i * VECTOR, pixels[group + i]);
+    else
+#pragma GCC unroll 8
+      for (int i = 0; i < TILE_GROUP; i += 2)
+        {
+          const uvec pair = vec_pair_bf16 (pixels[group + i], pixels[group + i + 1]);
+
+          memcpy ((uint16_t *) tiles->values + place + i * VECTOR, &pair, sizeof pair);
+        }
+}
+
 /* n pixels from `pixel` on, which are tiles from `tile` on. */
 FORCE_INLINE void
-copy_pixels (const Task *task, const DdpmConvSource *source, unsigned image, size_t pixel, unsigned n,
-             unsigned tile)
+copy_pixels (const Task *task, const DdpmConvSource *source, Way way, unsigned image, size_t pixel,
+             unsigned n, unsigned tile)
 {
   vec pixels[VECTOR];
 
-  for (unsigned c = 0; c < VECTOR; c++)
-    pixels[c] =
-      c < source->n_channels ? load_channel (source, c, image, task->shape->n_images, pixel) : (vec) { 0 };
-  vec_transpose (pixels);
+  load_pixels (source, way, image, task->shape->n_images, pixel, pixels);
+  if (n == VECTOR && tile % TILE_GROUP == 0)
+    {
+      store_groups (pixels, task->tiles, tile, task->block);
+      return;
+    }
   for (unsigned i = 0; i < n; i++)
-    if (task->tiles->numbers == DDPM_CONV_BF16_PAIRS && (tile + i) % 2 == 0 && i + 1 < n)
-      {
-        store_pairs (&pixels[i], &pixels[i + 1], 1, task->tiles, tile + i, task->block);
-        i++;
-      }
-    else
-      store_points (&pixels[i], 1, task->tiles, tile + i, task->block);
+    store_points (&pixels[i], 0, 1, task->tiles, tile + i, task->block);
 }
 
 /* Rows of pictures with `width` pixels and n_pixels in all. */
-static void
-copy_rows (const Task *task, const DdpmConvSource *source, unsigned width, size_t n_pixels,
-           unsigned row_begin, unsigned row_end)
+FORCE_INLINE void
+copy_rows_by (const Task *task, const DdpmConvSource *source, Way way, unsigned width, size_t n_pixels,
+              unsigned row_begin, unsigned row_end)
 {
   const size_t first = (size_t) task->tiles->row_begin * width, end = (size_t) row_end * width;
 
@@ -375,10 +494,28 @@ copy_rows (const Task *task, const DdpmConvSource *source, unsigned width, size_
       const size_t image_end = MIN (end, (image + 1) * n_pixels);
 
       for (; pixel < image_end; pixel += MIN (VECTOR, image_end - pixel))
-        copy_pixels (task, source, image, pixel, MIN (VECTOR, image_end - pixel), pixel - first);
+        copy_pixels (task, source, way, image, pixel, MIN (VECTOR, image_end - pixel), pixel - first);
     }
   if (row_end == task->tiles->row_end)
     clear_rest (task);
+}
+
+static void
+copy_rows (const Task *task, const DdpmConvSource *source, unsigned width, size_t n_pixels,
+           unsigned row_begin, unsigned row_end)
+{
+  switch (find_way (source))
+    {
+    case WAY_PLAIN:
+      copy_rows_by (task, source, WAY_PLAIN, width, n_pixels, row_begin, row_end);
+      break;
+    case WAY_SILU:
+      copy_rows_by (task, source, WAY_SILU, width, n_pixels, row_begin, row_end);
+      break;
+    case WAY_ANY:
+    default:
+      copy_rows_by (task, source, WAY_ANY, width, n_pixels, row_begin, row_end);
+    }
 }
 
 void

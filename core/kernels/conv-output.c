@@ -48,6 +48,27 @@ fill_row (const DdpmConvShape *shape, const DdpmConvTiles *tiles, unsigned tile,
 
 /* --- a strip to the output ----------------------------------------------------------------- */
 
+/* One channel of n positions from `place` on. */
+FORCE_INLINE void
+store_channel (const DdpmConvTarget *target, unsigned channel, unsigned image, unsigned n_images,
+               size_t place, unsigned n, vec value)
+{
+  float *to = target->out + channel * target->ld + place;
+  const float *residual = target->residual != NULL ? target->residual + channel * target->ld + place : NULL;
+
+  if (target->bias != NULL)
+    value += target->bias[channel * n_images + image];
+  if (residual != NULL)
+    value += n == VECTOR ? vec_load (residual) : vec_load_n (residual, n);
+  value *= target->scale;
+  if (target->accumulate)
+    value += n == VECTOR ? vec_load (to) : vec_load_n (to, n);
+  if (n == VECTOR)
+    vec_store (to, value);
+  else
+    vec_store_n (to, value, n);
+}
+
 /* n positions from `place` on, of all channels. */
 FORCE_INLINE void
 store_positions (const DdpmConvTarget *target, unsigned image, unsigned n_images, size_t place, unsigned n,
@@ -55,27 +76,17 @@ store_positions (const DdpmConvTarget *target, unsigned image, unsigned n_images
 {
   vec channels[VECTOR];
 
+#pragma GCC unroll 16
   for (unsigned i = 0; i < VECTOR; i++)
     channels[i] = pixels[i < n ? i : 0];
   vec_transpose (channels);
-  for (unsigned c = 0; c < target->n_channels; c++)
-    {
-      float *to = target->out + c * target->ld + place;
-      const float *residual = target->residual != NULL ? target->residual + c * target->ld + place : NULL;
-      vec value = channels[c];
-
-      if (target->bias != NULL)
-        value += target->bias[c * n_images + image];
-      if (residual != NULL)
-        value += n == VECTOR ? vec_load (residual) : vec_load_n (residual, n);
-      value *= target->scale;
-      if (target->accumulate)
-        value += n == VECTOR ? vec_load (to) : vec_load_n (to, n);
-      if (n == VECTOR)
-        vec_store (to, value);
-      else
-        vec_store_n (to, value, n);
-    }
+  if (n == VECTOR && target->n_channels == VECTOR)
+#pragma GCC unroll 16
+    for (unsigned c = 0; c < VECTOR; c++)
+      store_channel (target, c, image, n_images, place, VECTOR, channels[c]);
+  else
+    for (unsigned c = 0; c < target->n_channels; c++)
+      store_channel (target, c, image, n_images, place, n, channels[c]);
 }
 
 /* `rows` rows of a picture from `row` on. Rows that fill the strip are one run. */

@@ -1,6 +1,58 @@
 /* From weights to the matrices of the points, and the gradient the way back. Compiled once per CPU level. */
 #include "core/kernels/level.h"
+#include "core/kernels/transpose.h"
 #include "core/kernels/winograd.h"
+
+/* The way of a number through [columns][taps], one after the other. */
+typedef struct
+{
+  unsigned col, tap;
+} Place;
+
+FORCE_INLINE void
+advance (Place *place, unsigned n_taps)
+{
+  if (++place->tap == n_taps)
+    {
+      place->tap = 0;
+      place->col++;
+    }
+}
+
+/* VECTOR numbers of rows from `from` on, which are row_stride apart; n_rows by n_numbers of them are there,
+ * zeros elsewhere. */
+FORCE_INLINE void
+load_rows (const float *from, size_t row_stride, unsigned n_rows, unsigned n_numbers, vec rows[VECTOR])
+{
+  if (n_rows == VECTOR && n_numbers >= VECTOR)
+#pragma GCC unroll 16
+    for (unsigned row = 0; row < VECTOR; row++)
+      rows[row] = vec_load (from + row * row_stride);
+  else
+    for (unsigned row = 0; row < VECTOR; row++)
+      rows[row] = row < n_rows ? vec_load_n (from + row * row_stride, MIN (n_numbers, VECTOR)) : (vec) { 0 };
+}
+
+/* n_rows rows of [n_cols][taps] to [taps][columns][rows], `VECTOR` of both. */
+FORCE_INLINE void
+pack_rows (const float *from, size_t row_stride, unsigned n_rows, unsigned n_cols, unsigned n_taps, int turn,
+           float *packed)
+{
+  const unsigned n_numbers = n_cols * n_taps;
+  Place place = { 0, 0 };
+
+  for (unsigned first = 0; first < VECTOR * n_taps; first += VECTOR)
+    {
+      vec numbers[VECTOR];
+
+      load_rows (from + first, row_stride, n_rows, first < n_numbers ? n_numbers - first : 0, numbers);
+      vec_transpose (numbers);
+#pragma GCC unroll 16
+      for (unsigned i = 0; i < VECTOR; i++, advance (&place, n_taps))
+        vec_store (packed + ((turn ? n_taps - 1 - place.tap : place.tap) * VECTOR + place.col) * VECTOR,
+                   numbers[i]);
+    }
+}
 
 void
 KERNEL (conv_pack) (const float *weights, size_t out_stride, size_t in_stride, int turn, unsigned n_taps,
@@ -11,12 +63,22 @@ KERNEL (conv_pack) (const float *weights, size_t out_stride, size_t in_stride, i
   const float *from =
     weights + (size_t) out_block * VECTOR * out_stride + (size_t) in_block * VECTOR * in_stride;
 
-  for (unsigned tap = 0; tap < n_taps; tap++)
-    for (unsigned in = 0; in < VECTOR; in++, packed += VECTOR)
-      for (unsigned out = 0; out < VECTOR; out++)
-        packed[out] = in < ins && out < outs
-                        ? from[out * out_stride + in * in_stride + (turn ? n_taps - 1 - tap : tap)]
-                        : 0.0f;
+  if (in_stride == n_taps)
+    {
+      pack_rows (from, out_stride, outs, ins, n_taps, turn, packed);
+      return;
+    }
+  pack_rows (from, in_stride, ins, outs, n_taps, turn, packed);
+  for (unsigned tap = 0; tap < n_taps; tap++, packed += VECTOR * VECTOR)
+    {
+      vec square[VECTOR];
+
+      load_rows (packed, VECTOR, VECTOR, VECTOR, square);
+      vec_transpose (square);
+#pragma GCC unroll 16
+      for (unsigned i = 0; i < VECTOR; i++)
+        vec_store (packed + i * VECTOR, square[i]);
+    }
 }
 
 /* The points of one input channel. */
@@ -111,6 +173,32 @@ collect_taps (Transform transform, int n_points, const float *points, size_t poi
     }
 }
 
+/* Of [taps][columns][rows], `VECTOR` of both, n_rows by n_cols are added to rows of [n_cols][taps]. */
+static void
+add_rows (const float *taps, unsigned n_taps, unsigned n_rows, unsigned n_cols, float *to, size_t row_stride)
+{
+  const unsigned n_numbers = n_cols * n_taps;
+  Place place = { 0, 0 };
+
+  for (unsigned first = 0; first < n_numbers; first += VECTOR, to += VECTOR)
+    {
+      const unsigned n = MIN (VECTOR, n_numbers - first);
+      vec numbers[VECTOR];
+
+#pragma GCC unroll 16
+      for (unsigned i = 0; i < VECTOR; i++, advance (&place, n_taps))
+        numbers[i] = vec_load (taps + (place.tap * VECTOR + place.col) * VECTOR);
+      vec_transpose (numbers);
+      if (n_rows == VECTOR && n == VECTOR)
+#pragma GCC unroll 16
+        for (unsigned row = 0; row < VECTOR; row++)
+          vec_store (to + row * row_stride, vec_load (to + row * row_stride) + numbers[row]);
+      else
+        for (unsigned row = 0; row < n_rows; row++)
+          vec_store_n (to + row * row_stride, vec_load_n (to + row * row_stride, n) + numbers[row], n);
+    }
+}
+
 void
 KERNEL (conv_add_weight_grad) (DdpmConvMethod method, const float *points, size_t point_stride,
                                unsigned n_taps, unsigned n_out, unsigned n_in, unsigned out_block,
@@ -128,8 +216,5 @@ KERNEL (conv_add_weight_grad) (DdpmConvMethod method, const float *points, size_
     collect_taps (winograd_2_weight_grad, 4, points, point_stride, collected);
   else
     taps = points;
-  for (unsigned out = 0; out < outs; out++)
-    for (unsigned in = 0; in < ins; in++)
-      for (unsigned tap = 0; tap < n_taps; tap++)
-        to[((size_t) out * n_in + in) * n_taps + tap] += taps[((size_t) tap * VECTOR + in) * VECTOR + out];
+  add_rows (taps, n_taps, outs, ins, to, (size_t) n_in * n_taps);
 }

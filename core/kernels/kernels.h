@@ -77,7 +77,8 @@ typedef struct
                            unsigned row_begin, unsigned row_end, float *strip, const DdpmConvTiles *tiles);
 
   /* conv-weights.c. packed[taps][in][out], `vector` of both, of the weights whose element (out, in, tap) is
-   * weights[out * out_stride + in * in_stride + tap], taps in reverse order if `turn`. */
+   * weights[out * out_stride + in * in_stride + tap], taps in reverse order if `turn`. One of the strides is
+   * n_taps. */
   void (*conv_pack) (const float *weights, size_t out_stride, size_t in_stride, int turn, unsigned n_taps,
                      unsigned n_out, unsigned n_in, unsigned out_block, unsigned in_block, float *packed);
   /* A packed block of taps to [points][in][out] floats, point_stride apart, or to bfloat16 as

@@ -79,20 +79,35 @@ winograd_2_weight_grad (const vec *in, int in_step, vec *out, int out_step)
   out[2 * out_step] = even + in[3 * in_step];
 }
 
+/* The upper and the lower half of the points: six values at a time are more than registers hold in both
+ * dimensions. */
+FORCE_INLINE void
+winograd_4_input_upper (const vec *in, int in_step, vec *out, int out_step)
+{
+  const vec x1 = in[in_step], x2 = in[2 * in_step], x3 = in[3 * in_step], x4 = in[4 * in_step];
+  const vec even = x4 - B * B * x2, odd = x3 - B * B * x1;
+
+  out[0] = A * A * B * B * in[0] + even - A * A * x2;
+  out[out_step] = even + A * odd;
+  out[2 * out_step] = even - A * odd;
+}
+
+FORCE_INLINE void
+winograd_4_input_lower (const vec *in, int in_step, vec *out, int out_step)
+{
+  const vec x1 = in[in_step], x2 = in[2 * in_step], x3 = in[3 * in_step], x4 = in[4 * in_step];
+  const vec even = x4 - A * A * x2, odd = x3 - A * A * x1;
+
+  out[0] = even + B * odd;
+  out[out_step] = even - B * odd;
+  out[2 * out_step] = A * A * B * B * x1 + in[5 * in_step] - (A * A + B * B) * x3;
+}
+
 FORCE_INLINE void
 winograd_4_input (const vec *in, int in_step, vec *out, int out_step)
 {
-  const vec x0 = in[0], x1 = in[in_step], x2 = in[2 * in_step];
-  const vec x3 = in[3 * in_step], x4 = in[4 * in_step], x5 = in[5 * in_step];
-  const vec even_a = x4 - B * B * x2, odd_a = x3 - B * B * x1;
-  const vec even_b = x4 - A * A * x2, odd_b = x3 - A * A * x1;
-
-  out[0] = A * A * B * B * x0 + even_a - A * A * x2;
-  out[out_step] = even_a + A * odd_a;
-  out[2 * out_step] = even_a - A * odd_a;
-  out[3 * out_step] = even_b + B * odd_b;
-  out[4 * out_step] = even_b - B * odd_b;
-  out[5 * out_step] = A * A * B * B * x1 + x5 - (A * A + B * B) * x3;
+  winograd_4_input_upper (in, in_step, out, out_step);
+  winograd_4_input_lower (in, in_step, out + 3 * out_step, out_step);
 }
 
 FORCE_INLINE void
@@ -122,18 +137,30 @@ winograd_4_output (const vec *in, int in_step, vec *out, int out_step)
 }
 
 FORCE_INLINE void
+winograd_4_grad_upper (const vec *in, int in_step, vec *out, int out_step)
+{
+  const vec even = in[0] + A * A * in[2 * in_step], odd = in[in_step] + A * A * in[3 * in_step];
+
+  out[0] = in[0];
+  out[out_step] = even + A * odd;
+  out[2 * out_step] = even - A * odd;
+}
+
+FORCE_INLINE void
+winograd_4_grad_lower (const vec *in, int in_step, vec *out, int out_step)
+{
+  const vec even = in[0] + B * B * in[2 * in_step], odd = in[in_step] + B * B * in[3 * in_step];
+
+  out[0] = even + B * odd;
+  out[out_step] = even - B * odd;
+  out[2 * out_step] = in[3 * in_step];
+}
+
+FORCE_INLINE void
 winograd_4_grad (const vec *in, int in_step, vec *out, int out_step)
 {
-  const vec y0 = in[0], y1 = in[in_step], y2 = in[2 * in_step], y3 = in[3 * in_step];
-  const vec even_a = y0 + A * A * y2, odd_a = y1 + A * A * y3;
-  const vec even_b = y0 + B * B * y2, odd_b = y1 + B * B * y3;
-
-  out[0] = y0;
-  out[out_step] = even_a + A * odd_a;
-  out[2 * out_step] = even_a - A * odd_a;
-  out[3 * out_step] = even_b + B * odd_b;
-  out[4 * out_step] = even_b - B * odd_b;
-  out[5 * out_step] = y3;
+  winograd_4_grad_upper (in, in_step, out, out_step);
+  winograd_4_grad_lower (in, in_step, out + 3 * out_step, out_step);
 }
 
 FORCE_INLINE void
@@ -147,16 +174,25 @@ winograd_4_weight_grad (const vec *in, int in_step, vec *out, int out_step)
   out[2 * out_step] = A * A * even_a + B * B * even_b + in[5 * in_step];
 }
 
-/* Along the columns, then along the rows: n_in x n_in values, in rows `in_step` apart, to n_out x n_out. */
+/* Along the columns, which makes n_rows rows of points, then along the rows: n_in x n_in values, in rows
+ * `in_step` apart, to n_rows x n_out. */
 FORCE_INLINE void
-transform_square (Transform transform, int n_in, int n_out, const vec *in, int in_step, vec *out)
+transform_rows (Transform columns, Transform rows, int n_in, int n_rows, int n_out, const vec *in,
+                int in_step, vec *out)
 {
   vec half[6 * 6];
 
 #pragma GCC unroll 6
   for (int col = 0; col < n_in; col++)
-    transform (in + col, in_step, half + col, n_in);
+    columns (in + col, in_step, half + col, n_in);
 #pragma GCC unroll 6
-  for (int row = 0; row < n_out; row++)
-    transform (half + row * n_in, 1, out + row * n_out, 1);
+  for (int row = 0; row < n_rows; row++)
+    rows (half + row * n_in, 1, out + row * n_out, 1);
+}
+
+/* n_in x n_in values to n_out x n_out. */
+FORCE_INLINE void
+transform_square (Transform transform, int n_in, int n_out, const vec *in, int in_step, vec *out)
+{
+  transform_rows (transform, transform, n_in, n_out, n_out, in, in_step, out);
 }

@@ -230,6 +230,7 @@ get_number (const Conv *conv, float *numbers, gsize n)
   return (char *) numbers + n * (conv->bf16 ? sizeof (guint16) : sizeof (float));
 }
 
+/* turn: as for the data gradient, in and out exchanged and the taps in reverse order. */
 static void
 transform_weights (const Conv *conv, gboolean turn)
 {
@@ -243,7 +244,8 @@ transform_weights (const Conv *conv, gboolean turn)
         const gsize place = ((gsize) out * conv->in_blocks + in) * conv->n_taps * vector * vector;
         void *points = get_number (conv, conv->points.data, place);
 
-        conv->kernels->conv_pack (conv->weights, (gsize) conv->c->n_in * n_taps, n_taps, turn, n_taps,
+        conv->kernels->conv_pack (conv->weights, turn ? n_taps : (gsize) conv->c->n_in * n_taps,
+                                  turn ? (gsize) conv->c->n_out * n_taps : n_taps, turn, n_taps,
                                   conv->c->n_out, conv->c->n_in, out, in, packed.data);
         if (conv->shape.method == DDPM_CONV_UNFOLD && !conv->bf16)
           memcpy (points, packed.data, size * sizeof (float));
@@ -353,11 +355,12 @@ check_output (const Conv *conv, gboolean extras)
       for (guint in = 0; in < c->n_in; in++)
         for (guint tap = 0; tap < n_taps; tap++)
           {
-            const guint turned = extras ? n_taps - 1 - tap : tap;
+            const gsize weight = extras ? ((gsize) in * c->n_out + channel) * n_taps + n_taps - 1 - tap
+                                        : ((gsize) channel * c->n_in + in) * n_taps + tap;
             const double product =
               round_number (conv,
                             plain_input (conv, in, image, row, p % per_image % conv->shape.out_width, tap))
-              * round_number (conv, conv->weights[((gsize) channel * c->n_in + in) * n_taps + turned]);
+              * round_number (conv, conv->weights[weight]);
 
             sum += product;
             magnitude += fabs (product);
