@@ -58,7 +58,7 @@ dev ()
 # tree FOLDER: all that is in it, and the lines of its files
 tree ()
 {
-  (cd "$1" && find . && find . -type f -exec grep -H '' {} +) | LC_ALL=C sort
+  (cd "$1" && find . && find . -type f -exec grep -H '' {} + || true) | LC_ALL=C sort
 }
 
 # new_home NAME PROFILE…: with what a user may have there
@@ -120,6 +120,21 @@ check 'uninstall leaves nothing behind' "$before" "$(tree "$home")"
 check 'and says what it took away' 5 "$(grep -c 'taking away' "$work/said")"
 dev uninstall_all
 check 'a second one says that nothing is installed' '0 1' "$status $(grep -c 'nothing is installed' "$work/said")"
+
+new_home upgraded 3.0
+before=$(tree "$home")
+dev install_all
+# as GIMP 3.2 does at its first start
+cp -r "$home/.config/GIMP/3.0" "$home/.config/GIMP/3.2"
+echo 'plug-in 3' >"$top/build/plugin/gimp-ddpm/gimp-ddpm"
+dev install_all
+check 'a copy that GIMP made for its next version is renewed' 'plug-in 3' \
+  "$(cat "$home/.config/GIMP/3.2/plug-ins/gimp-ddpm/gimp-ddpm")"
+echo 'plug-in' >"$top/build/plugin/gimp-ddpm/gimp-ddpm"
+cp -r "$home/.config/GIMP/3.0" "$home/.config/GIMP/3.4"
+dev uninstall_all
+rmdir "$home"/.config/GIMP/3.[24]/plug-ins "$home"/.config/GIMP/3.[24]
+check 'and all copies are taken away' "$before" "$(tree "$home")"
 
 new_home owner 3.0
 mkdir -p "$home/.local/share/gimp-ddpm/models/faces" "$home/.local/bin" "$home/.config/GIMP/3.0/plug-ins/other"

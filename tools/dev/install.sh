@@ -6,6 +6,8 @@ data_folder=${XDG_DATA_HOME:-$HOME/.local/share}/gimp-ddpm
 command_file=$HOME/.local/bin/ddpm
 module_folder=$HOME/.local/lib/gimp-ddpm
 manifest=$data_folder/installed
+# lies beside the plug-in, and so in the copies that a new version of GIMP makes of it
+mark=put-there-by-dev-install
 
 # gimp_profiles: the folders of the profiles to install into, one a line: those of 3.0, 3.2 and so on. GIMP's own version
 # counts, even before its first start, where we build on this system; in the Debian root that GIMP is not the user's.
@@ -54,6 +56,19 @@ is_foreign ()
   { [ -e "$1" ] || [ -L "$1" ]; } && ! grep -qxF -e "$1" -e "$1/" "$manifest"
 }
 
+# note_copies: when a new version of GIMP starts first, it copies all plug-ins from the profile of the one before
+note_copies ()
+{
+  for copy in "$config_folder"/3.*/plug-ins/gimp-ddpm
+  do
+    if [ -f "$copy/$mark" ] && ! [ -L "$copy" ]
+    then
+      find "$copy" -type d -exec printf '%s/\n' {} + >>"$manifest"
+      find "$copy" ! -type d >>"$manifest"
+    fi
+  done
+}
+
 # put FILE TARGET: under a temporary name first, because GIMP may be running the old one
 put ()
 {
@@ -77,6 +92,7 @@ put_plug_in ()
     say "$1 is not ours and stays as it is."
     return
   fi
+  put /dev/null "$1/$mark"
   put "$top/build/plugin/gimp-ddpm/gimp-ddpm" "$1/gimp-ddpm"
   (cd "$top/build/po" && find . -name '*.mo') | while IFS= read -r file
   do
@@ -158,6 +174,7 @@ install_all ()
   folders=$(missing_folders "$data_folder")
   mkdir -p "$data_folder"
   printf '%s\n' "$folders" "$data_folder/" | grep . >>"$manifest"
+  note_copies
   grep '/$' "$manifest" >"$manifest.new"
 
   put_plug_ins
@@ -191,6 +208,7 @@ uninstall_all ()
     say "nothing is installed: there is no $manifest."
     return
   fi
+  note_copies
   list=$(cat "$manifest")
   printf '%s\n' "$list" | sed -n 's,/model_index\.json$,,p; /\/bin\/ddpm$/p; s,\(/plug-ins/gimp-ddpm\)/gimp-ddpm$,\1,p' |
     sort -u | while IFS= read -r place; do say "taking away $place"; done
