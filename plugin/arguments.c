@@ -3,54 +3,52 @@
 #include <glib/gi18n.h>
 #include <math.h>
 
+#include "plugin/argument-table.h"
+
 #define BUNDLED_MODEL "materials"
 
 /* Seeds that are drawn end below, for they are part of the layers' names. */
 #define NEW_SEED_END 1000000
 
-/* More than any model has timesteps; how many this one has, the job checks. */
-#define MAX_STEPS 1000000
+static void
+add_argument (GimpProcedure *procedure, const DdpmArgument *argument)
+{
+  const char *label = _ (argument->label), *help = _ (argument->help);
+
+  switch (argument->kind)
+    {
+    case DDPM_ARGUMENT_TEXT:
+    case DDPM_ARGUMENT_WORD:
+      gimp_procedure_add_string_argument (procedure, argument->name, label, help, argument->word,
+                                          G_PARAM_READWRITE);
+      break;
+    case DDPM_ARGUMENT_SWITCH:
+      gimp_procedure_add_boolean_argument (procedure, argument->name, label, help, argument->initial != 0,
+                                           G_PARAM_READWRITE);
+      break;
+    case DDPM_ARGUMENT_INTEGER:
+      gimp_procedure_add_int_argument (procedure, argument->name, label, help, G_MININT, G_MAXINT,
+                                       (int) argument->initial, G_PARAM_READWRITE);
+      break;
+    case DDPM_ARGUMENT_NUMBER:
+    case DDPM_ARGUMENT_PER_CENT:
+      gimp_procedure_add_double_argument (procedure, argument->name, label, help, -G_MAXDOUBLE, G_MAXDOUBLE,
+                                          argument->initial, G_PARAM_READWRITE);
+      break;
+    }
+}
 
 void
 ddpm_arguments_add (GimpProcedure *procedure, DdpmSampleTask task)
 {
-  gimp_procedure_add_string_argument (
-    procedure, "model", _ ("_Model"),
-    _ ("Name of an installed model, or the path of a model folder; empty: the "
-       "default model"),
-    "", G_PARAM_READWRITE);
-  gimp_procedure_add_int_argument (
-    procedure, "count",
-    task == DDPM_TASK_INTERPOLATE ? _ ("_Number of in-betweens") : _ ("_Number of pictures"),
-    _ ("How many new layers to make, 1 to 1000"), G_MININT, G_MAXINT, 4, G_PARAM_READWRITE);
-  if (task != DDPM_TASK_GENERATE)
-    gimp_procedure_add_double_argument (
-      procedure, "strength", _ ("S_trength (%)"),
-      _ ("How much is made anew, 0 to 100: 0 keeps the layer as it is, 100 keeps "
-         "nothing of it"),
-      -G_MAXDOUBLE, G_MAXDOUBLE, 50.0, G_PARAM_READWRITE);
-  gimp_procedure_add_int_argument (
-    procedure, "seed", _ ("See_d"),
-    _ ("The same seed with the same settings makes the same pictures, 0 to 2147483647"), G_MININT, G_MAXINT,
-    0, G_PARAM_READWRITE);
+  for (const DdpmArgument *argument = ddpm_argument_table; argument->name != NULL; argument++)
+    if (DDPM_HAS_ARGUMENT (argument, task))
+      add_argument (procedure, argument);
+
+  /* A script that names a seed means it; a person expects other pictures each time. Hence two defaults. */
   gimp_procedure_add_boolean_argument (procedure, "new-seed", _ ("New seed"),
                                        _ ("Draw a seed instead of using the one given"), FALSE,
                                        G_PARAM_READWRITE);
-  gimp_procedure_add_string_argument (
-    procedure, "sampler", _ ("Sam_pler"),
-    _ ("How noise becomes a picture: ddpm adds fresh noise at each step and needs many; ddim makes good "
-       "pictures in few; auto is what the model recommends"),
-    DDPM_SAMPLER_AUTO, G_PARAM_READWRITE);
-  gimp_procedure_add_int_argument (
-    procedure, "steps", _ ("St_eps (0: as recommended)"),
-    _ ("More steps take longer and make better pictures, up to a point; 0: as many as "
-       "the model recommends"),
-    G_MININT, G_MAXINT, 0, G_PARAM_READWRITE);
-  gimp_procedure_add_double_argument (procedure, "eta", _ ("Fresh noise (et_a)"),
-                                      _ ("DDIM only: how much fresh noise each step adds, 0 to 1"),
-                                      -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, G_PARAM_READWRITE);
-
-  /* A script that names a seed means it; a person expects other pictures each time. Hence two defaults. */
   gimp_procedure_add_boolean_aux_argument (
     procedure, "dialog-new-seed", _ ("Ne_w seed each time"),
     _ ("Draw a seed for each run; the one drawn is shown here the next time"), TRUE, G_PARAM_READWRITE);
@@ -66,49 +64,6 @@ ddpm_arguments_get_default_model (void)
   if (g_strv_contains ((const char *const *) names, BUNDLED_MODEL))
     return g_strdup (BUNDLED_MODEL);
   return g_strdup (names[0]);
-}
-
-static gboolean
-check_int (const char *name, int value, int min, int max, GError **error)
-{
-  if (value >= min && value <= max)
-    return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is %d, but it must lie between %d and %d."),
-               name, value, min, max);
-  return FALSE;
-}
-
-static gboolean
-check_double (const char *name, double value, double min, double max, GError **error)
-{
-  if (isfinite (value) && value >= min && value <= max)
-    return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is %g, but it must lie between %g and %g."),
-               name, value, min, max);
-  return FALSE;
-}
-
-/* has_sampler stays FALSE where it is left to the model. */
-static gboolean
-read_sampler (DdpmArguments *arguments, const char *name, GError **error)
-{
-  g_autofree char *names = NULL;
-
-  if (name == NULL || name[0] == '\0' || g_str_equal (name, DDPM_SAMPLER_AUTO))
-    return TRUE;
-  arguments->has_sampler = ddpm_sampler_kind_from_name (name, &arguments->sampler);
-  if (arguments->has_sampler)
-    return TRUE;
-  names = g_strjoinv (", ", (char **) ddpm_sampler_get_names ());
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is “%s”, but it must be one of: %s, %s."),
-               "sampler", name, DDPM_SAMPLER_AUTO, names);
-  return FALSE;
-}
-
-static gboolean
-has_property (GimpProcedureConfig *config, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (config), name) != NULL;
 }
 
 guint32
@@ -128,60 +83,122 @@ ddpm_arguments_renew_seed (GimpProcedureConfig *config, GimpRunMode run_mode)
     g_object_set (config, "seed", (int) ddpm_arguments_draw_seed (), NULL);
 }
 
+static gboolean
+find_word (const DdpmArgument *argument, const char *text, guint *place, GError **error)
+{
+  const char *const *words = argument->get_words ();
+  g_autofree char *all = NULL;
+
+  if (text == NULL || text[0] == '\0')
+    text = argument->word;
+  for (*place = 0; words[*place] != NULL; (*place)++)
+    if (g_str_equal (words[*place], text))
+      return TRUE;
+  all = g_strjoinv (", ", (char **) words);
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("“%s” is “%s”, but it must be one of: %s."),
+               argument->name, text, all);
+  return FALSE;
+}
+
+static gboolean
+check_range (const DdpmArgument *argument, double value, GError **error)
+{
+  if (isfinite (value) && value >= argument->low && value <= argument->high)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               argument->high > 1e6 ? _ ("“%s” is %.0f, but it must lie between %.0f and %.0f.")
+                                    : _ ("“%s” is %g, but it must lie between %g and %g."),
+               argument->name, value, argument->low, argument->high);
+  return FALSE;
+}
+
+/* The value of config's property, or the initial one where the procedure has no such argument. */
+static gboolean
+read_argument (DdpmArguments *arguments, const DdpmArgument *argument, GObject *config, GError **error)
+{
+  const gboolean has = g_object_class_find_property (G_OBJECT_GET_CLASS (config), argument->name) != NULL;
+  gpointer target = (char *) arguments + argument->offset;
+  g_autofree char *text = NULL;
+  double number = argument->initial;
+  int integer = (int) argument->initial;
+
+  switch (argument->kind)
+    {
+    case DDPM_ARGUMENT_TEXT:
+      if (has)
+        g_object_get (config, argument->name, &text, NULL);
+      g_free (*(char **) target);
+      *(char **) target = text != NULL && text[0] != '\0' ? g_steal_pointer (&text) : NULL;
+      return TRUE;
+    case DDPM_ARGUMENT_WORD:
+      if (has)
+        g_object_get (config, argument->name, &text, NULL);
+      return find_word (argument, text, target, error);
+    case DDPM_ARGUMENT_SWITCH:
+      if (has)
+        g_object_get (config, argument->name, &integer, NULL);
+      *(gboolean *) target = integer;
+      return TRUE;
+    case DDPM_ARGUMENT_INTEGER:
+      if (has)
+        g_object_get (config, argument->name, &integer, NULL);
+      *(guint *) target = (guint) integer;
+      return check_range (argument, integer, error);
+    case DDPM_ARGUMENT_NUMBER:
+    case DDPM_ARGUMENT_PER_CENT:
+      if (has)
+        g_object_get (config, argument->name, &number, NULL);
+      *(double *) target = argument->kind == DDPM_ARGUMENT_PER_CENT ? number / 100.0 : number;
+      return check_range (argument, number, error);
+    }
+  g_return_val_if_reached (FALSE);
+}
+
 gboolean
 ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GError **error)
 {
-  g_autofree char *sampler = NULL;
-  int count, seed, steps;
-  double eta, strength = 0.0;
-
   *arguments = (DdpmArguments) { 0 };
-  g_object_get (config, "model", &arguments->model, "count", &count, "seed", &seed, "steps", &steps, "eta",
-                &eta, "sampler", &sampler, NULL);
-  if (has_property (config, "strength"))
-    g_object_get (config, "strength", &strength, NULL);
+  for (const DdpmArgument *argument = ddpm_argument_table; argument->name != NULL; argument++)
+    if (!read_argument (arguments, argument, G_OBJECT (config), error))
+      return FALSE;
 
-  if (!check_int ("count", count, 1, DDPM_MAX_COUNT, error)
-      || !check_int ("seed", seed, 0, DDPM_MAX_SEED, error)
-      || !check_int ("steps", steps, 0, MAX_STEPS, error) || !check_double ("eta", eta, 0.0, 1.0, error)
-      || !check_double ("strength", strength, 0.0, 100.0, error) || !read_sampler (arguments, sampler, error))
-    return FALSE;
-
-  if (arguments->model == NULL || arguments->model[0] == '\0')
-    {
-      g_free (arguments->model);
-      arguments->model = ddpm_arguments_get_default_model ();
-    }
+  if (arguments->model == NULL)
+    arguments->model = ddpm_arguments_get_default_model ();
   if (arguments->model == NULL)
     {
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
                            _ ("No model is installed: give the path of a model folder."));
       return FALSE;
     }
-
-  arguments->count = count;
-  arguments->seed = seed;
-  arguments->steps = steps;
-  arguments->eta = eta;
-  arguments->strength = strength / 100.0;
   return TRUE;
 }
 
 void
 ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options)
 {
+  if (options->task == DDPM_TASK_PROGRESSIVE && arguments->shared < 1)
+    options->task = DDPM_TASK_GENERATE;
   options->count = arguments->count;
   options->seed = arguments->seed;
-  if (arguments->has_sampler)
-    options->sampler = arguments->sampler;
+  if (arguments->sampler > 0)
+    ddpm_sampler_kind_from_name (ddpm_sampler_get_names ()[arguments->sampler - 1], &options->sampler);
   if (arguments->steps > 0)
     options->n_steps = arguments->steps;
   options->eta = arguments->eta;
+  options->label = arguments->label;
+  if (arguments->label != NULL)
+    options->guidance = arguments->guidance;
+  options->width = arguments->width;
+  options->height = arguments->height;
   options->strength = arguments->strength;
+  options->ladder_to = arguments->ladder_to;
+  options->interpolation = arguments->method;
+  options->shared = arguments->shared;
 }
 
 void
 ddpm_arguments_clear (DdpmArguments *arguments)
 {
   g_clear_pointer (&arguments->model, g_free);
+  g_clear_pointer (&arguments->label, g_free);
 }

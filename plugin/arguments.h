@@ -1,5 +1,4 @@
-/* The arguments that the three procedures share: their declaration for GIMP, and their values, read
- * and checked. */
+/* The arguments of the procedures: their declaration for GIMP, and their values, read and checked. */
 #pragma once
 
 #include <libgimp/gimp.h>
@@ -10,14 +9,21 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  char *model; /* a name or a folder, never "" */
-  guint count; /* pictures */
-  guint32 seed;
-  guint steps; /* 0: as the model recommends */
-  gboolean has_sampler;
-  DdpmSamplerKind sampler; /* where has_sampler; else as the model recommends */
+  char *model;         /* a name or a folder, never "" */
+  char *label;         /* NULL: none */
+  double guidance;     /* counts where there is a label */
+  guint count;         /* pictures */
+  guint width, height; /* 0: the model's */
+  double strength;     /* 0 … 1 */
+  double ladder_to;    /* the same; below 0: no ladder */
+  guint method;        /* DdpmInterpolation */
+  double shared;       /* 0 … 1 */
+  guint seed;
+  guint sampler; /* 0: as the model recommends, else 1 + its place in ddpm_sampler_get_names */
+  guint steps;   /* 0: as the model recommends */
   double eta;
-  double strength; /* 0 … 1 */
+  gboolean visible;   /* what is seen of the image instead of a layer */
+  gboolean new_image; /* the pictures become layers of a new image */
 } DdpmArguments;
 
 /* The sampler argument's value for what the model recommends. */
@@ -39,7 +45,7 @@ void ddpm_arguments_renew_seed (GimpProcedureConfig *config, GimpRunMode run_mod
 /* Reads and checks. Errors: DDPM_ERROR_USAGE, naming the argument. */
 gboolean ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GError **error);
 
-/* What they say, over the defaults that are in options. Borrowed like the options' own strings. */
+/* What they say, over the defaults that are in options, whose task is set. Strings are borrowed. */
 void ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options);
 
 void ddpm_arguments_clear (DdpmArguments *arguments);

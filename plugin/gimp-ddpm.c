@@ -19,10 +19,18 @@ static GType ddpm_plug_in_get_type (void);
 G_DEFINE_TYPE (DdpmPlugIn, ddpm_plug_in, GIMP_TYPE_PLUG_IN)
 
 static const DdpmProcedure *const procedures[] = {
-  &ddpm_procedure_generate,
-  &ddpm_procedure_vary,
-  &ddpm_procedure_interpolate,
+  &ddpm_procedure_generate,    &ddpm_procedure_vary,   &ddpm_procedure_interpolate,
+  &ddpm_procedure_progressive, &ddpm_procedure_repeat,
 };
+
+const DdpmProcedure *
+ddpm_procedure_find (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (procedures); i++)
+    if (g_str_equal (name, procedures[i]->name))
+      return procedures[i];
+  return NULL;
+}
 
 static GList *
 query_procedures (GimpPlugIn *plug_in)
@@ -38,10 +46,11 @@ query_procedures (GimpPlugIn *plug_in)
 static GimpProcedure *
 create_procedure (GimpPlugIn *plug_in, const char *name)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (procedures); i++)
-    if (g_str_equal (name, procedures[i]->name))
-      return ddpm_procedure_create (plug_in, procedures[i]);
-  return NULL;
+  const DdpmProcedure *info = ddpm_procedure_find (name);
+
+  if (info == &ddpm_procedure_repeat)
+    return ddpm_procedure_create_repeat (plug_in);
+  return info != NULL ? ddpm_procedure_create (plug_in, info) : NULL;
 }
 
 static void

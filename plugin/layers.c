@@ -1,19 +1,20 @@
 #include "plugin/layers.h"
 
 #include <glib/gi18n.h>
-#include <string.h>
+#include <math.h>
 
 #include "plugin/pixels.h"
 
-#define SETTINGS_PARASITE "ddpm-settings"
+/* What GIMP's animation filters read in the name of a layer: how long it is shown, and that it does not lie
+ * on those below it. */
+#define FRAME_NAME " (100ms) (replace)"
 
 /* A layer of the image's own kind, not inserted yet: what is done to it needs no undo. */
 static GimpLayer *
-make_layer (GimpImage *image, const DdpmImage *picture, const char *name, const char *settings)
+make_layer (GimpImage *image, const DdpmImage *picture, const char *name, JsonObject *record)
 {
   gboolean has_alpha = picture->n_channels == 2 || picture->n_channels == 4;
   GimpImageType type = GIMP_RGB_IMAGE;
-  GimpParasite *parasite;
   GimpLayer *layer;
 
   switch (gimp_image_get_base_type (image))
@@ -32,10 +33,21 @@ make_layer (GimpImage *image, const DdpmImage *picture, const char *name, const 
                           gimp_image_get_default_new_layer_mode (image));
   ddpm_drawable_write (GIMP_DRAWABLE (layer), picture);
 
-  parasite = gimp_parasite_new (SETTINGS_PARASITE, GIMP_PARASITE_PERSISTENT, strlen (settings), settings);
-  gimp_item_attach_parasite (GIMP_ITEM (layer), parasite);
-  gimp_parasite_free (parasite);
+  ddpm_record_attach (record, layer);
   return layer;
+}
+
+/* What tells a picture from the others of its run. Not "#1": GIMP counts such an ending up when it has a
+ * layer of that name. */
+static char *
+name_picture (JsonObject *record, guint index)
+{
+  if (json_object_has_member (record, "timestep"))
+    return g_strdup_printf (_ ("step %u"), (guint) json_object_get_int_member (record, "timestep"));
+  if (json_object_has_member (record, "own-strength"))
+    return g_strdup_printf ("%u: %.0f %%", index + 1,
+                            100 * json_object_get_double_member (record, "own-strength"));
+  return g_strdup_printf ("%u", index + 1);
 }
 
 /* The layers of all pictures, where they belong but not inserted. */
@@ -48,16 +60,28 @@ make_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *plac
 
   for (guint i = 0; i < n_pictures; i++)
     {
-      /* not "#1": GIMP counts such an ending up when it has a layer of that name */
-      g_autofree char *name = g_strdup_printf ("%s %u (%u)", run->model->name, arguments->seed, i + 1);
-      g_autofree char *settings = ddpm_sample_job_describe (run->job, i);
+      g_autoptr (JsonObject) record = ddpm_record_new (run->job, i, arguments, &place->origin);
+      g_autofree char *own_name = name_picture (record, i);
+      g_autofree char *name = g_strdup_printf ("%s %u (%s)%s", run->model->name, arguments->seed, own_name,
+                                               place->are_frames ? FRAME_NAME : "");
 
-      layers[i] = make_layer (place->image, pictures[i], name, settings);
+      layers[i] = make_layer (place->image, pictures[i], name, record);
       gimp_layer_set_offsets (layers[i],
                               place->bounds.x + (place->bounds.width - (int) pictures[i]->width) / 2,
                               place->bounds.y + (place->bounds.height - (int) pictures[i]->height) / 2);
     }
   return layers;
+}
+
+static char *
+name_group (DdpmRun *run, const DdpmArguments *arguments)
+{
+  const guint last = run->model->scheduler.num_train_timesteps - 1;
+
+  if (arguments->shared < 1)
+    return g_strdup_printf (_ ("%s %u, the same noise down to step %ld"), run->model->name, arguments->seed,
+                            lround (arguments->shared * last));
+  return g_strdup_printf ("%s %u", run->model->name, arguments->seed);
 }
 
 static void
@@ -76,7 +100,7 @@ insert_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *pl
   gimp_image_undo_group_start (place->image);
   if (place->in_group)
     {
-      g_autofree char *name = g_strdup_printf ("%s %u", run->model->name, arguments->seed);
+      g_autofree char *name = name_group (run, arguments);
       GimpGroupLayer *group = gimp_group_layer_new (place->image, name);
 
       gimp_image_insert_layer (place->image, GIMP_LAYER (group), parent, position);
@@ -134,38 +158,4 @@ ddpm_image_can_take_layers (GimpImage *image, GError **error)
   g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
                        _ ("The image has a floating selection: anchor it or make it a layer first."));
   return FALSE;
-}
-
-gboolean
-ddpm_drawables_check (GimpDrawable **drawables, guint n, GError **error)
-{
-  guint n_drawables = drawables == NULL ? 0 : gimp_core_object_array_get_length ((GObject **) drawables);
-
-  if (n_drawables != n)
-    {
-      if (n == 1)
-        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                     _ ("This works on one layer, but %u are selected: select exactly one."), n_drawables);
-      else
-        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                     _ ("This works on %u layers, but %u are selected: select exactly %u."), n, n_drawables,
-                     n);
-      return FALSE;
-    }
-  for (guint i = 0; i < n; i++)
-    if (!gimp_item_is_valid (GIMP_ITEM (drawables[i])))
-      {
-        g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                             _ ("The layer was deleted meanwhile: select another one and try again."));
-        return FALSE;
-      }
-    else if (!gimp_item_is_layer (GIMP_ITEM (drawables[i])))
-      {
-        g_autofree char *name = gimp_item_get_name (GIMP_ITEM (drawables[i]));
-
-        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                     _ ("“%s” is a mask or a channel, but this works on layers: select a layer."), name);
-        return FALSE;
-      }
-  return TRUE;
 }

@@ -11,17 +11,37 @@ get_format (guint n_channels)
   return babl_format (names[n_channels - 1]);
 }
 
+/* Alpha times the mask. */
+static DdpmImage *
+mask_picture (const DdpmImage *picture, GimpDrawable *mask, const GeglRectangle *bounds)
+{
+  const guint n_colours = picture->n_channels <= 2 ? 1 : 3;
+  const gsize n_pixels = (gsize) picture->width * picture->height;
+  DdpmImage *masked = ddpm_image_convert (picture, n_colours + 1);
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (mask);
+  g_autofree float *values = g_new (float, n_pixels);
+
+  gegl_buffer_get (buffer, bounds, 1.0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  for (gsize i = 0; i < n_pixels; i++)
+    masked->pixels[i * (n_colours + 1) + n_colours] *= values[i];
+  return masked;
+}
+
 DdpmImage *
 ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
 {
   guint n_colours = gimp_drawable_is_gray (drawable) ? 1 : 3;
   guint n_channels = n_colours + (gimp_drawable_has_alpha (drawable) ? 1 : 0);
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
-  DdpmImage *picture = ddpm_image_new (bounds->width, bounds->height, n_channels);
+  g_autoptr (DdpmImage) picture = ddpm_image_new (bounds->width, bounds->height, n_channels);
+  GimpLayerMask *mask = NULL;
 
   gegl_buffer_get (buffer, bounds, 1.0, get_format (n_channels), picture->pixels, GEGL_AUTO_ROWSTRIDE,
                    GEGL_ABYSS_NONE);
-  return picture;
+  if (gimp_item_is_layer (GIMP_ITEM (drawable)) && gimp_layer_get_apply_mask (GIMP_LAYER (drawable)))
+    mask = gimp_layer_get_mask (GIMP_LAYER (drawable));
+  return mask != NULL ? mask_picture (picture, GIMP_DRAWABLE (mask), bounds) : g_steal_pointer (&picture);
 }
 
 /* Whether a value of the drawable is one of the 256 that an 8-bit file in sRGB has. */

@@ -1,7 +1,6 @@
 /* plug-in-ddpm-interpolate: pictures between two layers. */
 #include <glib/gi18n.h>
 
-#include "plugin/pixels.h"
 #include "plugin/procedure.h"
 
 /* Positions from the top of the image down to the item, one a level. */
@@ -38,30 +37,18 @@ is_below (GimpImage *image, GimpDrawable *a, GimpDrawable *b)
   return path_a->len > path_b->len;
 }
 
-static DdpmImage *
-read_whole (GimpDrawable *drawable)
-{
-  const GeglRectangle all = { 0, 0, gimp_drawable_get_width (drawable), gimp_drawable_get_height (drawable) };
-
-  return ddpm_drawable_read (drawable, &all);
-}
-
 static gboolean
-collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error)
+collect (const DdpmRequest *request, DdpmSources *sources, GError **error)
 {
-  GimpDrawable *lower, *upper;
-  int x, y;
+  GimpDrawable **drawables = request->drawables;
+  guint lower;
 
-  if (!ddpm_drawables_check (drawables, 2, error))
+  if (!ddpm_request_check (request, 2, TRUE, error))
     return FALSE;
-  lower = is_below (image, drawables[0], drawables[1]) ? drawables[0] : drawables[1];
-  upper = lower == drawables[0] ? drawables[1] : drawables[0];
-  sources->inputs[0] = read_whole (lower);
-  sources->inputs[1] = read_whole (upper);
-
-  gimp_drawable_get_offsets (lower, &x, &y);
-  sources->place.above = GIMP_LAYER (lower);
-  sources->place.bounds = (GeglRectangle) { x, y, sources->inputs[0]->width, sources->inputs[0]->height };
+  lower = is_below (request->image, drawables[0], drawables[1]) ? 0 : 1;
+  ddpm_sources_take_layer (sources, 0, drawables[lower]);
+  ddpm_sources_take_layer (sources, 1, drawables[1 - lower]);
+  sources->place.are_frames = TRUE;
   return TRUE;
 }
 
@@ -71,11 +58,13 @@ const DdpmProcedure ddpm_procedure_interpolate = {
   .title = N_ ("Interpolate Layers"),
   .ok_label = N_ ("_Interpolate"),
   .blurb = N_ ("Make pictures between two selected layers with a diffusion model"),
-  .help =
-    N_ ("Adds the same noise to both selected layers, mixes them step by step, and takes the noise away "
-        "again. The "
-        "in-betweens are new layers in order above the lower one, at its place and size, the first most like "
-        "the lower and the last most like the upper layer. The strength says how much noise is added."),
+  .help = N_ (
+    "Adds the same noise to both selected layers, mixes them, and takes the noise away again; or turns both "
+    "into noise, by the method “latent”, and mixes that. The in-betweens are new layers in order above the "
+    "lower one, at its place and size, the first most like the lower and the last most like the upper layer, "
+    "named as frames for GIMP's animation filters. The strength says how much noise is added. Layer masks "
+    "count "
+    "as transparency."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLES,
   .task = DDPM_TASK_INTERPOLATE,
   .collect = collect,

@@ -1,32 +1,21 @@
 /* plug-in-ddpm-vary: noise is added to the active layer, and taken away again in other ways. */
 #include <glib/gi18n.h>
 
-#include "plugin/pixels.h"
 #include "plugin/procedure.h"
 
 static gboolean
-collect (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error)
+collect (const DdpmRequest *request, DdpmSources *sources, GError **error)
 {
-  GeglRectangle part;
-  int layer_x, layer_y;
+  gboolean visible;
 
-  if (!ddpm_drawables_check (drawables, 1, error))
-    return FALSE;
-  if (!gimp_drawable_mask_intersect (drawables[0], &part.x, &part.y, &part.width, &part.height))
+  g_object_get (request->config, "visible", &visible, NULL);
+  if (visible)
     {
-      g_autofree char *name = gimp_item_get_name (GIMP_ITEM (drawables[0]));
-
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        _ ("The selection does not touch the layer “%s”: move it over the layer, or select nothing."), name);
-      return FALSE;
+      ddpm_sources_take_visible (sources, request);
+      return TRUE;
     }
-  sources->inputs[0] = ddpm_drawable_read (drawables[0], &part);
-
-  gimp_drawable_get_offsets (drawables[0], &layer_x, &layer_y);
-  sources->place.above = GIMP_LAYER (drawables[0]);
-  sources->place.bounds = (GeglRectangle) { layer_x + part.x, layer_y + part.y, part.width, part.height };
-  return TRUE;
+  return ddpm_request_check (request, 1, FALSE, error)
+         && ddpm_sources_take_drawable (sources, request, error);
 }
 
 const DdpmProcedure ddpm_procedure_vary = {
@@ -36,10 +25,13 @@ const DdpmProcedure ddpm_procedure_vary = {
   .ok_label = N_ ("_Vary"),
   .blurb = N_ ("Make variations of the active layer with a diffusion model"),
   .help = N_ (
-    "Brings the active layer, or the part of it within the selection's bounds, to the model's size, adds "
-    "noise "
-    "and takes it away again. The results are new layers above the original, at the same place and size."),
-  .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE,
+    "Brings the active layer, or all that is visible, or the part of it within the selection's bounds, to "
+    "the "
+    "model's size, adds noise and takes it away again. The results are new layers above the original, at the "
+    "same place and size. With a ladder each has another strength. A layer's mask counts as its "
+    "transparency."),
+  .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES
+                 | GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES,
   .task = DDPM_TASK_VARY,
   .collect = collect,
 };

@@ -26,9 +26,7 @@ typedef struct
 {
   const DdpmProcedure *info;
   GimpRunMode run_mode;
-  GimpImage *image;
-  GimpDrawable **drawables;
-  GimpProcedureConfig *config;
+  const DdpmRequest *request;
 
   DdpmArguments arguments;
   DdpmSources sources;
@@ -36,16 +34,9 @@ typedef struct
 } Call;
 
 static void
-clear_sources (DdpmSources *sources)
-{
-  g_clear_pointer (&sources->inputs[0], ddpm_image_free);
-  g_clear_pointer (&sources->inputs[1], ddpm_image_free);
-}
-
-static void
 clear_call (Call *call)
 {
-  clear_sources (&call->sources);
+  ddpm_sources_clear (&call->sources);
   ddpm_arguments_clear (&call->arguments);
 }
 
@@ -55,10 +46,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Call, clear_call)
 static gboolean
 collect (Call *call, GError **error)
 {
-  clear_sources (&call->sources);
-  call->sources = (DdpmSources) { .place.image = call->image };
-  return (call->image == NULL || ddpm_image_can_take_layers (call->image, error))
-         && call->info->collect (call->image, call->drawables, &call->sources, error);
+  GimpImage *image = call->request->image;
+
+  ddpm_sources_clear (&call->sources);
+  call->sources = (DdpmSources) { .place = { .image = image, .origin.procedure = call->info->name } };
+  return (image == NULL || ddpm_image_can_take_layers (image, error))
+         && call->info->collect (call->request, &call->sources, error);
 }
 
 static DdpmRun *
@@ -67,8 +60,8 @@ start_run (gpointer data, gboolean preview, GError **error)
   Call *call = data;
 
   ddpm_arguments_clear (&call->arguments);
-  ddpm_arguments_renew_seed (call->config, call->run_mode);
-  if (!collect (call, error) || !ddpm_arguments_read (&call->arguments, call->config, error))
+  ddpm_arguments_renew_seed (call->request->config, call->run_mode);
+  if (!collect (call, error) || !ddpm_arguments_read (&call->arguments, call->request->config, error))
     return NULL;
   return ddpm_run_start (call->info->task, &call->arguments, call->sources.inputs, preview);
 }
@@ -79,7 +72,7 @@ plan (gpointer data, DdpmModel *model, GError **error)
   Call *call = data;
   g_auto (DdpmArguments) arguments = { 0 };
 
-  return ddpm_arguments_read (&arguments, call->config, error)
+  return ddpm_arguments_read (&arguments, call->request->config, error)
            ? ddpm_run_new_job (model, call->info->task, &arguments, call->sources.inputs, FALSE, error)
            : NULL;
 }
@@ -112,25 +105,19 @@ run_with_dialog (Call *call, GimpProcedure *procedure, GError **error)
   /* what can be said at once needs no dialog */
   if (!collect (call, error))
     return GIMP_PDB_CALLING_ERROR;
-  return ddpm_dialog_run (procedure, call->config, call->info, &calls) ? GIMP_PDB_SUCCESS : GIMP_PDB_CANCEL;
+  return ddpm_dialog_run (procedure, call->request->config, call->info, &calls) ? GIMP_PDB_SUCCESS
+                                                                                : GIMP_PDB_CANCEL;
 }
 
 /* The pictures are all made before the image is touched: a plug-in that is cancelled is killed. */
-static GimpValueArray *
-run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
-               GimpProcedureConfig *config, gpointer data)
+GimpValueArray *
+ddpm_procedure_run (GimpProcedure *procedure, const DdpmProcedure *info, GimpRunMode run_mode,
+                    const DdpmRequest *request)
 {
-  g_auto (Call) call = {
-    .info = data,
-    .run_mode = run_mode,
-    .image = image,
-    .drawables = drawables,
-    .config = config,
-  };
+  g_auto (Call) call = { .info = info, .run_mode = run_mode, .request = request };
   GimpPDBStatusType status;
   GError *error = NULL;
 
-  gegl_init (NULL, NULL);
   status = run_mode == GIMP_RUN_INTERACTIVE ? run_with_dialog (&call, procedure, &error)
                                             : run_with_progress (&call, &error);
   if (status != GIMP_PDB_SUCCESS)
@@ -138,11 +125,37 @@ run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image,
 
   if (run_mode != GIMP_RUN_NONINTERACTIVE)
     {
-      if (image == NULL)
+      if (call.sources.place.image != request->image)
         gimp_display_new (call.sources.place.image);
       gimp_displays_flush ();
     }
   return return_layers (procedure, call.sources.place.image, call.layers);
+}
+
+static GimpValueArray *
+run_procedure (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
+               GimpProcedureConfig *config, gpointer data)
+{
+  const DdpmRequest request = { .image = image, .drawables = drawables, .config = config };
+
+  gegl_init (NULL, NULL);
+  return ddpm_procedure_run (procedure, data, run_mode, &request);
+}
+
+void
+ddpm_procedure_describe (GimpProcedure *procedure, const DdpmProcedure *info)
+{
+  gimp_procedure_set_image_types (procedure, "*");
+  gimp_procedure_set_sensitivity_mask (procedure, info->sensitivity);
+  gimp_procedure_set_menu_label (procedure, _ (info->menu_label));
+  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Generate with DDPM");
+  gimp_procedure_set_documentation (procedure, _ (info->blurb), _ (info->help), info->name);
+  gimp_procedure_set_attribution (procedure, "The gimp-ddpm authors", "GPL-3.0-or-later", "2026");
+  gimp_procedure_add_image_return_value (procedure, "out-image", _ ("Image"),
+                                         _ ("The image with the new layers"), FALSE, G_PARAM_READWRITE);
+  gimp_procedure_add_core_object_array_return_value (procedure, "layers", _ ("Layers"),
+                                                     _ ("The new layers, in the order of their pictures"),
+                                                     GIMP_TYPE_LAYER, G_PARAM_READWRITE);
 }
 
 GimpProcedure *
@@ -151,18 +164,7 @@ ddpm_procedure_create (GimpPlugIn *plug_in, const DdpmProcedure *info)
   GimpProcedure *procedure = gimp_image_procedure_new (plug_in, info->name, GIMP_PDB_PROC_TYPE_PLUGIN,
                                                        run_procedure, (gpointer) info, NULL);
 
-  gimp_procedure_set_image_types (procedure, "*");
-  gimp_procedure_set_sensitivity_mask (procedure, info->sensitivity);
-  gimp_procedure_set_menu_label (procedure, _ (info->menu_label));
-  gimp_procedure_add_menu_path (procedure, "<Image>/Filters/Generate with DDPM");
-  gimp_procedure_set_documentation (procedure, _ (info->blurb), _ (info->help), info->name);
-  gimp_procedure_set_attribution (procedure, "The gimp-ddpm authors", "GPL-3.0-or-later", "2026");
-
+  ddpm_procedure_describe (procedure, info);
   ddpm_arguments_add (procedure, info->task);
-  gimp_procedure_add_image_return_value (procedure, "out-image", _ ("Image"),
-                                         _ ("The image with the new layers"), FALSE, G_PARAM_READWRITE);
-  gimp_procedure_add_core_object_array_return_value (procedure, "layers", _ ("Layers"),
-                                                     _ ("The new layers, in the order of their pictures"),
-                                                     GIMP_TYPE_LAYER, G_PARAM_READWRITE);
   return procedure;
 }

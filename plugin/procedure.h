@@ -1,16 +1,9 @@
-/* What the three procedures have in common, and the table that tells them apart. */
+/* What the procedures have in common, and the table that tells them apart. */
 #pragma once
 
-#include "plugin/layers.h"
+#include "plugin/sources.h"
 
 G_BEGIN_DECLS
-
-/* What a procedure works on. */
-typedef struct
-{
-  DdpmImage *inputs[2]; /* as in DdpmSampleOptions, owned */
-  DdpmPlace place;      /* where the pictures go */
-} DdpmSources;
 
 typedef struct
 {
@@ -22,15 +15,30 @@ typedef struct
   GimpProcedureSensitivityMask sensitivity;
   DdpmSampleTask task;
 
-  /* Checks the image (NULL: none is open) and its drawables (NULL-terminated, or NULL), and fills in the
-   * sources, empty before. Changes nothing in the image. */
-  gboolean (*collect) (GimpImage *image, GimpDrawable **drawables, DdpmSources *sources, GError **error);
+  /* Checks what was asked for and fills in the sources, of which only the image is set. Changes nothing in
+   * the image. */
+  gboolean (*collect) (const DdpmRequest *request, DdpmSources *sources, GError **error);
 } DdpmProcedure;
 
 extern const DdpmProcedure ddpm_procedure_generate;
 extern const DdpmProcedure ddpm_procedure_vary;
 extern const DdpmProcedure ddpm_procedure_interpolate;
+extern const DdpmProcedure ddpm_procedure_progressive;
+extern const DdpmProcedure ddpm_procedure_repeat; /* described as the others, but collects nothing */
 
 GimpProcedure *ddpm_procedure_create (GimpPlugIn *plug_in, const DdpmProcedure *info);
+
+/* The procedure of that name; NULL: none. */
+const DdpmProcedure *ddpm_procedure_find (const char *name);
+
+/* plug-in-ddpm-repeat: one of the others again, with the settings kept with a layer. */
+GimpProcedure *ddpm_procedure_create_repeat (GimpPlugIn *plug_in);
+
+/* Menu entry, documentation and return values; info->task and info->collect are not looked at. */
+void ddpm_procedure_describe (GimpProcedure *procedure, const DdpmProcedure *info);
+
+/* A run as GIMP asks a procedure for it, with its dialog where run_mode is interactive. */
+GimpValueArray *ddpm_procedure_run (GimpProcedure *procedure, const DdpmProcedure *info, GimpRunMode run_mode,
+                                    const DdpmRequest *request);
 
 G_END_DECLS

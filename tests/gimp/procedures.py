@@ -163,12 +163,17 @@ def pictures(n_channels, width, height):
 
 
 def test_arguments():
-    shared = ["model", "count", "seed", "new-seed", "sampler", "steps", "eta"]
-    for name in ("generate", "vary", "interpolate"):
+    shared = ["model", "label", "guidance", "count", "seed", "new-seed", "sampler", "steps", "eta"]
+    own = {
+        "generate": ["width", "height", "new-image"],
+        "vary": ["strength", "ladder-to", "visible"],
+        "interpolate": ["strength", "method"],
+        "progressive": ["width", "height", "shared", "new-image"],
+    }
+    for name, more in own.items():
         procedure = PDB.lookup_procedure("plug-in-ddpm-" + name)
         names = [argument.name for argument in procedure.get_arguments()]
-        wanted = shared if name == "generate" else shared + ["strength"]
-        same(f"{name}: its arguments", sorted(names), sorted(wanted + ["run-mode", "image", "drawables"]))
+        same(f"{name}: its arguments", sorted(names), sorted(shared + more + ["run-mode", "image", "drawables"]))
         report(
             f"{name}: it is documented",
             procedure.get_blurb() and procedure.get_help() and procedure.get_authors() and procedure.get_copyright(),
@@ -347,6 +352,10 @@ def test_vary_selection():
     part.delete()
 
 
+# what GIMP's animation filters read: how long a layer is shown, and that those below are not seen meanwhile
+FRAMES = [f"heroes 21 ({i}) (100ms) (replace)" for i in (3, 2, 1)]
+
+
 def test_interpolate():
     options = ["--strength", "60", "--seed", "21", "--steps", str(STEPS), "-n", "3"]
     arguments = {"model": "heroes", "strength": 60.0, "seed": 21, "steps": STEPS, "count": 3}
@@ -360,7 +369,7 @@ def test_interpolate():
     _, _, layers = call("interpolate", image=image, drawables=[upper, lower], **arguments)
     compare("interpolate: the pixels of `ddpm interpolate`, the lower layer first", layers, reference)
     same("interpolate: in order above the lower one", tree(image.get_layers()),
-         ["upper", "between", "heroes 21 (3)", "heroes 21 (2)", "heroes 21 (1)", "lower"])
+         ["upper", "between", *FRAMES, "lower"])
     same("interpolate: at its place and size", {place(layer) for layer in layers}, {(3, 4, 30, 26)})
     settings = [json.loads(bytes(l.get_parasite("ddpm-settings").get_data()).decode()) for l in layers]
     same("interpolate: how far each lies between", [s["lambda"] for s in settings], [0.25, 0.5, 0.75])
@@ -379,7 +388,7 @@ def test_interpolate():
     compare("interpolate: a group below makes its layers lower", layers,
             ddpm("interpolate", "heroes", upper_path, lower_path, *options))
     same("interpolate: the new layers are in it", tree(image.get_layers()),
-         ["between", "lower", ["group", ["heroes 21 (3)", "heroes 21 (2)", "heroes 21 (1)", "upper"]]])
+         ["between", "lower", ["group", [*FRAMES, "upper"]]])
     image.delete()
 
 
@@ -435,7 +444,6 @@ def test_failures():
         refused("a negative strength", name, "strength", strength=-1.0)
         refused("a strength above 100", name, "strength", strength=100.5)
     refused("two layers", "vary", "one layer", drawables=[lower, upper])
-    refused("a channel", "vary", "channel", drawables=[channel])
     refused("one layer", "interpolate", "2 layers", drawables=[lower])
     refused("three layers", "interpolate", "2 layers", drawables=[lower, upper, third])
     refused("a layer and a channel", "interpolate", "channel", drawables=[lower, channel])
