@@ -10,8 +10,9 @@
 #define GENERATE (1u << DDPM_TASK_GENERATE)
 #define VARY (1u << DDPM_TASK_VARY)
 #define INTERPOLATE (1u << DDPM_TASK_INTERPOLATE)
+#define FILL (1u << DDPM_TASK_FILL)
 #define PROGRESSIVE (1u << DDPM_TASK_PROGRESSIVE)
-#define ALL (GENERATE | VARY | INTERPOLATE | PROGRESSIVE)
+#define ALL (GENERATE | VARY | INTERPOLATE | FILL | PROGRESSIVE)
 
 #define AT(member) G_STRUCT_OFFSET (DdpmArguments, member)
 
@@ -35,11 +36,7 @@ get_samplers (void)
 static const char *const *
 get_methods (void)
 {
-  static const char *const words[] = {
-    [DDPM_INTERPOLATION_NOISE] = "noise", [DDPM_INTERPOLATION_LATENT] = "latent", NULL
-  };
-
-  return words;
+  return ddpm_interpolation_names;
 }
 
 const DdpmArgument ddpm_argument_table[] = {
@@ -56,6 +53,8 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("How many new layers to make, 1 to 1000"), 4, 1, DDPM_MAX_COUNT },
   { "count", PROGRESSIVE, DDPM_ARGUMENT_INTEGER, AT (count), N_ ("_Number of pictures"),
     N_ ("How many new layers to make, 1 to 1000"), 8, 1, DDPM_MAX_COUNT },
+  { "count", FILL, DDPM_ARGUMENT_INTEGER, AT (count), N_ ("_Number of fills"),
+    N_ ("How many new layers to make, 1 to 1000"), 1, 1, DDPM_MAX_COUNT },
   { "width", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_INTEGER, AT (width), N_ ("Widt_h (0: the model's)"),
     N_ ("Pixels of the new pictures; 0: the model's own width"), 0, 0, DDPM_IMAGE_MAX_SIDE },
   { "height", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_INTEGER, AT (height), N_ ("He_ight (0: the model's)"),
@@ -70,6 +69,9 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("noise: both layers get the same noise and are mixed; latent: both are inverted to noise, which is "
         "mixed, so that the in-betweens begin and end with the layers whatever the strength"),
     .word = "noise", .get_words = get_methods },
+  { "resamplings", FILL, DDPM_ARGUMENT_INTEGER, AT (resamplings), N_ ("Resa_mplings"),
+    N_ ("How often the steps are gone through, back and forth, 1 to 100: more fit better and take longer"), 5,
+    1, DDPM_MAX_RESAMPLINGS },
   { "shared", PROGRESSIVE, DDPM_ARGUMENT_NUMBER, AT (shared), N_ ("Noise in _common down to"),
     N_ ("1: the estimates of one picture. Less, to 0: that many pictures whose noise is the same from the "
         "first step down to this part of the steps; takes a sampler that adds noise"),

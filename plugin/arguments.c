@@ -194,6 +194,7 @@ ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *o
   options->ladder_to = arguments->ladder_to;
   options->interpolation = arguments->method;
   options->shared = arguments->shared;
+  options->resamplings = arguments->resamplings;
 }
 
 void

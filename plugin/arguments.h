@@ -18,6 +18,7 @@ typedef struct
   double ladder_to;    /* the same; below 0: no ladder */
   guint method;        /* DdpmInterpolation */
   double shared;       /* 0 … 1 */
+  guint resamplings;
   guint seed;
   guint sampler; /* 0: as the model recommends, else 1 + its place in ddpm_sampler_get_names */
   guint steps;   /* 0: as the model recommends */

@@ -19,8 +19,8 @@ static GType ddpm_plug_in_get_type (void);
 G_DEFINE_TYPE (DdpmPlugIn, ddpm_plug_in, GIMP_TYPE_PLUG_IN)
 
 static const DdpmProcedure *const procedures[] = {
-  &ddpm_procedure_generate,    &ddpm_procedure_vary,   &ddpm_procedure_interpolate,
-  &ddpm_procedure_progressive, &ddpm_procedure_repeat,
+  &ddpm_procedure_generate, &ddpm_procedure_vary,        &ddpm_procedure_interpolate,
+  &ddpm_procedure_fill,     &ddpm_procedure_progressive, &ddpm_procedure_repeat,
 };
 
 const DdpmProcedure *

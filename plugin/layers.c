@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 #include <math.h>
+#include <string.h>
 
 #include "plugin/pixels.h"
 
@@ -50,6 +51,20 @@ name_picture (JsonObject *record, guint index)
   return g_strdup_printf ("%u", index + 1);
 }
 
+/* The part of it, transparent where the stencil hides it. Where it does so in part, the picture has been
+ * blended with what was there, and need not be once more. */
+static DdpmImage *
+cut_out (const DdpmImage *picture, const DdpmImage *stencil, const GeglRectangle *part)
+{
+  g_autoptr (DdpmImage) opened = ddpm_image_convert (picture, picture->n_channels <= 2 ? 2 : 4);
+  const guint n = opened->n_channels;
+
+  for (gsize i = 0; i < (gsize) picture->width * picture->height; i++)
+    if (stencil->pixels[i] <= 0)
+      memset (opened->pixels + i * n, 0, n * sizeof (float));
+  return ddpm_image_crop (opened, part->x, part->y, part->width, part->height);
+}
+
 /* The layers of all pictures, where they belong but not inserted. */
 static GimpLayer **
 make_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *place)
@@ -65,10 +80,13 @@ make_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *plac
       g_autofree char *name = g_strdup_printf ("%s %u (%s)%s", run->model->name, arguments->seed, own_name,
                                                place->are_frames ? FRAME_NAME : "");
 
-      layers[i] = make_layer (place->image, pictures[i], name, record);
-      gimp_layer_set_offsets (layers[i],
-                              place->bounds.x + (place->bounds.width - (int) pictures[i]->width) / 2,
-                              place->bounds.y + (place->bounds.height - (int) pictures[i]->height) / 2);
+      g_autoptr (DdpmImage) part =
+        place->stencil != NULL ? cut_out (pictures[i], place->stencil, &place->origin.part) : NULL;
+      const DdpmImage *picture = part != NULL ? part : pictures[i];
+
+      layers[i] = make_layer (place->image, picture, name, record);
+      gimp_layer_set_offsets (layers[i], place->bounds.x + (place->bounds.width - (int) picture->width) / 2,
+                              place->bounds.y + (place->bounds.height - (int) picture->height) / 2);
     }
   return layers;
 }

@@ -14,6 +14,9 @@ typedef struct
   gboolean in_group;    /* in a layer group of their own */
   gboolean are_frames;  /* named for GIMP's animation filters */
   DdpmOrigin origin;    /* for the layers' records */
+  /* Of the pictures' size, borrowed: only what it does not hide of them becomes a layer, within origin.part.
+   * NULL: all. */
+  const DdpmImage *stencil;
 } DdpmPlace;
 
 /* Inserts all pictures in one undo step, the first lowest, named after model and seed, each with a record.

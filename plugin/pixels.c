@@ -11,20 +11,27 @@ get_format (guint n_channels)
   return babl_format (names[n_channels - 1]);
 }
 
+DdpmImage *
+ddpm_mask_read (GimpDrawable *mask, const GeglRectangle *bounds)
+{
+  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (mask);
+  DdpmImage *values = ddpm_image_new (bounds->width, bounds->height, 1);
+
+  gegl_buffer_get (buffer, bounds, 1.0, babl_format ("Y float"), values->pixels, GEGL_AUTO_ROWSTRIDE,
+                   GEGL_ABYSS_NONE);
+  return values;
+}
+
 /* Alpha times the mask. */
 static DdpmImage *
-mask_picture (const DdpmImage *picture, GimpDrawable *mask, const GeglRectangle *bounds)
+mask_picture (const DdpmImage *picture, const DdpmImage *mask)
 {
-  const guint n_colours = picture->n_channels <= 2 ? 1 : 3;
+  const guint n = picture->n_channels <= 2 ? 2 : 4;
   const gsize n_pixels = (gsize) picture->width * picture->height;
-  DdpmImage *masked = ddpm_image_convert (picture, n_colours + 1);
-  g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (mask);
-  g_autofree float *values = g_new (float, n_pixels);
+  DdpmImage *masked = ddpm_image_convert (picture, n);
 
-  gegl_buffer_get (buffer, bounds, 1.0, babl_format ("Y float"), values, GEGL_AUTO_ROWSTRIDE,
-                   GEGL_ABYSS_NONE);
   for (gsize i = 0; i < n_pixels; i++)
-    masked->pixels[i * (n_colours + 1) + n_colours] *= values[i];
+    masked->pixels[i * n + n - 1] *= mask->pixels[i];
   return masked;
 }
 
@@ -41,7 +48,13 @@ ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
                    GEGL_ABYSS_NONE);
   if (gimp_item_is_layer (GIMP_ITEM (drawable)) && gimp_layer_get_apply_mask (GIMP_LAYER (drawable)))
     mask = gimp_layer_get_mask (GIMP_LAYER (drawable));
-  return mask != NULL ? mask_picture (picture, GIMP_DRAWABLE (mask), bounds) : g_steal_pointer (&picture);
+  if (mask != NULL)
+    {
+      g_autoptr (DdpmImage) values = ddpm_mask_read (GIMP_DRAWABLE (mask), bounds);
+
+      return mask_picture (picture, values);
+    }
+  return g_steal_pointer (&picture);
 }
 
 /* Whether a value of the drawable is one of the 256 that an 8-bit file in sRGB has. */

@@ -12,6 +12,10 @@ G_BEGIN_DECLS
  * Every precision and profile is converted. */
 DdpmImage *ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds);
 
+/* How much of each pixel a mask or the selection lets through, 0 … 1, in one channel; nothing outside of it.
+ */
+DdpmImage *ddpm_mask_read (GimpDrawable *mask, const GeglRectangle *bounds);
+
 /* Fills a drawable of the picture's size. On an 8-bit drawable the values are those of ddpm_image_save_png.
  */
 void ddpm_drawable_write (GimpDrawable *drawable, const DdpmImage *picture);

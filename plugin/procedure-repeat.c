@@ -74,7 +74,7 @@ repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDr
 
 const DdpmProcedure ddpm_procedure_repeat = {
   .name = "plug-in-ddpm-repeat",
-  .menu_label = N_ ("_Repeat Exactly..."),
+  .menu_label = N_ ("_Repeat Exactly"),
   .blurb = N_ ("Make a layer again with the settings kept with it"),
   .help = N_ (
     "Takes the settings that are kept with the active layer, which another of these procedures has made, and "

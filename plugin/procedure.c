@@ -63,7 +63,7 @@ start_run (gpointer data, gboolean preview, GError **error)
   ddpm_arguments_renew_seed (call->request->config, call->run_mode);
   if (!collect (call, error) || !ddpm_arguments_read (&call->arguments, call->request->config, error))
     return NULL;
-  return ddpm_run_start (call->info->task, &call->arguments, call->sources.inputs, preview);
+  return ddpm_run_start (call->info->task, &call->arguments, &call->sources.inputs, preview);
 }
 
 static DdpmSampleJob *
@@ -73,7 +73,7 @@ plan (gpointer data, DdpmModel *model, GError **error)
   g_auto (DdpmArguments) arguments = { 0 };
 
   return ddpm_arguments_read (&arguments, call->request->config, error)
-           ? ddpm_run_new_job (model, call->info->task, &arguments, call->sources.inputs, FALSE, error)
+           ? ddpm_run_new_job (model, call->info->task, &arguments, &call->sources.inputs, FALSE, error)
            : NULL;
 }
 

@@ -23,6 +23,7 @@ typedef struct
 extern const DdpmProcedure ddpm_procedure_generate;
 extern const DdpmProcedure ddpm_procedure_vary;
 extern const DdpmProcedure ddpm_procedure_interpolate;
+extern const DdpmProcedure ddpm_procedure_fill;
 extern const DdpmProcedure ddpm_procedure_progressive;
 extern const DdpmProcedure ddpm_procedure_repeat; /* described as the others, but collects nothing */
 

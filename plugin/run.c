@@ -10,7 +10,7 @@ typedef struct _DdpmRunWork
   DdpmRun *run;
   DdpmSampleTask task;
   const DdpmArguments *arguments;
-  DdpmImage *const *inputs;
+  const DdpmInputs *inputs;
   gboolean preview;
 
   GThread *thread; /* NULL: joined */
@@ -75,15 +75,16 @@ begin_job (Work *work)
 
 DdpmSampleJob *
 ddpm_run_new_job (DdpmModel *model, DdpmSampleTask task, const DdpmArguments *arguments,
-                  DdpmImage *const inputs[2], gboolean preview, GError **error)
+                  const DdpmInputs *inputs, gboolean preview, GError **error)
 {
   DdpmSampleOptions options;
 
   ddpm_sample_options_init (&options, model);
   options.task = task;
   ddpm_arguments_set_options (arguments, &options);
-  options.inputs[0] = inputs[0];
-  options.inputs[1] = inputs[1];
+  options.inputs[0] = inputs->pictures[0];
+  options.inputs[1] = inputs->pictures[1];
+  options.mask = inputs->mask;
   options.preview = preview;
   return ddpm_sample_job_new (model, &options, error);
 }
@@ -121,7 +122,7 @@ work_in_thread (gpointer data)
 }
 
 DdpmRun *
-ddpm_run_start (DdpmSampleTask task, const DdpmArguments *arguments, DdpmImage *const inputs[2],
+ddpm_run_start (DdpmSampleTask task, const DdpmArguments *arguments, const DdpmInputs *inputs,
                 gboolean preview)
 {
   DdpmRun *run = g_new0 (DdpmRun, 1);

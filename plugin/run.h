@@ -7,6 +7,12 @@ G_BEGIN_DECLS
 
 typedef struct _DdpmRun DdpmRun;
 
+/* As in DdpmSampleOptions; NULL where there is none. */
+typedef struct
+{
+  DdpmImage *pictures[2], *mask;
+} DdpmInputs;
+
 struct _DdpmRun
 {
   DdpmModel *model;   /* these two are the worker's until it has ended */
@@ -26,12 +32,12 @@ typedef struct
 
 /* The job that the arguments ask for. Errors: those of ddpm_sample_job_new. */
 DdpmSampleJob *ddpm_run_new_job (DdpmModel *model, DdpmSampleTask task, const DdpmArguments *arguments,
-                                 DdpmImage *const inputs[2], gboolean preview, GError **error);
+                                 const DdpmInputs *inputs, gboolean preview, GError **error);
 
 /* Starts: opens the model and makes the pictures. GIMP is not asked for anything, so a plug-in killed
- * meanwhile leaves no trace in any image. arguments, and inputs as in DdpmSampleOptions, are borrowed until
+ * meanwhile leaves no trace in any image. arguments, and inputs are borrowed until
  * it has ended. preview: pictures can be taken while they are made. */
-DdpmRun *ddpm_run_start (DdpmSampleTask task, const DdpmArguments *arguments, DdpmImage *const inputs[2],
+DdpmRun *ddpm_run_start (DdpmSampleTask task, const DdpmArguments *arguments, const DdpmInputs *inputs,
                          gboolean preview);
 
 DdpmRunState ddpm_run_get_state (DdpmRun *run);

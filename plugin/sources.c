@@ -56,7 +56,7 @@ take (DdpmSources *sources, guint index, GimpDrawable *drawable, const GeglRecta
   DdpmOrigin *origin = &sources->place.origin;
   int x, y;
 
-  sources->inputs[index] = ddpm_drawable_read (drawable, part);
+  sources->inputs.pictures[index] = ddpm_drawable_read (drawable, part);
   origin->tattoos[index] = gimp_item_get_tattoo (GIMP_ITEM (drawable));
   if (index > 0)
     return;
@@ -97,36 +97,71 @@ ddpm_sources_take_place (DdpmSources *sources, const DdpmRequest *request)
   sources->place.in_group = TRUE;
 }
 
+static GeglRectangle
+get_extent (GimpDrawable *drawable)
+{
+  return (GeglRectangle) { 0, 0, gimp_drawable_get_width (drawable), gimp_drawable_get_height (drawable) };
+}
+
 void
 ddpm_sources_take_layer (DdpmSources *sources, guint index, GimpDrawable *layer)
 {
-  const GeglRectangle all = { 0, 0, gimp_drawable_get_width (layer), gimp_drawable_get_height (layer) };
+  const GeglRectangle all = get_extent (layer);
 
   take (sources, index, layer, &all);
+}
+
+/* The part within the selection's bounds, all where nothing is selected. */
+static gboolean
+find_selected (GimpDrawable *drawable, GeglRectangle *part, GError **error)
+{
+  g_autofree char *name = NULL;
+
+  if (gimp_drawable_mask_intersect (drawable, &part->x, &part->y, &part->width, &part->height))
+    return TRUE;
+  name = gimp_item_get_name (GIMP_ITEM (drawable));
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               _ ("The selection does not touch the layer “%s”: move it over the layer, or select nothing."),
+               name);
+  return FALSE;
 }
 
 gboolean
 ddpm_sources_take_drawable (DdpmSources *sources, const DdpmRequest *request, GError **error)
 {
   GimpDrawable *drawable = request->drawables[0];
-  const GeglRectangle all = { 0, 0, gimp_drawable_get_width (drawable), gimp_drawable_get_height (drawable) };
+  const GeglRectangle all = get_extent (drawable);
   GeglRectangle part;
-  gboolean touches;
 
-  if (request->part != NULL)
-    touches = gegl_rectangle_intersect (&part, request->part, &all);
-  else
-    touches = gimp_drawable_mask_intersect (drawable, &part.x, &part.y, &part.width, &part.height);
-  if (!touches)
+  if ((request->part == NULL || !gegl_rectangle_intersect (&part, request->part, &all))
+      && !find_selected (drawable, &part, error))
+    return FALSE;
+  take (sources, 0, drawable, &part);
+  return TRUE;
+}
+
+gboolean
+ddpm_sources_take_selection (DdpmSources *sources, const DdpmRequest *request, GError **error)
+{
+  GimpDrawable *drawable = request->drawables[0];
+  GimpSelection *selection = gimp_image_get_selection (request->image);
+  const GeglRectangle all = get_extent (drawable);
+  GeglRectangle part, place;
+
+  if (gimp_selection_is_empty (request->image))
     {
-      g_autofree char *name = gimp_item_get_name (GIMP_ITEM (drawable));
-
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        _ ("The selection does not touch the layer “%s”: move it over the layer, or select nothing."), name);
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                           _ ("Nothing is selected: select what is to be made anew."));
       return FALSE;
     }
-  take (sources, 0, drawable, &part);
+  if (!find_selected (drawable, &part, error))
+    return FALSE;
+  take (sources, 0, drawable, &all);
+  place = sources->place.bounds;
+  sources->inputs.mask = ddpm_mask_read (GIMP_DRAWABLE (selection), &place);
+  sources->place.stencil = sources->inputs.mask;
+  sources->place.origin.part = part;
+  sources->place.bounds = (GeglRectangle) { place.x + part.x, place.y + part.y, part.width, part.height };
   return TRUE;
 }
 
@@ -134,8 +169,7 @@ void
 ddpm_sources_take_visible (DdpmSources *sources, const DdpmRequest *request)
 {
   GimpLayer *seen = gimp_layer_new_from_visible (request->image, request->image, "");
-  const GeglRectangle all = { 0, 0, gimp_image_get_width (request->image),
-                              gimp_image_get_height (request->image) };
+  const GeglRectangle all = get_extent (GIMP_DRAWABLE (seen));
   const GeglRectangle bounds = get_bounds (request->image);
   GeglRectangle part;
 
@@ -149,6 +183,7 @@ ddpm_sources_take_visible (DdpmSources *sources, const DdpmRequest *request)
 void
 ddpm_sources_clear (DdpmSources *sources)
 {
-  g_clear_pointer (&sources->inputs[0], ddpm_image_free);
-  g_clear_pointer (&sources->inputs[1], ddpm_image_free);
+  for (guint i = 0; i < G_N_ELEMENTS (sources->inputs.pictures); i++)
+    g_clear_pointer (&sources->inputs.pictures[i], ddpm_image_free);
+  g_clear_pointer (&sources->inputs.mask, ddpm_image_free);
 }

@@ -19,8 +19,8 @@ typedef struct
 
 typedef struct
 {
-  DdpmImage *inputs[2]; /* as in DdpmSampleOptions, owned */
-  DdpmPlace place;      /* where the pictures go */
+  DdpmInputs inputs; /* owned */
+  DdpmPlace place;   /* where the pictures go */
 } DdpmSources;
 
 /* One sentence unless there are exactly n drawables, all of them still there. layers_only: no masks and no
@@ -31,14 +31,18 @@ gboolean ddpm_request_check (const DdpmRequest *request, guint n, gboolean layer
  * new image where none is open or config asks for one. */
 void ddpm_sources_take_place (DdpmSources *sources, const DdpmRequest *request);
 
-/* The drawable's part within the selection's bounds, all of it where nothing is selected, as inputs[0], and
- * the place above it. Errors: DDPM_ERROR_USAGE where the selection does not touch it. */
+/* The drawable's part within the selection's bounds, all of it where nothing is selected, as first picture,
+ * and the place above it. Errors: DDPM_ERROR_USAGE where the selection does not touch it. */
 gboolean ddpm_sources_take_drawable (DdpmSources *sources, const DdpmRequest *request, GError **error);
 
-/* The same of what is seen of the image; the place is on top of all. */
+/* All of the drawable, with the selection as mask; the place of what the mask lets through is above it.
+ * Errors: DDPM_ERROR_USAGE where nothing of it is selected. */
+gboolean ddpm_sources_take_selection (DdpmSources *sources, const DdpmRequest *request, GError **error);
+
+/* What is seen of the image within the selection's bounds; the place is on top of all. */
 void ddpm_sources_take_visible (DdpmSources *sources, const DdpmRequest *request);
 
-/* A whole layer as inputs[index]; the place is that of the first. */
+/* A whole layer as picture `index`; the place is that of the first. */
 void ddpm_sources_take_layer (DdpmSources *sources, guint index, GimpDrawable *layer);
 
 void ddpm_sources_clear (DdpmSources *sources);

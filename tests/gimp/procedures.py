@@ -168,6 +168,7 @@ def test_arguments():
         "generate": ["width", "height", "new-image"],
         "vary": ["strength", "ladder-to", "visible"],
         "interpolate": ["strength", "method"],
+        "fill": ["resamplings"],
         "progressive": ["width", "height", "shared", "new-image"],
     }
     for name, more in own.items():
