@@ -78,7 +78,7 @@ ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *sc
     .seed = SEED,
     .augment = { options->flip, options->flip_vertical, options->rotate },
     .size = pass_options.batch,
-    .num_class_embeds = setup->config.num_class_embeds,
+    .num_class_embeds = ddpm_unet_config_get_n_classes (&setup->config),
     .picture_labels = setup->labels,
   };
   g_autofree double *losses = g_new0 (double, n_batches);

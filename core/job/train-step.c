@@ -62,8 +62,7 @@ make_batch (DdpmTrainStep *step, GError **error)
                  options->scale_jitter, options->colour_jitter },
     .size = size,
     .whole = options->batch,
-    .num_class_embeds =
-      setup->config.class_embed == DDPM_CLASS_EMBED_TABLE ? setup->config.num_class_embeds : 0,
+    .num_class_embeds = ddpm_unet_config_get_n_classes (&setup->config),
     .picture_labels = setup->labels,
     .label_dropout = options->label_dropout,
   };

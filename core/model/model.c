@@ -170,7 +170,7 @@ check_labels (const DdpmModel *model, GError **error)
 {
   g_autoptr (GFile) file = g_file_get_child (model->folder, "ddpm.json");
   g_autofree char *name = g_file_get_parse_name (file);
-  const guint n_rows = ddpm_unet_get_config (model->unet)->num_class_embeds;
+  const guint n_rows = ddpm_unet_config_get_n_classes (ddpm_unet_get_config (model->unet));
 
   if (model->notes.labels == NULL || g_strv_length (model->notes.labels) + 1 == n_rows)
     return TRUE;

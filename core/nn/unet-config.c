@@ -11,6 +11,7 @@
 #define MAX_CHANNELS 65536u
 #define MAX_LAYERS_PER_BLOCK 64u
 #define MAX_CLASSES 10000000u
+#define MAX_TIMESTEPS 1000000u
 #define MAX_SIDE_PIXELS 16384u
 #define MAX_PARAMETERS 4e9
 #define MAX_GROUPS 32u
@@ -68,26 +69,17 @@ check_range (const char *key, guint value, guint min, guint max, GError **error)
 static gboolean
 check_embeddings (const DdpmUnetConfig *config, GError **error)
 {
-  static const char *const time_names[] = { "positional", "fourier", "learned" };
-  static const char *const class_names[] = { "none", "table", "timestep", "identity" };
-
-  if (config->time_embedding_type != DDPM_TIME_EMBEDDING_POSITIONAL)
-    return fail (error, DDPM_ERROR_UNSUPPORTED,
-                 "the time embedding \"%s\" is not supported yet; models with the \"positional\" one work",
-                 time_names[MIN (config->time_embedding_type, G_N_ELEMENTS (time_names) - 1)]);
-  if (config->class_embed != DDPM_CLASS_EMBED_NONE && config->class_embed != DDPM_CLASS_EMBED_TABLE)
-    return fail (error, DDPM_ERROR_UNSUPPORTED,
-                 "the class embedding \"%s\" is not supported yet; models with num_class_embeds or without "
-                 "classes work",
-                 class_names[MIN (config->class_embed, G_N_ELEMENTS (class_names) - 1)]);
-
+  if (config->time_embedding_type == DDPM_TIME_EMBEDDING_LEARNED
+      && !check_range ("num_train_timesteps", config->num_train_timesteps, 1, MAX_TIMESTEPS, error))
+    return FALSE;
   if (config->class_embed == DDPM_CLASS_EMBED_TABLE
       && !check_range ("num_class_embeds", config->num_class_embeds, 1, MAX_CLASSES, error))
     return FALSE;
   if (!check_range ("time_embedding_dim", config->time_embedding_dim, 0, 4 * MAX_CHANNELS, error))
     return FALSE;
   /* frequencies are divided by half the first width less freq_shift */
-  if (!isfinite (config->freq_shift) || config->block_out_channels[0] / 2 == config->freq_shift)
+  if (config->time_embedding_type == DDPM_TIME_EMBEDDING_POSITIONAL
+      && (!isfinite (config->freq_shift) || config->block_out_channels[0] / 2 == config->freq_shift))
     return fail (error, DDPM_ERROR_USAGE,
                  "freq_shift is %g, but has to be a number other than half of the first width (%u)",
                  config->freq_shift, config->block_out_channels[0]);
@@ -204,7 +196,10 @@ estimate_parameters (const DdpmUnetConfig *config)
 {
   double embedding =
     config->time_embedding_dim != 0 ? config->time_embedding_dim : 4.0 * config->block_out_channels[0];
-  double sum = embedding * (embedding + config->num_class_embeds);
+  double sum = embedding * (embedding + ddpm_unet_config_get_n_classes (config));
+
+  if (config->time_embedding_type == DDPM_TIME_EMBEDDING_LEARNED)
+    sum += (double) config->block_out_channels[0] * config->num_train_timesteps;
 
   sum += 9.0 * config->block_out_channels[0] * ((double) config->in_channels + config->out_channels);
   for (guint i = 0; i < config->n_levels; i++)
@@ -233,6 +228,12 @@ ddpm_unet_config_validate (const DdpmUnetConfig *config, GError **error)
       "block_out_channels or layers_per_block smaller",
       parameters / 1e9, MAX_PARAMETERS / 1e9);
   return TRUE;
+}
+
+guint
+ddpm_unet_config_get_n_classes (const DdpmUnetConfig *config)
+{
+  return config->class_embed == DDPM_CLASS_EMBED_TABLE ? config->num_class_embeds : 0;
 }
 
 guint

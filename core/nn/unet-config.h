@@ -90,6 +90,9 @@ void ddpm_unet_config_init (DdpmUnetConfig *config);
  * block types as widths. Errors: DDPM_ERROR_USAGE (impossible numbers), DDPM_ERROR_UNSUPPORTED. */
 gboolean ddpm_unet_config_validate (const DdpmUnetConfig *config, GError **error);
 
+/* Rows of the class table; 0: there is none. */
+guint ddpm_unet_config_get_n_classes (const DdpmUnetConfig *config);
+
 /* Height and width (pixels) must be multiples of this: 2 per level but the last. */
 guint ddpm_unet_config_get_size_multiple (const DdpmUnetConfig *config);
 

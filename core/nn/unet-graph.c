@@ -364,28 +364,67 @@ add_up_block (Builder *b, gint h, guint number)
     }
 }
 
-/* UNET2D.md, sections 3 and 4; the activation that every ResNet block begins with is computed once. */
+/* UNET2D.md, section 3. What is learned of time, in number `weight`, serves the label as well. */
+static gint
+add_time (DdpmUnet *unet, gint weight, gboolean of_label)
+{
+  const guint width = unet->config.block_out_channels[0];
+  const gboolean is_fourier = unet->config.time_embedding_type == DDPM_TIME_EMBEDDING_FOURIER;
+  const gint output = add_tensor (unet, is_fourier ? 2 * width : width, DDPM_VECTOR_LEVEL);
+  UnetLayer *layer = add_layer (unet, UNET_TIME, NONE, output);
+
+  layer->weight = weight;
+  layer->of_label = of_label;
+  /* a fourier embedding's frequencies stay as they were drawn */
+  unet_tensor (unet, output)->no_grad = unet->config.time_embedding_type != DDPM_TIME_EMBEDDING_LEARNED;
+  return output;
+}
+
+static gint
+add_mlp (DdpmUnet *unet, const char *name, gint input, guint dim)
+{
+  g_autofree char *linear_1 = g_strconcat (name, ".linear_1", NULL);
+  g_autofree char *linear_2 = g_strconcat (name, ".linear_2", NULL);
+
+  return add_linear (unet, linear_2, add_act (unet, add_linear (unet, linear_1, input, dim), DDPM_ACT_SILU),
+                     dim);
+}
+
+/* UNET2D.md, section 4: adds it to emb. */
+static gint
+add_class (DdpmUnet *unet, gint emb, gint time_weight)
+{
+  const DdpmUnetConfig *config = &unet->config;
+  const guint dim = unet_tensor (unet, emb)->channels;
+  gint label = NONE, sum;
+  UnetLayer *layer;
+
+  if (config->class_embed == DDPM_CLASS_EMBED_TIMESTEP)
+    label = add_mlp (unet, "class_embedding", add_time (unet, time_weight, TRUE), dim);
+  sum = add_tensor (unet, dim, DDPM_VECTOR_LEVEL);
+  layer = add_layer (unet, UNET_CLASS, emb, sum);
+  layer->residual = label;
+  if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
+    layer->weight = add_param (unet, "class_embedding", ".weight", 2, config->num_class_embeds, dim);
+  return sum;
+}
+
+/* The activation that every ResNet block begins with is computed once. */
 static gint
 add_embedding (DdpmUnet *unet)
 {
   const DdpmUnetConfig *config = &unet->config;
   const guint width = config->block_out_channels[0];
   const guint dim = config->time_embedding_dim > 0 ? config->time_embedding_dim : 4 * width;
-  gint emb = add_tensor (unet, width, DDPM_VECTOR_LEVEL);
+  gint weight = DDPM_NO_PARAM, emb;
 
-  add_layer (unet, UNET_TIME, NONE, emb);
-  unet_tensor (unet, emb)->no_grad = TRUE;
-  emb = add_linear (unet, "time_embedding.linear_1", emb, dim);
-  emb = add_act (unet, emb, DDPM_ACT_SILU);
-  emb = add_linear (unet, "time_embedding.linear_2", emb, dim);
-  if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
-    {
-      const gint sum = add_tensor (unet, dim, DDPM_VECTOR_LEVEL);
-      UnetLayer *layer = add_layer (unet, UNET_CLASS, emb, sum);
-
-      layer->weight = add_param (unet, "class_embedding", ".weight", 2, config->num_class_embeds, dim);
-      emb = sum;
-    }
+  if (config->time_embedding_type == DDPM_TIME_EMBEDDING_FOURIER)
+    weight = add_param (unet, "time_proj", ".weight", 1, width);
+  else if (config->time_embedding_type == DDPM_TIME_EMBEDDING_LEARNED)
+    weight = add_param (unet, "time_proj", ".weight", 2, config->num_train_timesteps, width);
+  emb = add_mlp (unet, "time_embedding", add_time (unet, weight, FALSE), dim);
+  if (config->class_embed != DDPM_CLASS_EMBED_NONE)
+    emb = add_class (unet, emb, weight);
   return add_act (unet, emb, config->act_fn);
 }
 

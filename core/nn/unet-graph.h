@@ -22,8 +22,8 @@ typedef struct
 
 typedef enum
 {
-  UNET_TIME,      /* output [channels] = sinusoid of the timestep */
-  UNET_CLASS,     /* output = input + a row of the class table */
+  UNET_TIME,      /* output [channels] = sinusoid, or row of a table, of the timestep or the label */
+  UNET_CLASS,     /* output = input + what the label says: a row of the class table, the residual or a vector */
   UNET_LINEAR,    /* output = weight input + bias, on vectors */
   UNET_ACT,       /* output = act (input), on vectors */
   UNET_CONV,      /* output = scale * (conv (input) + bias + time_bias + residual) */
@@ -47,10 +47,12 @@ typedef struct
   gint input, output; /* tensors */
   gint weight, bias;  /* parameters */
 
+  gboolean of_label; /* time: of the label, not of the timestep */
+
   /* conv */
   guint kernel, stride, pad; /* 1 or 3; 1 or 2; zeros before the first row and column */
   gint time_bias;            /* tensor [out], or DDPM_NO_TENSOR */
-  gint residual;             /* tensor like the output, or DDPM_NO_TENSOR */
+  gint residual;             /* also class: tensor like the output, or DDPM_NO_TENSOR */
   float scale;
 
   /* norm; act also serves UNET_ACT */

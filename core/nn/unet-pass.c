@@ -124,6 +124,12 @@ ddpm_unet_pass_set_dropout_key (DdpmUnetPass *pass, guint32 seed, guint64 step, 
 }
 
 void
+ddpm_unet_pass_set_label_vectors (DdpmUnetPass *pass, const float *vectors)
+{
+  pass->label_vectors = vectors;
+}
+
+void
 ddpm_unet_pass_set_gradient_func (DdpmUnetPass *pass, DdpmGradientFunc func, gpointer user_data)
 {
   pass->gradient_func = func;
@@ -224,12 +230,11 @@ static const LayerFunc forward_functions[UNET_N_KINDS] = {
   [UNET_ATTENTION] = unet_attention_forward, [UNET_RESAMPLE] = unet_resample_forward,
 };
 
-/* Nothing is trained behind the timestep's sinusoid. */
 static const LayerFunc backward_functions[UNET_N_KINDS] = {
-  [UNET_CLASS] = unet_class_backward,       [UNET_LINEAR] = unet_linear_backward,
-  [UNET_ACT] = unet_act_backward,           [UNET_CONV] = unet_conv_backward,
-  [UNET_NORM] = unet_norm_backward,         [UNET_ATTENTION] = unet_attention_backward,
-  [UNET_RESAMPLE] = unet_resample_backward,
+  [UNET_TIME] = unet_time_backward,           [UNET_CLASS] = unet_class_backward,
+  [UNET_LINEAR] = unet_linear_backward,       [UNET_ACT] = unet_act_backward,
+  [UNET_CONV] = unet_conv_backward,           [UNET_NORM] = unet_norm_backward,
+  [UNET_ATTENTION] = unet_attention_backward, [UNET_RESAMPLE] = unet_resample_backward,
 };
 
 static void
@@ -237,14 +242,13 @@ run_layer (DdpmUnetPass *pass, guint number, const LayerFunc *functions, gboolea
 {
   const UnetLayer *layer = unet_layer (pass->unet, number);
 
-  if (functions[layer->kind] == NULL)
-    return;
   unet_profile_begin_layer (pass, number);
   functions[layer->kind](pass, layer);
   unet_profile_end_layer (pass, in_backward);
 }
 
-/* [batch][channels][pixels] to a tensor's value; scale * x + shift on the way. */
+/* [batch][channels][pixels] to a tensor's value; scale * x + shift on the way, and for the output, or its
+ * gradient, division by the timestep where the network does that. */
 static void
 put_pictures (DdpmUnetPass *pass, const float *pictures, gint tensor, float scale, float shift, float *value)
 {
@@ -252,9 +256,13 @@ put_pictures (DdpmUnetPass *pass, const float *pictures, gint tensor, float scal
   const gsize n_pixels = unet_pass_n_pixels (pass, tensor), stride = unet_pass_stride (pass, tensor);
 
   for (guint b = 0; b < pass->batch; b++)
-    for (guint c = 0; c < channels; c++)
-      for (gsize i = 0; i < n_pixels; i++)
-        value[c * stride + b * n_pixels + i] = scale * *pictures++ + shift;
+    {
+      const float divisor = tensor == pass->unet->output ? unet_time_get_divisor (pass, b) : 1.0f;
+
+      for (guint c = 0; c < channels; c++)
+        for (gsize i = 0; i < n_pixels; i++)
+          value[c * stride + b * n_pixels + i] = scale * *pictures++ / divisor + shift;
+    }
 }
 
 /* The way back. */
@@ -265,9 +273,13 @@ get_pictures (DdpmUnetPass *pass, gint tensor, const float *value, float scale, 
   const gsize n_pixels = unet_pass_n_pixels (pass, tensor), stride = unet_pass_stride (pass, tensor);
 
   for (guint b = 0; b < pass->batch; b++)
-    for (guint c = 0; c < channels; c++)
-      for (gsize i = 0; i < n_pixels; i++)
-        *pictures++ = scale * value[c * stride + b * n_pixels + i];
+    {
+      const float divisor = tensor == pass->unet->output ? unet_time_get_divisor (pass, b) : 1.0f;
+
+      for (guint c = 0; c < channels; c++)
+        for (gsize i = 0; i < n_pixels; i++)
+          *pictures++ = scale * value[c * stride + b * n_pixels + i] / divisor;
+    }
 }
 
 /* The values of a parameter, wherever the layers find them while they pack. */
@@ -353,7 +365,7 @@ ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timeste
   const gboolean centre = unet->config.center_input_sample;
 
   g_return_if_fail (pass->weights != NULL);
-  g_return_if_fail (labels != NULL || unet->config.class_embed == DDPM_CLASS_EMBED_NONE);
+  g_return_if_fail (labels != NULL || unet->config.class_embed != DDPM_CLASS_EMBED_TABLE);
   pass->timesteps = timesteps;
   pass->labels = labels;
   pass->values = pass->plan.places.values;

@@ -51,6 +51,7 @@ struct _DdpmUnetPass
   float *grad_weights;
   const float *timesteps;
   const guint32 *labels;
+  const float *label_vectors; /* NULL: zeros */
   gboolean wants_grad_x;
   guint32 dropout_seed;
   guint64 dropout_step;
@@ -139,7 +140,15 @@ void unet_linear_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_linear_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 
 /* --- layer-embedding.c: time, class, act --- */
+
+/* A fourier embedding takes the logarithm of a number, and its network divides what it says by the timestep:
+ * noise levels, which are above 0. Of discrete timesteps the first is 0, where diffusers has no number; here
+ * it counts as a half. */
+float unet_time_get_logarithmic (float number);
+float unet_time_get_divisor (const DdpmUnetPass *pass, guint b); /* of picture b's output; else 1 */
+
 void unet_time_forward (DdpmUnetPass *pass, const UnetLayer *layer);
+void unet_time_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_class_forward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_class_backward (DdpmUnetPass *pass, const UnetLayer *layer);
 void unet_act_forward (DdpmUnetPass *pass, const UnetLayer *layer);

@@ -6,6 +6,8 @@
 #include "core/base/rng.h"
 #include "core/nn/unet-graph.h"
 
+#define FOURIER_SCALE 16.0f /* of a time embedding's frequencies, as diffusers draws them */
+
 DdpmUnet *
 ddpm_unet_new (const DdpmUnetConfig *config, GError **error)
 {
@@ -79,6 +81,18 @@ init_uniform (const DdpmUnet *unet, guint32 seed, gint param_number, float bound
 }
 
 static void
+init_normal (const DdpmUnet *unet, guint32 seed, gint param_number, float scale, float *weights)
+{
+  const DdpmParam *param = unet_param (unet, param_number);
+  float *values = weights + param->offset;
+
+  ddpm_rng_normal ((DdpmRngKey) { .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = param_number }, values,
+                   param->n_values);
+  for (gsize i = 0; i < param->n_values; i++)
+    values[i] *= scale;
+}
+
+static void
 init_constant (const DdpmUnet *unet, gint param_number, float value, float *weights)
 {
   const DdpmParam *param = unet_param (unet, param_number);
@@ -103,10 +117,12 @@ ddpm_unet_init_weights (const DdpmUnet *unet, guint32 seed, float *weights)
           init_constant (unet, layer->weight, 1.0f, weights);
           init_constant (unet, layer->bias, 0.0f, weights);
         }
-      else if (layer->kind == UNET_CLASS)
+      else if (layer->kind == UNET_CLASS || layer->kind == UNET_TIME)
         {
-          ddpm_rng_normal ((DdpmRngKey) { .seed = seed, .purpose = DDPM_RNG_WEIGHTS, .index = layer->weight },
-                           weights + weight->offset, weight->n_values);
+          const gboolean is_fourier =
+            layer->kind == UNET_TIME && unet->config.time_embedding_type == DDPM_TIME_EMBEDDING_FOURIER;
+
+          init_normal (unet, seed, layer->weight, is_fourier ? FOURIER_SCALE : 1.0f, weights);
         }
       else
         {

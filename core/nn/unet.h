@@ -73,7 +73,7 @@ const DdpmParam *ddpm_unet_find_param (const DdpmUnet *unet, const char *name);
 gsize ddpm_unet_get_n_weights (const DdpmUnet *unet);
 
 /* Fills weights[n_weights] as PyTorch initialises the layers: uniform in +-1/sqrt (fan in), norms 1
- * and 0, embedding tables standard normal. Depends on the seed alone. */
+ * and 0, embedding tables standard normal, fourier frequencies 16 times that. Depends on the seed alone. */
 void ddpm_unet_init_weights (const DdpmUnet *unet, guint32 seed, float *weights);
 
 /* Multiplications and additions of one forward pass over one picture (convolutions, linear layers
@@ -102,12 +102,16 @@ typedef const float *(*DdpmWeightsFunc) (const DdpmParam *param, float *scratch,
 gboolean ddpm_unet_pass_pack_weights (DdpmUnetPass *pass, DdpmWeightsFunc func, gpointer user_data,
                                       GError **error);
 
-/* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch] rows of the class
- * table, each below
- * num_class_embeds, NULL for networks without one, valid until the backward pass has run; output [batch, out,
- * height, width]. Not normalised, not clipped. */
+/* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch]: for
+ * DDPM_CLASS_EMBED_TABLE rows of the class table, each below num_class_embeds, for _TIMESTEP numbers, NULL for
+ * zeros, else NULL; valid until the backward pass has run; output [batch, out, height, width]. Not normalised,
+ * not clipped. */
 void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps,
                              const guint32 *labels, float *output);
+
+/* The labels of a network with DDPM_CLASS_EMBED_IDENTITY: vectors [batch][time embedding's width], borrowed
+ * from the next forward on; NULL: zeros, which add nothing. */
+void ddpm_unet_pass_set_label_vectors (DdpmUnetPass *pass, const float *vectors);
 
 /* After a forward of a training pass with the same x: adds the gradient of every parameter to
  * grad_weights[n_weights]. grad_output [batch, out, height, width]; grad_x as x, overwritten, or NULL. */

@@ -24,7 +24,8 @@ typedef struct
   DdpmSafetensors *io;
   CheckArray sample, output;
   float *timesteps; /* [batch] */
-  guint32 *labels;  /* [batch], or NULL */
+  CheckArray class_labels; /* as in the file, or none */
+  guint32 *labels;         /* [batch], or NULL */
   guint batch, height, width;
 } UnetCase;
 
@@ -36,6 +37,7 @@ unet_case_clear (UnetCase *self)
   g_free (self->weights);
   check_array_clear (&self->sample);
   check_array_clear (&self->output);
+  check_array_clear (&self->class_labels);
   g_free (self->timesteps);
   g_free (self->labels);
 }
@@ -66,12 +68,46 @@ load_network (UnetCase *self, GFile *folder, GError **error)
                                  error);
 }
 
+/* Numbers, of which a class table has a row for each, or vectors. */
+static gboolean
+load_labels (UnetCase *self, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (self->unet);
+  const guint n_classes = ddpm_unet_config_get_n_classes (config);
+  CheckArray *labels = &self->class_labels;
+
+  if (config->class_embed == DDPM_CLASS_EMBED_NONE)
+    return TRUE;
+  if (config->class_embed == DDPM_CLASS_EMBED_IDENTITY)
+    {
+      const guint width = ddpm_unet_find_param (self->unet, "time_embedding.linear_2.bias")->shape[0];
+
+      return check_array_read (self->io, "class_labels", 2, labels, error)
+             && check_array_has (labels, "class_labels", (gsize) self->batch * width, error);
+    }
+  if (!check_array_read (self->io, "class_labels", 1, labels, error)
+      || !check_array_has (labels, "class_labels", self->batch, error))
+    return FALSE;
+  self->labels = g_new (guint32, self->batch);
+  for (guint i = 0; i < self->batch; i++)
+    {
+      if (!(labels->values[i] >= 0 && (n_classes == 0 || labels->values[i] < (float) n_classes)))
+        {
+          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "class_labels has %g, beyond the table's %u rows",
+                       labels->values[i], n_classes);
+          return FALSE;
+        }
+      self->labels[i] = (guint32) labels->values[i];
+    }
+  return TRUE;
+}
+
 static gboolean
 load_arrays (UnetCase *self, GFile *folder, GError **error)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (self->unet);
   g_autoptr (GFile) file = g_file_get_child (folder, "io.safetensors");
-  g_auto (CheckArray) timestep = { 0 }, labels = { 0 };
+  g_auto (CheckArray) timestep = { 0 };
 
   self->io = ddpm_safetensors_open (file, error);
   if (self->io == NULL || !check_array_read (self->io, "sample", 4, &self->sample, error)
@@ -97,23 +133,7 @@ load_arrays (UnetCase *self, GFile *folder, GError **error)
   for (guint i = 0; i < self->batch; i++)
     self->timesteps[i] = timestep.values[timestep.n_values == 1 ? 0 : i];
 
-  if (config->class_embed == DDPM_CLASS_EMBED_NONE)
-    return TRUE;
-  if (!check_array_read (self->io, "class_labels", 1, &labels, error)
-      || !check_array_has (&labels, "class_labels", self->batch, error))
-    return FALSE;
-  self->labels = g_new (guint32, self->batch);
-  for (guint i = 0; i < self->batch; i++)
-    {
-      if (!(labels.values[i] >= 0 && labels.values[i] < (float) config->num_class_embeds))
-        {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "class_labels has %g, beyond the table's %u rows",
-                       labels.values[i], config->num_class_embeds);
-          return FALSE;
-        }
-      self->labels[i] = (guint32) labels.values[i];
-    }
-  return TRUE;
+  return load_labels (self, error);
 }
 
 /* A pass of that mode, run forward; output[of the case] is compared. Caller frees. */
@@ -129,6 +149,7 @@ run_forward (const UnetCase *self, DdpmTeam *team, DdpmPassMode mode, DdpmPrecis
   if (pass == NULL)
     return NULL;
   ddpm_unet_pass_set_weights (pass, self->weights);
+  ddpm_unet_pass_set_label_vectors (pass, self->class_labels.values);
   ddpm_unet_pass_forward (pass, self->sample.values, self->timesteps, self->labels, output);
   if (precision == DDPM_PRECISION_BF16)
     check_compare (result, "output in bf16", output, self->output.values, n, BF16_TOLERANCE * scale);

@@ -25,6 +25,7 @@ typedef struct
   float *weights, *x, *upstream, *output;
   float timesteps[BATCH];
   guint32 labels[BATCH];
+  float *label_vectors; /* [BATCH][width of the time embedding] */
 } Fixture;
 
 static void
@@ -51,6 +52,7 @@ make_pass (Fixture *f)
   g_assert_no_error (error);
   ddpm_unet_pass_set_weights (f->pass, f->weights);
   ddpm_unet_pass_set_dropout_key (f->pass, 5, 9, 0);
+  ddpm_unet_pass_set_label_vectors (f->pass, f->label_vectors);
 }
 
 static void
@@ -78,9 +80,12 @@ fixture_init (Fixture *f, const DdpmUnetConfig *config, guint size)
   f->output = g_new (float, f->n_out);
   for (guint b = 0; b < BATCH; b++)
     {
-      f->timesteps[b] = 17 + 300 * b;
+      /* what a fourier embedding's network says is divided by them */
+      f->timesteps[b] = config->time_embedding_type == DDPM_TIME_EMBEDDING_FOURIER ? 0.7 + b : 17 + 300 * b;
       f->labels[b] = 1 + b;
     }
+  f->label_vectors =
+    new_normal (4, BATCH * ddpm_unet_find_param (f->unet, "time_embedding.linear_2.bias")->shape[0]);
   f->options = (DdpmPassOptions) { BATCH, size, size, DDPM_PASS_TRAINING };
   make_pass (f);
 }
@@ -95,14 +100,13 @@ fixture_clear (Fixture *f)
   g_free (f->x);
   g_free (f->upstream);
   g_free (f->output);
+  g_free (f->label_vectors);
 }
 
 static void
 run_forward (Fixture *f)
 {
-  const gboolean classes = ddpm_unet_get_config (f->unet)->class_embed == DDPM_CLASS_EMBED_TABLE;
-
-  ddpm_unet_pass_forward (f->pass, f->x, f->timesteps, classes ? f->labels : NULL, f->output);
+  ddpm_unet_pass_forward (f->pass, f->x, f->timesteps, f->labels, f->output);
 }
 
 static double
@@ -307,8 +311,12 @@ check_config (const DdpmUnetConfig *config, guint size)
   check_slope (&f, "input", 100, f.x, f.n_in, grad_x);
   params = ddpm_unet_get_params (f.unet, &n_params);
   for (guint p = 0; p < n_params; p++)
-    check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
-                 grads + params[p].offset);
+    if (config->time_embedding_type == DDPM_TIME_EMBEDDING_FOURIER
+        && strcmp (params[p].name, "time_proj.weight") == 0)
+      g_assert_cmpfloat (get_length (grads + params[p].offset, params[p].n_values), ==, 0);
+    else
+      check_slope (&f, params[p].name, 101 + p, f.weights + params[p].offset, params[p].n_values,
+                   grads + params[p].offset);
   run_forward (&f);
   check_told (&f, grads);
   check_threads (&f, grads);
@@ -380,6 +388,26 @@ test_scale_shift (void)
   config.num_class_embeds = 4;
   config.downsample_padding = 0;
   check_config (&config, 8);
+}
+
+/* Every way to tell the network the time, with every way to tell it a label. */
+static void
+test_embeddings (void)
+{
+  for (guint time = DDPM_TIME_EMBEDDING_POSITIONAL; time <= DDPM_TIME_EMBEDDING_LEARNED; time++)
+    for (guint label = DDPM_CLASS_EMBED_NONE; label <= DDPM_CLASS_EMBED_IDENTITY; label++)
+      {
+        DdpmUnetConfig config = make_config ();
+
+        config.n_levels = 1;
+        config.add_attention = FALSE;
+        config.time_embedding_type = time;
+        config.num_train_timesteps = time == DDPM_TIME_EMBEDDING_LEARNED ? 320 : 0;
+        config.time_embedding_dim = 12;
+        config.class_embed = label;
+        config.num_class_embeds = label == DDPM_CLASS_EMBED_TABLE ? 4 : 0;
+        check_config (&config, 6);
+      }
 }
 
 static void
@@ -475,6 +503,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gradients/attention-blocks", test_attention_blocks);
   g_test_add_func ("/gradients/resnet-samplers", test_resnet_samplers);
   g_test_add_func ("/gradients/scale-shift", test_scale_shift);
+  g_test_add_func ("/gradients/embeddings", test_embeddings);
   g_test_add_func ("/gradients/activations", test_activations);
   g_test_add_func ("/gradients/no-middle", test_no_middle);
   g_test_add_func ("/gradients/dropout", test_dropout);

@@ -115,14 +115,27 @@ test_not_refused (void)
 }
 
 static void
-test_later (void)
+test_embeddings (void)
 {
-  ASSERT_REFUSED (config.time_embedding_type = DDPM_TIME_EMBEDDING_FOURIER, DDPM_ERROR_UNSUPPORTED,
-                  "\"fourier\"");
-  ASSERT_REFUSED (config.time_embedding_type = DDPM_TIME_EMBEDDING_LEARNED, DDPM_ERROR_UNSUPPORTED,
-                  "\"learned\"");
-  ASSERT_REFUSED (config.class_embed = DDPM_CLASS_EMBED_TIMESTEP, DDPM_ERROR_UNSUPPORTED, "\"timestep\"");
-  ASSERT_REFUSED (config.class_embed = DDPM_CLASS_EMBED_IDENTITY, DDPM_ERROR_UNSUPPORTED, "\"identity\"");
+  DdpmUnetConfig config = small_config ();
+
+  g_assert_cmpuint (ddpm_unet_config_get_n_classes (&config), ==, 0);
+  config.class_embed = DDPM_CLASS_EMBED_TIMESTEP;
+  config.num_class_embeds = 3; /* which nobody reads then */
+  g_assert_true (ddpm_unet_config_validate (&config, NULL));
+  g_assert_cmpuint (ddpm_unet_config_get_n_classes (&config), ==, 0);
+  config.class_embed = DDPM_CLASS_EMBED_TABLE;
+  g_assert_cmpuint (ddpm_unet_config_get_n_classes (&config), ==, 3);
+  config.time_embedding_type = DDPM_TIME_EMBEDDING_FOURIER;
+  config.freq_shift = config.block_out_channels[0] / 2; /* nor this */
+  g_assert_true (ddpm_unet_config_validate (&config, NULL));
+}
+
+static void
+test_tables (void)
+{
+  ASSERT_REFUSED (config.time_embedding_type = DDPM_TIME_EMBEDDING_LEARNED, DDPM_ERROR_USAGE,
+                  "num_train_timesteps is 0");
   ASSERT_REFUSED (config.class_embed = DDPM_CLASS_EMBED_TABLE, DDPM_ERROR_USAGE, "num_class_embeds is 0");
 }
 
@@ -195,7 +208,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/unet-config/numbers", test_numbers);
   g_test_add_func ("/unet-config/widths", test_widths);
   g_test_add_func ("/unet-config/not-refused", test_not_refused);
-  g_test_add_func ("/unet-config/later", test_later);
+  g_test_add_func ("/unet-config/embeddings", test_embeddings);
+  g_test_add_func ("/unet-config/tables", test_tables);
   g_test_add_func ("/unet-config/sizes", test_sizes);
   g_test_add_func ("/unet-config/groups", test_groups);
   return g_test_run ();
