@@ -69,6 +69,7 @@ char *
 ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
 {
   const DdpmSampleOptions *options = &job->options;
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
   char **names = job->model->notes.labels;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
@@ -85,11 +86,14 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   add_int (builder, "steps", options->n_steps);
   add_double (builder, "eta", options->eta);
   add_task (builder, job, index);
-  if (names != NULL && names[0] != NULL && job->label < g_strv_length (names))
+  if (ddpm_model_has_label_names (job->model) && job->label < g_strv_length (names))
     {
       add_string (builder, "label", names[job->label]);
       add_double (builder, "guidance", options->guidance);
     }
+  else if (!ddpm_model_has_label_names (job->model) && config->class_embed != DDPM_CLASS_EMBED_NONE
+           && config->class_embed != DDPM_CLASS_EMBED_IDENTITY)
+    add_int (builder, "label", job->label);
   add_int (builder, "width", job->width);
   add_int (builder, "height", job->height);
   add_int (builder, "batch", job->batch);

@@ -43,33 +43,15 @@ ddpm_sample_job_init (DdpmSampleJob *job)
 static gboolean
 set_label (DdpmSampleJob *job, const char *label, GError **error)
 {
-  char **names = job->model->notes.labels;
-  g_autofree char *wanted = label != NULL ? g_utf8_casefold (label, -1) : NULL;
-  g_autofree char *all = NULL;
-
-  job->label = ddpm_unet_get_config (job->model->unet)->num_class_embeds - 1; /* "no label" */
-  if (label == NULL)
-    return TRUE;
-  for (guint i = 0; names != NULL && names[i] != NULL; i++)
-    {
-      g_autofree char *name = g_utf8_casefold (names[i], -1);
-
-      if (strcmp (name, wanted) == 0)
-        {
-          job->label = i;
-          job->guided = job->options.guidance != 1;
-          return TRUE;
-        }
-    }
-  all = names != NULL && names[0] != NULL ? g_strjoinv (", ", names) : NULL;
-  if (all != NULL)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The model \"%s\" has no label \"%s\"; it has %s.",
-                 job->model->name, label, all);
-  else
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The model \"%s\" has no labels; leave out \"%s\", or train one with --labels.",
-                 job->model->name, label);
-  return FALSE;
+  if (!ddpm_model_find_label (job->model, label, &job->label, error))
+    return FALSE;
+  job->guided = label != NULL && job->options.guidance != 1;
+  if (job->guided && !ddpm_model_has_label_names (job->model))
+    return ddpm_refuse (
+      error, DDPM_ERROR_USAGE,
+      "The model \"%s\" has seen no picture without a label, which guidance compares with; leave it out.",
+      job->model->name);
+  return TRUE;
 }
 
 /* `size` pixels brought to a multiple the network can halve. */

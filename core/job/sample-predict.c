@@ -47,14 +47,14 @@ ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch)
 static guint32 *
 make_labels (const DdpmSampleJob *job, guint pass_batch)
 {
-  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+  const DdpmClassEmbed kind = ddpm_unet_get_config (job->model->unet)->class_embed;
   guint32 *labels;
 
-  if (config->class_embed != DDPM_CLASS_EMBED_TABLE)
+  if (kind != DDPM_CLASS_EMBED_TABLE && kind != DDPM_CLASS_EMBED_TIMESTEP)
     return NULL;
   labels = g_new (guint32, pass_batch);
   for (guint i = 0; i < pass_batch; i++)
-    labels[i] = i < job->batch ? job->label : config->num_class_embeds - 1;
+    labels[i] = i < job->batch ? job->label : ddpm_model_get_no_label (job->model);
   return labels;
 }
 

@@ -44,10 +44,11 @@ check_options_with_from (const DdpmTrainSetup *setup, GError **error)
       "--channels, --layers and --attention cannot be given with --from, since the network is that of %s",
       name);
   if (options->labels && class_embed != DDPM_CLASS_EMBED_NONE && class_embed != DDPM_CLASS_EMBED_TABLE)
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "--labels cannot be given with --from %s, which has no table of labels but takes them "
-                        "as %s; leave it out",
-                        name, class_embed == DDPM_CLASS_EMBED_TIMESTEP ? "numbers" : "vectors");
+    return ddpm_refuse (
+      error, DDPM_ERROR_USAGE,
+      "--labels cannot be given with --from %s, which has no table of labels but takes them "
+      "as %s; leave it out",
+      name, class_embed == DDPM_CLASS_EMBED_TIMESTEP ? "numbers" : "vectors");
   option = ddpm_train_objective_find_difference (&setup->from->scheduler, options);
   if (option != NULL)
     return ddpm_refuse (error, DDPM_ERROR_USAGE, "%s cannot differ from that of %s with --from; leave it out",

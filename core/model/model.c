@@ -138,6 +138,7 @@ read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
   g_autofree char *name = g_file_get_parse_name (file);
   g_autoptr (JsonNode) node = NULL;
   g_autoptr (DdpmSchedule) schedule = NULL;
+  const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
 
   /* A bare network, saved without a pipeline, was trained with the usual one. */
   if (!file_exists (file) && !has_index)
@@ -149,7 +150,16 @@ read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
   if (node == NULL || !ddpm_scheduler_config_from_json (&model->scheduler, node, name, error))
     return FALSE;
   schedule = ddpm_schedule_new (&model->scheduler, error);
-  return schedule != NULL || blame_file (file, error);
+  if (schedule == NULL)
+    return blame_file (file, error);
+  if (config->time_embedding_type != DDPM_TIME_EMBEDDING_LEARNED
+      || config->num_train_timesteps >= model->scheduler.num_train_timesteps)
+    return TRUE;
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+               "%s has %u timesteps, but the network has learned only %u of them (num_train_timesteps in its "
+               "config.json); the two do not belong together",
+               name, model->scheduler.num_train_timesteps, config->num_train_timesteps);
+  return FALSE;
 }
 
 static gboolean

@@ -45,6 +45,16 @@ void ddpm_model_free (DdpmModel *model);
  * channels, or twice as many. Errors: DDPM_ERROR_UNSUPPORTED. */
 gboolean ddpm_model_check_channels (const DdpmModel *model, GError **error);
 
+/* Whether ddpm.json names the labels; those of a published model are numbers. */
+gboolean ddpm_model_has_label_names (const DdpmModel *model);
+
+/* The label of pictures that have none: the last row of the class table. */
+guint32 ddpm_model_get_no_label (const DdpmModel *model);
+
+/* *row of a label, by its name in any case, or where there are no names by its number; NULL: none. Errors:
+ * DDPM_ERROR_USAGE, a sentence that says which there are. */
+gboolean ddpm_model_find_label (const DdpmModel *model, const char *label, guint32 *row, GError **error);
+
 /* The same without reading the weights, whose header is checked: for lists, and for passes, which take the
  * weights from the file without a slab between. */
 DdpmModel *ddpm_model_open_header (GFile *folder, GError **error);

@@ -22,12 +22,12 @@ typedef struct
 
 typedef enum
 {
-  UNET_TIME,      /* output [channels] = sinusoid, or row of a table, of the timestep or the label */
-  UNET_CLASS,     /* output = input + what the label says: a row of the class table, the residual or a vector */
-  UNET_LINEAR,    /* output = weight input + bias, on vectors */
-  UNET_ACT,       /* output = act (input), on vectors */
-  UNET_CONV,      /* output = scale * (conv (input) + bias + time_bias + residual) */
-  UNET_NORM,      /* output = dropout (act (group norm (input))) */
+  UNET_TIME,   /* output [channels] = sinusoid, or row of a table, of the timestep or the label */
+  UNET_CLASS,  /* output = input + what the label says: a row of the class table, the residual or a vector */
+  UNET_LINEAR, /* output = weight input + bias, on vectors */
+  UNET_ACT,    /* output = act (input), on vectors */
+  UNET_CONV,   /* output = scale * (conv (input) + bias + time_bias + residual) */
+  UNET_NORM,   /* output = dropout (act (group norm (input))) */
   UNET_ATTENTION, /* output = softmax (q^T k / sqrt (head_dim)) v, head by head */
   UNET_RESAMPLE,  /* output = input, halved by averaging, doubled by repetition or copied */
   UNET_N_KINDS

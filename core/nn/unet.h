@@ -103,9 +103,9 @@ gboolean ddpm_unet_pass_pack_weights (DdpmUnetPass *pass, DdpmWeightsFunc func, 
                                       GError **error);
 
 /* x [batch, in, height, width]; timesteps [batch], may be fractional; labels [batch]: for
- * DDPM_CLASS_EMBED_TABLE rows of the class table, each below num_class_embeds, for _TIMESTEP numbers, NULL for
- * zeros, else NULL; valid until the backward pass has run; output [batch, out, height, width]. Not normalised,
- * not clipped. */
+ * DDPM_CLASS_EMBED_TABLE rows of the class table, each below num_class_embeds, for _TIMESTEP numbers, NULL
+ * for zeros, else NULL; valid until the backward pass has run; output [batch, out, height, width]. Not
+ * normalised, not clipped. */
 void ddpm_unet_pass_forward (DdpmUnetPass *pass, const float *x, const float *timesteps,
                              const guint32 *labels, float *output);
 

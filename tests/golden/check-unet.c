@@ -23,7 +23,7 @@ typedef struct
   float *weights;
   DdpmSafetensors *io;
   CheckArray sample, output;
-  float *timesteps; /* [batch] */
+  float *timesteps;        /* [batch] */
   CheckArray class_labels; /* as in the file, or none */
   guint32 *labels;         /* [batch], or NULL */
   guint batch, height, width;

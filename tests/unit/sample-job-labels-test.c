@@ -65,6 +65,74 @@ test_label (void)
   g_assert_cmpfloat (get_difference (get_image (wood, 0), get_image (other, 0)), >, 0);
 }
 
+/* A published model, whose labels have no names, and which has them in one of three ways. */
+static DdpmModel *
+new_nameless_model (DdpmClassEmbed kind)
+{
+  DdpmModel *model = new_model (3, 4);
+  DdpmUnetConfig config = *ddpm_unet_get_config (model->unet);
+  g_autoptr (GError) error = NULL;
+
+  config.class_embed = kind;
+  ddpm_unet_free (model->unet);
+  model->unet = ddpm_unet_new (&config, &error);
+  g_assert_no_error (error);
+  g_free (model->weights);
+  model->weights = g_new (float, ddpm_unet_get_n_weights (model->unet));
+  ddpm_unet_init_weights (model->unet, 1, model->weights);
+  return model;
+}
+
+static void
+assert_label_refused (const DdpmModel *model, const char *label, double guidance, const char *part)
+{
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (GError) error = NULL;
+
+  options.label = label;
+  options.guidance = guidance;
+  g_assert_null (ddpm_sample_job_new (model, &options, &error));
+  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
+  if (strstr (error->message, part) == NULL)
+    g_error ("\"%s\" is not in \"%s\"", part, error->message);
+}
+
+/* Without names a label is its number; without a label it is the last one of a table, or 0. */
+static void
+test_numbers (void)
+{
+  static const char *const none[] = { NULL, "3", "0" };
+
+  for (guint kind = DDPM_CLASS_EMBED_TABLE; kind <= DDPM_CLASS_EMBED_TIMESTEP; kind++)
+    {
+      g_autoptr (DdpmModel) model = new_nameless_model (kind);
+      DdpmSampleOptions options = new_options (model);
+      g_autoptr (DdpmSampleJob) without = run_job (model, &options), same = NULL, other = NULL;
+
+      options.label = none[kind];
+      same = run_job (model, &options);
+      assert_same_bytes (get_image (without, 0), get_image (same, 0));
+      options.label = "2";
+      other = run_job (model, &options);
+      g_assert_cmpfloat (get_difference (get_image (without, 0), get_image (other, 0)), >, 0);
+      assert_label_refused (model, "2", 3, "no picture without a label");
+      assert_label_refused (model, "Wood", 1, "have no names; give a number");
+      assert_label_refused (model, "-1", 1, "give a number");
+      if (kind == DDPM_CLASS_EMBED_TABLE)
+        assert_label_refused (model, "4", 1, "from 0 to 3, not \"4\"");
+    }
+}
+
+static void
+test_vectors (void)
+{
+  g_autoptr (DdpmModel) model = new_nameless_model (DDPM_CLASS_EMBED_IDENTITY);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) job = run_job (model, &options);
+
+  assert_label_refused (model, "1", 1, "are vectors");
+}
+
 /* One step from almost no noise, after which a picture depends on the network's output in a straight line. */
 static DdpmSampleJob *
 run_one_step (DdpmModel *model, const DdpmImage *input, const char *label, double guidance, guint count,
@@ -189,6 +257,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sample-job-labels/no-label", test_no_label);
+  g_test_add_func ("/sample-job-labels/numbers", test_numbers);
+  g_test_add_func ("/sample-job-labels/vectors", test_vectors);
   g_test_add_func ("/sample-job-labels/label", test_label);
   g_test_add_func ("/sample-job-labels/guidance", test_guidance);
   g_test_add_func ("/sample-job-labels/memory", test_memory);

@@ -121,6 +121,12 @@ print_text (const DdpmModel *model, const Figures *figures)
       g_autofree char *labels = g_strjoinv (", ", notes->labels);
       printf ("labels       %s\n", labels);
     }
+  else if (config->class_embed == DDPM_CLASS_EMBED_TABLE)
+    printf ("labels       without names: 0 to %u\n", config->num_class_embeds - 1);
+  else if (config->class_embed != DDPM_CLASS_EMBED_NONE)
+    printf ("labels       %s\n", config->class_embed == DDPM_CLASS_EMBED_TIMESTEP
+                                   ? "numbers from 0 on"
+                                   : "vectors, which ddpm sample leaves at zero");
   printf ("kernels      %s\n", ddpm_kernels_get ()->name);
   printf ("licence      %s\n", notes->licence != NULL ? notes->licence : "not said");
   printf ("source       %s\n", notes->source != NULL ? notes->source : "not said");
