@@ -84,7 +84,7 @@ new_nameless_model (DdpmClassEmbed kind)
 }
 
 static void
-assert_label_refused (const DdpmModel *model, const char *label, double guidance, const char *part)
+assert_label_refused (DdpmModel *model, const char *label, double guidance, const char *part)
 {
   DdpmSampleOptions options = new_options (model);
   g_autoptr (GError) error = NULL;
