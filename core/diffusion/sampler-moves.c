@@ -9,7 +9,8 @@
 void
 ddpm_sampler_start (const DdpmSampler *sampler, const float *noise, float *x, gsize n)
 {
-  memmove (x, noise, n * sizeof (float));
+  for (gsize i = 0; i < n; i++)
+    x[i] = sampler->start_scale * noise[i];
 }
 
 /* Before `step`, or of x_0 at the end. */

@@ -2,8 +2,20 @@
 
 #include "core/base/error.h"
 
-static const DdpmSamplerClass *const classes[] = { &ddpm_sampler_class_ddpm, &ddpm_sampler_class_ddim };
-static const char *const names[] = { "ddpm", "ddim", NULL };
+/* A noise that is infinite has no sigma, so that those who compute in it leave a little of the picture, as
+ * diffusers does. */
+#define LEAST_ALPHA_BAR 0x1p-24f
+
+/* By kind. */
+static const DdpmSamplerClass *const classes[] = {
+  &ddpm_sampler_class_ddpm,  &ddpm_sampler_class_ddim,     &ddpm_sampler_class_pndm,
+  &ddpm_sampler_class_lms,   &ddpm_sampler_class_euler,    &ddpm_sampler_class_euler_ancestral,
+  &ddpm_sampler_class_heun,  &ddpm_sampler_class_dpmpp_2m, &ddpm_sampler_class_dpmpp_2m_sde,
+  &ddpm_sampler_class_unipc,
+};
+static const char *const names[] = { "ddpm", "ddim",     "pndm",         "lms",   "euler", "euler-ancestral",
+                                     "heun", "dpmpp-2m", "dpmpp-2m-sde", "unipc", NULL };
+G_STATIC_ASSERT (G_N_ELEMENTS (classes) == DDPM_SAMPLER_N_KINDS);
 G_STATIC_ASSERT (G_N_ELEMENTS (classes) + 1 == G_N_ELEMENTS (names));
 
 const char *const *
@@ -27,10 +39,7 @@ ddpm_sampler_kind_from_name (const char *name, DdpmSamplerKind *kind)
 static const DdpmSamplerClass *
 find_class (DdpmSamplerKind kind)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
-    if (classes[i]->kind == kind)
-      return classes[i];
-  return NULL;
+  return (guint) kind < G_N_ELEMENTS (classes) ? classes[kind] : NULL;
 }
 
 const char *
@@ -39,6 +48,47 @@ ddpm_sampler_kind_get_name (DdpmSamplerKind kind)
   const DdpmSamplerClass *klass = find_class (kind);
 
   return klass != NULL ? klass->name : NULL;
+}
+
+const char *
+ddpm_sampler_kind_get_description (DdpmSamplerKind kind)
+{
+  const DdpmSamplerClass *klass = find_class (kind);
+
+  return klass != NULL ? klass->description : NULL;
+}
+
+DdpmSamplerKind
+ddpm_sampler_kind_of_config (const DdpmSchedulerConfig *config)
+{
+  /* What is not here goes by its nearest relative. */
+  static const struct
+  {
+    const char *prefix;
+    DdpmSamplerKind kind;
+  } kinds[] = {
+    { "DDPM", DDPM_SAMPLER_DDPM },
+    { "RePaint", DDPM_SAMPLER_DDPM },
+    { "DDIM", DDPM_SAMPLER_DDIM },
+    { "PNDM", DDPM_SAMPLER_PNDM },
+    { "IPNDM", DDPM_SAMPLER_PNDM },
+    { "LMS", DDPM_SAMPLER_LMS },
+    { "EulerAncestral", DDPM_SAMPLER_EULER_ANCESTRAL },
+    { "KDPM2Ancestral", DDPM_SAMPLER_EULER_ANCESTRAL },
+    { "Euler", DDPM_SAMPLER_EULER },
+    { "Heun", DDPM_SAMPLER_HEUN },
+    { "KDPM2", DDPM_SAMPLER_HEUN },
+    { "DPMSolverSDE", DDPM_SAMPLER_DPMPP_2M_SDE },
+    { "DPMSolver", DDPM_SAMPLER_DPMPP_2M },
+    { "DEIS", DDPM_SAMPLER_DPMPP_2M },
+    { "UniPC", DDPM_SAMPLER_UNIPC },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (config->class_name != NULL && g_str_has_prefix (config->class_name, kinds[i].prefix))
+      return kinds[i].kind == DDPM_SAMPLER_DPMPP_2M && config->random ? DDPM_SAMPLER_DPMPP_2M_SDE
+                                                                      : kinds[i].kind;
+  return DDPM_SAMPLER_DDIM;
 }
 
 static gboolean
@@ -83,7 +133,46 @@ check_start (const DdpmSampler *sampler, GError **error)
   return FALSE;
 }
 
-/* Where x is before each step and after it, for timesteps that are integers. */
+static gboolean
+is_family (DdpmSamplerKind kind, DdpmSamplerKind of_config)
+{
+  const DdpmSamplerKind families[][2] = { { DDPM_SAMPLER_DDPM, DDPM_SAMPLER_DDIM },
+                                          { DDPM_SAMPLER_DPMPP_2M, DDPM_SAMPLER_DPMPP_2M_SDE } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (families); i++)
+    if ((kind == families[i][0] || kind == families[i][1])
+        && (of_config == families[i][0] || of_config == families[i][1]))
+      return TRUE;
+  return kind == of_config;
+}
+
+/* What a config means for a sampler of another kind than its own. */
+static void
+adapt_config (DdpmSchedulerConfig *config, const DdpmSamplerClass *klass)
+{
+  if (!is_family (klass->kind, ddpm_sampler_kind_of_config (config)))
+    {
+      if (klass->adapt != NULL)
+        klass->adapt (config);
+      /* "leading" is what every config says that never thought of these, and they begin badly so. */
+      if (klass->stepping != DDPM_STEPPING_INTEGERS && config->timestep_spacing == DDPM_SPACING_LEADING)
+        config->timestep_spacing = DDPM_SPACING_LINSPACE;
+      if (klass->stepping != DDPM_STEPPING_INTEGERS)
+        config->steps_offset = 0;
+    }
+  config->clip_sample = config->clip_sample && klass->clips;
+  config->thresholding = config->thresholding && klass->thresholds;
+}
+
+static DdpmLevel
+get_level_of_sigma (double sigma)
+{
+  const double signal = 1 / sqrt (sigma * sigma + 1);
+
+  return (DdpmLevel) { (float) signal, (float) (sigma * signal) };
+}
+
+/* Where x is before each step and after it. */
 static void
 set_levels (DdpmSampler *sampler)
 {
@@ -92,16 +181,46 @@ set_levels (DdpmSampler *sampler)
   sampler->levels = g_new (DdpmLevel, n);
   sampler->leads_to = g_new (DdpmLevel, n);
   for (guint step = 0; step < n; step++)
-    sampler->levels[step] = ddpm_level_from_alpha_bar (ddpm_sampler_get_alpha_bar (sampler, step));
-  for (guint step = 0; step < n; step++)
-    sampler->leads_to[step] = step + 1 < n ? sampler->levels[step + 1] : (DdpmLevel) { 1, 0 };
+    sampler->levels[step] = sampler->sigmas != NULL
+                              ? get_level_of_sigma (sampler->sigmas[step])
+                              : ddpm_level_from_alpha_bar (ddpm_sampler_get_alpha_bar (sampler, step));
+  for (guint step = 0; step + 1 < n; step++)
+    sampler->leads_to[step] = sampler->levels[step + 1];
+  sampler->leads_to[n - 1] = (DdpmLevel) { 1, 0 };
+  if (sampler->sigmas == NULL)
+    return;
+  sampler->leads_to[n - 1] = get_level_of_sigma (sampler->sigmas[n]);
+  if (sampler->klass->stepping == DDPM_STEPPING_FRACTIONS)
+    {
+      /* Those keep x_0 as it is and add to it, so that their last x is the picture in its own strength, and
+       * their first one noise alone. */
+      sampler->leads_to[n - 1] = (DdpmLevel) { 1, (float) sampler->sigmas[n] };
+      if (sampler->config.timestep_spacing != DDPM_SPACING_LEADING)
+        sampler->start_scale = sampler->levels[0].spread;
+    }
+}
+
+static gboolean
+set_steps (DdpmSampler *sampler, const DdpmSamplerOptions *options, GError **error)
+{
+  const gboolean in_sigma = sampler->klass->stepping != DDPM_STEPPING_INTEGERS;
+
+  if (options->timesteps != NULL
+        ? !ddpm_sampler_set_own_timesteps (sampler, options->timesteps, options->n_timesteps, error)
+        : !ddpm_sampler_set_timesteps_by_spacing (sampler, options->n_steps, error))
+    return FALSE;
+  if (in_sigma)
+    ddpm_sampler_set_sigmas (sampler);
+  if (sampler->klass->arrange != NULL)
+    sampler->klass->arrange (sampler);
+  set_levels (sampler);
+  return TRUE;
 }
 
 DdpmSampler *
 ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config, GError **error)
 {
   g_autoptr (DdpmSampler) sampler = NULL;
-  gboolean have_timesteps;
 
   g_return_val_if_fail (options != NULL && config != NULL, NULL);
   g_return_val_if_fail (find_class (options->kind) != NULL, NULL);
@@ -113,19 +232,17 @@ ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *
   sampler->klass = find_class (options->kind);
   sampler->eta = options->eta;
   sampler->use_clipped_model_output = options->use_clipped_model_output;
+  sampler->start_scale = 1;
   ddpm_scheduler_config_copy (&sampler->config, config);
+  adapt_config (&sampler->config, sampler->klass);
 
   sampler->schedule = ddpm_schedule_new (config, error);
   if (sampler->schedule == NULL)
     return NULL;
-  if (options->timesteps != NULL)
-    have_timesteps =
-      ddpm_sampler_set_own_timesteps (sampler, options->timesteps, options->n_timesteps, error);
-  else
-    have_timesteps = ddpm_sampler_set_timesteps_by_spacing (sampler, options->n_steps, error);
-  if (!have_timesteps)
+  if (sampler->klass->stepping != DDPM_STEPPING_INTEGERS && config->rescale_betas_zero_snr)
+    sampler->schedule->alpha_bar[sampler->schedule->n_timesteps - 1] = LEAST_ALPHA_BAR;
+  if (!set_steps (sampler, options, error))
     return NULL;
-  set_levels (sampler);
   if (sampler->klass->prepare != NULL && !sampler->klass->prepare (sampler, error))
     return NULL;
   return check_start (sampler, error) ? g_steal_pointer (&sampler) : NULL;
@@ -139,6 +256,7 @@ ddpm_sampler_free (DdpmSampler *sampler)
   ddpm_scheduler_config_clear (&sampler->config);
   ddpm_schedule_free (sampler->schedule);
   g_free (sampler->timesteps);
+  g_free (sampler->sigmas);
   g_free (sampler->levels);
   g_free (sampler->leads_to);
   g_free (sampler);

@@ -18,9 +18,21 @@ typedef struct _DdpmSampler DdpmSampler;
 
 typedef enum
 {
-  DDPM_SAMPLER_DDPM, /* Ho et al. 2020, algorithm 2 */
-  DDPM_SAMPLER_DDIM  /* Song et al. 2021, "Denoising diffusion implicit models", equation 12 */
+  DDPM_SAMPLER_DDPM,  /* Ho et al. 2020, algorithm 2 */
+  DDPM_SAMPLER_DDIM,  /* Song et al. 2021, "Denoising diffusion implicit models", equation 12 */
+  DDPM_SAMPLER_PNDM,  /* Liu et al. 2022, "Pseudo numerical methods for diffusion models on manifolds" */
+  DDPM_SAMPLER_LMS,   /* a linear multistep method (Adams and Bashforth's) in sigma, of order 4 */
+  DDPM_SAMPLER_EULER, /* Karras et al. 2022, "Elucidating the design space of diffusion-based generative
+                       * models", algorithm 1 without its lines 6 to 8 */
+  DDPM_SAMPLER_EULER_ANCESTRAL, /* Song et al. 2021, "Score-based generative modeling", appendix F, in sigma
+                                 */
+  DDPM_SAMPLER_HEUN,            /* Karras et al. 2022, algorithm 1 */
+  DDPM_SAMPLER_DPMPP_2M,        /* Lu et al. 2022, "DPM-Solver++", algorithm 2; other orders, too */
+  DDPM_SAMPLER_DPMPP_2M_SDE,    /* the same, section 5: of the stochastic equation */
+  DDPM_SAMPLER_UNIPC            /* Zhao et al. 2023, "UniPC", algorithms 1 and 2 */
 } DdpmSamplerKind;
+
+#define DDPM_SAMPLER_N_KINDS (DDPM_SAMPLER_UNIPC + 1)
 
 typedef struct
 {
@@ -32,17 +44,25 @@ typedef struct
   guint n_timesteps;
 } DdpmSamplerOptions;
 
-/* Errors: DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend). Options
- * and config are copied. */
+/* What the config says of its own class's sampler is done as diffusers does it; another kind takes the
+ * schedule, the prediction type and, where it knows such things, the variance, the spacing of timesteps and
+ * the clipping from it, and is else as it is by default. Options and config are copied. Errors:
+ * DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend). */
 DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
                                GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);
 
-/* NULL-terminated list of names a user may give ("ddpm", "ddim"), and the kind of one of them, FALSE if
+/* NULL-terminated list of names a user may give ("ddpm", "ddim" …), and the kind of one of them, FALSE if
  * unknown. */
 const char *const *ddpm_sampler_get_names (void);
 gboolean ddpm_sampler_kind_from_name (const char *name, DdpmSamplerKind *kind);
 const char *ddpm_sampler_kind_get_name (DdpmSamplerKind kind);
+
+/* One sentence for those who choose, without a full stop. */
+const char *ddpm_sampler_kind_get_description (DdpmSamplerKind kind);
+
+/* The kind that the config's class_name stands for; DDIM where that is a class that is not here. */
+DdpmSamplerKind ddpm_sampler_kind_of_config (const DdpmSchedulerConfig *config);
 
 const DdpmSchedule *ddpm_sampler_get_schedule (const DdpmSampler *sampler);
 

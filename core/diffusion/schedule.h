@@ -40,6 +40,23 @@ typedef enum
   DDPM_VARIANCE_LEARNED_RANGE
 } DdpmVariance;
 
+/* How a sampler's noise levels lie between those of its first and last step. */
+typedef enum
+{
+  DDPM_SIGMAS_OF_TIMESTEPS,
+  DDPM_SIGMAS_KARRAS,     /* Karras et al. 2022, equation 5 with rho 7 */
+  DDPM_SIGMAS_EXPONENTIAL /* evenly in their logarithm */
+} DdpmSigmas;
+
+typedef enum
+{
+  DDPM_SOLVER_AUTO,     /* as the sampler likes best */
+  DDPM_SOLVER_MIDPOINT, /* DPM-Solver++ */
+  DDPM_SOLVER_HEUN,
+  DDPM_SOLVER_BH1, /* UniPC */
+  DDPM_SOLVER_BH2
+} DdpmSolverType;
+
 /* What a scheduler_config.json holds; defaults as in diffusers' DDPMScheduler and DDIMScheduler. */
 typedef struct
 {
@@ -58,6 +75,18 @@ typedef struct
   gboolean rescale_betas_zero_snr;
   gboolean thresholding;
   double dynamic_thresholding_ratio, sample_max_value;
+  DdpmSigmas sigmas;
+  gboolean final_sigma_min;   /* final_sigmas_type: the last step ends at timestep 0's noise, not at none */
+  gboolean skip_prk_steps;    /* PNDM */
+  gboolean random;            /* DPM-Solver++: algorithm_type is one of a stochastic equation */
+  guint solver_order;         /* DPM-Solver++ and UniPC: 1 … 3 */
+  DdpmSolverType solver_type; /* likewise */
+  gboolean lower_order_final; /* likewise */
+  gboolean euler_at_final;    /* DPM-Solver++ */
+  double lambda_min_clipped;  /* DPM-Solver++: timesteps of a smaller log (signal / noise) are not used */
+  gboolean predict_x0;        /* UniPC */
+  guint *disable_corrector;   /* UniPC: steps without correction, n_disable_corrector of them, or NULL */
+  guint n_disable_corrector;
 } DdpmSchedulerConfig;
 
 void ddpm_scheduler_config_init (DdpmSchedulerConfig *config); /* DDPMScheduler's defaults */

@@ -1,6 +1,8 @@
 /* What a scheduler_config.json holds: DDPMScheduler's defaults, copying and clearing. */
 #include "core/diffusion/schedule.h"
 
+#include <math.h>
+
 void
 ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
 {
@@ -18,6 +20,10 @@ ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
     .set_alpha_to_one = TRUE,
     .dynamic_thresholding_ratio = 0.995,
     .sample_max_value = 1.0,
+    .solver_order = 2,
+    .lower_order_final = TRUE,
+    .lambda_min_clipped = -INFINITY,
+    .predict_x0 = TRUE,
   };
 }
 
@@ -38,6 +44,7 @@ ddpm_scheduler_config_clear (DdpmSchedulerConfig *config)
 {
   g_clear_pointer (&config->class_name, g_free);
   g_clear_pointer (&config->trained_betas, g_free);
+  g_clear_pointer (&config->disable_corrector, g_free);
 }
 
 void
@@ -47,4 +54,6 @@ ddpm_scheduler_config_copy (DdpmSchedulerConfig *copy, const DdpmSchedulerConfig
   copy->class_name = g_strdup (config->class_name);
   if (config->trained_betas != NULL)
     copy->trained_betas = g_memdup2 (config->trained_betas, sizeof (float) * config->num_train_timesteps);
+  copy->disable_corrector =
+    g_memdup2 (config->disable_corrector, sizeof (guint) * config->n_disable_corrector);
 }

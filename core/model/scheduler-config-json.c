@@ -2,6 +2,8 @@
  * ways. */
 #include "core/model/config.h"
 
+#include <math.h>
+
 #include "core/base/error.h"
 #include "core/model/json-fields.h"
 
@@ -13,6 +15,13 @@ static const char *const beta_names[] = { "linear", "scaled_linear", "squaredcos
  * than taking what it says for something else. */
 static const char *const prediction_names[] = { "epsilon", "sample", "v_prediction", "mu" };
 static const char *const spacing_names[] = { "leading", "trailing", "linspace" };
+/* In the order of DdpmSolverType; what another class's config calls it, is as it likes best. */
+static const char *const solver_names[] = { "logrho", "midpoint", "heun", "bh1", "bh2" };
+static const char *const final_sigma_names[] = { "zero", "sigma_min" };
+/* Of these, "deis" and those without ++ solve the same equations in other variables. */
+static const char *const algorithm_names[] = { "dpmsolver++", "dpmsolver", "deis", "sde-dpmsolver++",
+                                               "sde-dpmsolver" };
+#define FIRST_RANDOM_ALGORITHM 3
 static const char *const variance_names[] = { "fixed_small",     "fixed_small_log", "fixed_large",
                                               "fixed_large_log", "learned",         "learned_range" };
 
@@ -162,6 +171,80 @@ read_clipping (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError
          && ddpm_json_fields_get_double (fields, "sample_max_value", &config->sample_max_value, error);
 }
 
+static gboolean
+read_sigmas (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **error)
+{
+  gboolean karras = FALSE, exponential = FALSE;
+  guint final = 0;
+
+  if (!ddpm_json_fields_get_bool (fields, "use_karras_sigmas", &karras, error)
+      || !ddpm_json_fields_get_bool (fields, "use_exponential_sigmas", &exponential, error)
+      || !ddpm_json_fields_get_name (fields, "final_sigmas_type", final_sigma_names,
+                                     G_N_ELEMENTS (final_sigma_names), &final, error))
+    return FALSE;
+  if (karras || exponential)
+    config->sigmas = karras ? DDPM_SIGMAS_KARRAS : DDPM_SIGMAS_EXPONENTIAL;
+  config->final_sigma_min = final == 1;
+  return TRUE;
+}
+
+static gboolean
+read_disable_corrector (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **error)
+{
+  JsonNode *node = ddpm_json_fields_find (fields, "disable_corrector");
+  JsonArray *array;
+
+  if (node == NULL || JSON_NODE_HOLDS_NULL (node))
+    return TRUE;
+  array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  if (array == NULL || json_array_get_length (array) > MAX_TIMESTEPS)
+    return ddpm_json_fields_fail (fields, "disable_corrector", "a list of steps", error);
+  config->n_disable_corrector = json_array_get_length (array);
+  config->disable_corrector = g_new (guint, config->n_disable_corrector);
+  for (guint i = 0; i < config->n_disable_corrector; i++)
+    if (!ddpm_json_node_to_uint (json_array_get_element (array, i), 0, MAX_TIMESTEPS,
+                                 &config->disable_corrector[i]))
+      return ddpm_json_fields_fail (fields, "disable_corrector", "a list of steps", error);
+  return TRUE;
+}
+
+/* -Infinity, which is no JSON, is what diffusers writes where it is not used. */
+static gboolean
+read_lambda_min (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **error)
+{
+  JsonNode *node = ddpm_json_fields_find (fields, "lambda_min_clipped");
+  const gboolean is_number =
+    node != NULL && JSON_NODE_HOLDS_VALUE (node)
+    && (json_node_get_value_type (node) == G_TYPE_DOUBLE || json_node_get_value_type (node) == G_TYPE_INT64);
+
+  if (node == NULL || JSON_NODE_HOLDS_NULL (node))
+    return TRUE;
+  if (!is_number || isnan (json_node_get_double (node)))
+    return ddpm_json_fields_fail (fields, "lambda_min_clipped", "a number", error);
+  config->lambda_min_clipped = json_node_get_double (node);
+  return TRUE;
+}
+
+static gboolean
+read_solver (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **error)
+{
+  guint type = config->solver_type, algorithm = 0;
+
+  if (!ddpm_json_fields_get_bool (fields, "skip_prk_steps", &config->skip_prk_steps, error)
+      || !ddpm_json_fields_get_name (fields, "algorithm_type", algorithm_names,
+                                     G_N_ELEMENTS (algorithm_names), &algorithm, error)
+      || !ddpm_json_fields_get_uint (fields, "solver_order", 1, 3, &config->solver_order, error)
+      || !ddpm_json_fields_get_name (fields, "solver_type", solver_names, G_N_ELEMENTS (solver_names), &type,
+                                     error)
+      || !ddpm_json_fields_get_bool (fields, "lower_order_final", &config->lower_order_final, error)
+      || !ddpm_json_fields_get_bool (fields, "euler_at_final", &config->euler_at_final, error)
+      || !ddpm_json_fields_get_bool (fields, "predict_x0", &config->predict_x0, error))
+    return FALSE;
+  config->solver_type = type;
+  config->random = algorithm >= FIRST_RANDOM_ALGORITHM;
+  return read_lambda_min (config, fields, error) && read_disable_corrector (config, fields, error);
+}
+
 gboolean
 ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, const char *file_name,
                                  GError **error)
@@ -173,7 +256,8 @@ ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, co
     {
       set_defaults_of_class (config);
       if (read_betas (config, &fields, error) && read_prediction (config, &fields, error)
-          && read_clipping (config, &fields, error))
+          && read_clipping (config, &fields, error) && read_sigmas (config, &fields, error)
+          && read_solver (config, &fields, error))
         return TRUE;
     }
   ddpm_scheduler_config_clear (config);

@@ -20,8 +20,9 @@ make_sampler (GFile *folder, const DdpmModel *model, GError **error)
   DdpmSamplerOptions options = { 0 };
   JsonObject *object;
 
-  if (node == NULL || !check_find_sampler (model->scheduler.class_name, &options.kind, error))
+  if (node == NULL)
     return NULL;
+  options.kind = ddpm_sampler_kind_of_config (&model->scheduler);
   if (!JSON_NODE_HOLDS_OBJECT (node))
     {
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE, "case.json is not an object");

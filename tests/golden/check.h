@@ -55,9 +55,6 @@ gboolean check_array_has (const CheckArray *array, const char *name, gsize n_val
 /* FALSE with an error unless the sampler visits exactly these timesteps. */
 gboolean check_timesteps (const DdpmSampler *sampler, const CheckArray *expected, GError **error);
 
-/* The kind of sampler for a scheduler's class. Errors: DDPM_ERROR_UNSUPPORTED for one the library has not. */
-gboolean check_find_sampler (const char *class_name, DdpmSamplerKind *kind, GError **error);
-
 /* Members of a JSON object that may be missing or null. */
 double check_json_double (JsonObject *object, const char *key, double otherwise);
 gboolean check_json_boolean (JsonObject *object, const char *key, gboolean otherwise);

@@ -29,11 +29,13 @@ test_names (void)
   const char *const *names = ddpm_sampler_get_names ();
   DdpmSamplerKind kind;
 
-  g_assert_cmpuint (g_strv_length ((char **) names), ==, 2);
+  g_assert_cmpuint (g_strv_length ((char **) names), ==, DDPM_SAMPLER_N_KINDS);
   for (guint i = 0; names[i] != NULL; i++)
     {
       g_assert_true (ddpm_sampler_kind_from_name (names[i], &kind));
+      g_assert_cmpuint (kind, ==, i);
       g_assert_cmpstr (ddpm_sampler_kind_get_name (kind), ==, names[i]);
+      g_assert_cmpuint (strlen (ddpm_sampler_kind_get_description (kind)), >, 20);
     }
   g_assert_false (ddpm_sampler_kind_from_name ("DDIM", &kind));
   g_assert_false (ddpm_sampler_kind_from_name (NULL, &kind));

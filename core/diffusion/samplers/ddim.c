@@ -71,6 +71,11 @@ step_ddim (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSampl
 const DdpmSamplerClass ddpm_sampler_class_ddim = {
   .kind = DDPM_SAMPLER_DDIM,
   .name = "ddim",
+  .description =
+    "no noise on the way, so that a seed looks alike for any number of steps; good from 50 steps on",
+  .stepping = DDPM_STEPPING_INTEGERS,
+  .clips = TRUE,
+  .thresholds = TRUE,
   .prepare = prepare,
   .needs_noise = needs_noise,
   .step = step_ddim,

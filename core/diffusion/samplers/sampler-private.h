@@ -7,13 +7,29 @@
 
 G_BEGIN_DECLS
 
+/* How timesteps are made (SCHEDULERS.md, "Timesteps"). */
+typedef enum
+{
+  DDPM_STEPPING_INTEGERS,  /* every level is that of a timestep */
+  DDPM_STEPPING_FRACTIONS, /* levels are sigmas, between those of timesteps */
+  DDPM_STEPPING_SHIFTED    /* likewise, but timesteps are integers and stop short of 0 */
+} DdpmStepping;
+
 typedef struct
 {
   DdpmSamplerKind kind;
-  const char *name; /* as users write it */
+  const char *name;        /* as users write it */
+  const char *description; /* ddpm_sampler_kind_get_description */
+  DdpmStepping stepping;
+  gboolean clips, thresholds; /* whether it keeps x_0 in a range, if the config says so */
 
-  /* Completes a sampler whose options, config, schedule and timesteps are there, levels made from them. NULL:
-   * nothing to do. */
+  /* The config of another class becomes this one's. NULL: nothing to do. */
+  void (*adapt) (DdpmSchedulerConfig *config);
+
+  /* The list of timesteps, and of sigmas, becomes one of evaluations. NULL: it is. */
+  void (*arrange) (DdpmSampler *sampler);
+
+  /* Completes a sampler that has its levels. NULL: nothing to do. */
   gboolean (*prepare) (DdpmSampler *sampler, GError **error);
 
   /* As ddpm_sampler_can_begin; NULL: with any. */
@@ -38,12 +54,14 @@ struct _DdpmSampler
   const DdpmSamplerClass *klass;
   DdpmSchedulerConfig config;
   DdpmSchedule *schedule;
-  float *timesteps;    /* [n_timesteps] */
-  DdpmLevel *levels;   /* [n_timesteps]: of x before each step */
+  float *timesteps;  /* [n_timesteps] */
+  double *sigmas;    /* [n_timesteps + 1]: spread / signal before each step and at the end; NULL: integers */
+  DdpmLevel *levels; /* [n_timesteps]: of x before each step */
   DdpmLevel *leads_to; /* [n_timesteps]: of x after each step */
   guint n_timesteps;
   guint n_states;    /* planes */
   guint order;       /* ddpm_sampler_get_order */
+  float start_scale; /* of the noise that a run begins with */
   gboolean own_list; /* timesteps were given, not made by spacing */
   guint n_steps;     /* as asked for; DDIM's stride depends on it. 0 with an own list */
   double eta;
@@ -52,6 +70,14 @@ struct _DdpmSampler
 
 extern const DdpmSamplerClass ddpm_sampler_class_ddpm;
 extern const DdpmSamplerClass ddpm_sampler_class_ddim;
+extern const DdpmSamplerClass ddpm_sampler_class_pndm;
+extern const DdpmSamplerClass ddpm_sampler_class_lms;
+extern const DdpmSamplerClass ddpm_sampler_class_euler;
+extern const DdpmSamplerClass ddpm_sampler_class_euler_ancestral;
+extern const DdpmSamplerClass ddpm_sampler_class_heun;
+extern const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m;
+extern const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m_sde;
+extern const DdpmSamplerClass ddpm_sampler_class_unipc;
 
 static inline DdpmLevel
 ddpm_level_from_alpha_bar (float alpha_bar)
@@ -70,6 +96,34 @@ ddpm_sampler_get_alpha_bar (const DdpmSampler *sampler, guint step)
 gboolean ddpm_sampler_set_timesteps_by_spacing (DdpmSampler *sampler, guint n_steps, GError **error);
 gboolean ddpm_sampler_set_own_timesteps (DdpmSampler *sampler, const guint *timesteps, guint n_timesteps,
                                          GError **error);
+
+/* sigmas.c: sigmas of the timesteps; Karras' and exponential ones make the timesteps anew. */
+void ddpm_sampler_set_sigmas (DdpmSampler *sampler);
+
+/* How many timesteps a sampler may use: all, but for those that lambda_min_clipped cuts off. */
+guint ddpm_sampler_count_usable_timesteps (const DdpmSampler *sampler);
+
+/* A step that is a sum: x becomes `x` times itself, and said[j] times what was said j steps before (x_0 or
+ * epsilon; 0 is now), and `noise` times noise. */
+typedef struct
+{
+  gboolean of_x0; /* it is x_0 that was said, else epsilon */
+  guint n_said;   /* 1 … n_past + 1 */
+  double x, said[4], noise;
+} DdpmSum;
+
+/* multistep.c: takes it; what is said now goes to the sampler's planes, a ring of n_states. */
+void ddpm_sampler_take_sum (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSum *sum,
+                            const DdpmSamplerPiece *piece);
+
+/* Along the probability flow with a constant epsilon, from one level to another: x becomes *x times itself
+ * and *epsilon times that. */
+static inline void
+ddpm_level_get_transfer (DdpmLevel from, DdpmLevel to, double *x, double *epsilon)
+{
+  *x = (double) to.signal / from.signal;
+  *epsilon = to.spread - *x * from.spread;
+}
 
 /* How one value of the network's output is read at a step (SCHEDULERS.md, "Prediction types"). */
 typedef struct

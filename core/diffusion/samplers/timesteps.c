@@ -1,59 +1,92 @@
-/* The timesteps that a sampler visits: by spacing, or a list of the caller's own. */
+/* The timesteps that a sampler visits: by spacing (SCHEDULERS.md, "Timesteps"), or a list of the caller's
+ * own. */
 #include "core/diffusion/samplers/sampler-private.h"
 
 #include "core/base/error.h"
 
-/* timesteps[n_steps], descending, as SCHEDULERS.md tells for DDPM and DDIM. */
-static void
-fill_timesteps (const DdpmSchedulerConfig *config, guint n_steps, float *timesteps)
+/* Number i of n, counted from the last one: they stand `stride` apart from the offset up. */
+static double
+get_leading (const DdpmSampler *sampler, guint i, guint n)
 {
-  const guint total = config->num_train_timesteps;
+  const guint total = ddpm_sampler_count_usable_timesteps (sampler), offset = sampler->config.steps_offset;
+  const gboolean shifted = sampler->klass->stepping == DDPM_STEPPING_SHIFTED;
 
-  for (guint i = 0; i < n_steps; i++)
-    switch (config->timestep_spacing)
-      {
-      case DDPM_SPACING_LEADING:
-        timesteps[i] = (n_steps - 1 - i) * (total / n_steps) + config->steps_offset;
-        break;
-      case DDPM_SPACING_TRAILING:
-        {
-          /* numpy's arange: every value is the first one plus i times the difference of the first two,
-           * rounded */
-          const double difference = (total - (double) total / n_steps) - total;
+  return shifted ? (n - i) * (double) (total / (n + 1)) + offset
+                 : (n - 1 - i) * (double) (total / n) + offset;
+}
 
-          timesteps[i] = (float) (rint (total + i * difference) - 1);
-        }
-        break;
-      case DDPM_SPACING_LINSPACE:
-        timesteps[i] =
-          n_steps > 1 ? (float) rint ((n_steps - 1 - i) * ((total - 1) / (double) (n_steps - 1))) : 0;
-        break;
-      }
+static double
+get_trailing (const DdpmSampler *sampler, guint i, guint n)
+{
+  /* numpy's arange: every value is the first one plus i times the difference of the first two, rounded */
+  const guint total = ddpm_sampler_count_usable_timesteps (sampler);
+  const double difference = (total - (double) total / n) - total;
+
+  return rint (total + i * difference) - 1;
+}
+
+static double
+get_linspace (const DdpmSampler *sampler, guint i, guint n)
+{
+  const guint last = ddpm_sampler_count_usable_timesteps (sampler) - 1;
+
+  switch (sampler->klass->stepping)
+    {
+    case DDPM_STEPPING_SHIFTED:
+      return rint ((n - i) * (last / (double) n));
+    case DDPM_STEPPING_FRACTIONS:
+      return n > 1 ? (n - 1 - i) * (last / (double) (n - 1)) : last;
+    default:
+      return n > 1 ? rint ((n - 1 - i) * (last / (double) (n - 1))) : 0;
+    }
+}
+
+static double
+get_timestep (const DdpmSampler *sampler, guint i, guint n)
+{
+  switch (sampler->config.timestep_spacing)
+    {
+    case DDPM_SPACING_LEADING:
+      return get_leading (sampler, i, n);
+    case DDPM_SPACING_TRAILING:
+      return get_trailing (sampler, i, n);
+    default:
+      return get_linspace (sampler, i, n);
+    }
 }
 
 gboolean
 ddpm_sampler_set_timesteps_by_spacing (DdpmSampler *sampler, guint n_steps, GError **error)
 {
-  const guint total = sampler->schedule->n_timesteps, offset = sampler->config.steps_offset;
+  const guint total = sampler->schedule->n_timesteps, usable = ddpm_sampler_count_usable_timesteps (sampler);
+  const gboolean stops_short = sampler->klass->stepping == DDPM_STEPPING_SHIFTED
+                               && sampler->config.timestep_spacing != DDPM_SPACING_TRAILING;
+  const guint most = stops_short ? usable - 1 : usable;
 
-  if (n_steps < 1 || n_steps > total)
+  if (n_steps < 1 || n_steps > most)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The number of steps is %u; this model takes 1 to %u.", n_steps, total);
+      if (most == 0)
+        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                     "The sampler %s cannot make a step with this model's %u timesteps; take ddim.",
+                     sampler->klass->name, usable);
+      else
+        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                     "The number of steps is %u; this model takes 1 to %u%s%s.", n_steps, most,
+                     most < total ? " with the sampler " : "", most < total ? sampler->klass->name : "");
       return FALSE;
     }
-  if (sampler->config.timestep_spacing == DDPM_SPACING_LEADING
-      && (guint64) (n_steps - 1) * (total / n_steps) + offset >= total)
+  if (get_timestep (sampler, 0, n_steps) >= total)
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_USAGE,
         "%u steps with steps_offset %u reach beyond the model's last timestep %u; take fewer steps.", n_steps,
-        offset, total - 1);
+        sampler->config.steps_offset, total - 1);
       return FALSE;
     }
   sampler->n_steps = sampler->n_timesteps = n_steps;
   sampler->timesteps = g_new (float, n_steps);
-  fill_timesteps (&sampler->config, n_steps, sampler->timesteps);
+  for (guint i = 0; i < n_steps; i++)
+    sampler->timesteps[i] = (float) get_timestep (sampler, i, n_steps);
   return TRUE;
 }
 
