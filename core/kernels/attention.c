@@ -162,15 +162,7 @@ KERNEL (attention_backward) (const DdpmAttention *a, float *scratch)
     .a = a, .p = scratch, .grad = scratch + BLOCK * BLOCK, .turned = scratch + 2 * BLOCK * BLOCK
   };
 
-  /* The mean of dP under P, sum P dP, is the sum over d of do o. */
-  for (size_t i = 0; i < a->n_pixels; i += VECTOR)
-    {
-      vec sum = { 0 };
-
-      for (unsigned d = 0; d < a->head_dim; d++)
-        sum += vec_load (a->grad_output + d * a->ld + i) * vec_load (a->output + d * a->ld + i);
-      vec_store (mean_grads + i, sum);
-    }
+  find_mean_grads (a, mean_grads);
   for (pair.key = 0; pair.key < a->n_pixels; pair.key += BLOCK)
     for (pair.query = 0; pair.query < a->n_pixels; pair.query += BLOCK)
       {

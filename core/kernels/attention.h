@@ -1,5 +1,5 @@
-/* The softmax of attention's forward pass, block of keys by block of keys. For files compiled once per CPU
- * level. */
+/* What attention in float and in bfloat16 have in common: the softmax of the forward pass, block of keys by
+ * block of keys, and what it subtracts in the backward pass. For files compiled once per CPU level. */
 #pragma once
 
 #include <math.h>
@@ -89,5 +89,19 @@ softmax_finish (const Softmax *softmax, const DdpmAttention *a, size_t query_beg
           else
             vec_store_n (to, vec_load_n (to, left) * factor, left);
         }
+    }
+}
+
+/* The mean of each query's dP under P, sum P dP, is the sum over d of do o. */
+static inline void
+find_mean_grads (const DdpmAttention *a, float *mean_grads)
+{
+  for (size_t i = 0; i < a->n_pixels; i += VECTOR)
+    {
+      vec sum = { 0 };
+
+      for (unsigned d = 0; d < a->head_dim; d++)
+        sum += vec_load (a->grad_output + d * a->ld + i) * vec_load (a->output + d * a->ld + i);
+      vec_store (mean_grads + i, sum);
     }
 }

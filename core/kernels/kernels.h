@@ -46,10 +46,15 @@ typedef struct
 
 #define DDPM_ATTENTION_BLOCK 64 /* queries */
 
-/* Scratch, in floats; bf16 for each of head_dim, backward n_pixels more. */
+/* Scratch, in floats; bf16 for each of head_dim, backward n_pixels more. Backward in bf16 keeps all queries
+ * rounded. */
 #define DDPM_ATTENTION_FORWARD_FLOATS (128 * DDPM_ATTENTION_BLOCK)
 #define DDPM_ATTENTION_BF16_FLOATS (192 * DDPM_ATTENTION_BLOCK)
 #define DDPM_ATTENTION_BF16_DIM_FLOATS (4 * DDPM_ATTENTION_BLOCK)
+#define DDPM_ATTENTION_BF16_BACKWARD_FLOATS(head_dim, n_pixels)                                    \
+  (4 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK                                                 \
+   + ((size_t) (head_dim) + 1) * (2 * DDPM_ATTENTION_BLOCK + 2 * ((n_pixels) + DDPM_KERNEL_SLACK)) \
+   + (n_pixels) + DDPM_KERNEL_SLACK)
 #define DDPM_ATTENTION_BACKWARD_FLOATS (3 * DDPM_ATTENTION_BLOCK * DDPM_ATTENTION_BLOCK + DDPM_KERNEL_SLACK)
 
 /* The numbers of one step of AdamW with gradients g: m = keep1 m + gain1 grad_scale g,
@@ -153,6 +158,8 @@ typedef struct
   void (*attention_forward_bf16) (const DdpmAttention *attention, size_t query_begin, size_t query_end,
                                   float *scratch); /* attention-bf16.c, where has_bf16 */
   void (*attention_backward) (const DdpmAttention *attention, float *scratch);
+  /* The same where has_bf16, after attention_forward_bf16. */
+  void (*attention_backward_bf16) (const DdpmAttention *attention, float *scratch);
 
   /* adamw.c, on n numbers: first is m, second is v. */
   void (*adamw) (const DdpmAdamwStep *step, float *weights, const float *grads, float *first, float *second,

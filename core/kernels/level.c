@@ -35,6 +35,7 @@ const DdpmKernels KERNEL (kernels) = {
   .attention_forward = BASE_KERNEL (attention_forward),
 #ifdef __AVX512BF16__
   .attention_forward_bf16 = KERNEL (attention_forward_bf16),
+  .attention_backward_bf16 = KERNEL (attention_backward_bf16),
 #endif
   .attention_backward = BASE_KERNEL (attention_backward),
   .adamw = BASE_KERNEL (adamw),

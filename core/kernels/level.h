@@ -45,6 +45,7 @@ DECLARE_KERNEL (linear);
 DECLARE_KERNEL (attention_forward);
 DECLARE_KERNEL (attention_forward_bf16);
 DECLARE_KERNEL (attention_backward);
+DECLARE_KERNEL (attention_backward_bf16);
 DECLARE_KERNEL (adamw);
 DECLARE_KERNEL (sum_squares);
 DECLARE_KERNEL (move_average);

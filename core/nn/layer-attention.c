@@ -10,11 +10,15 @@ unet_attention_count_scratch (const DdpmUnet *unet, const UnetLayer *layer, cons
   const gint level = unet_tensor (unet, layer->query)->level;
   const gsize n_pixels = (gsize) (options->height >> level) * (options->width >> level);
 
-  if (options->mode == DDPM_PASS_TRAINING)
-    return MAX (DDPM_ATTENTION_FORWARD_FLOATS, DDPM_ATTENTION_BACKWARD_FLOATS + n_pixels);
-  if (options->precision == DDPM_PRECISION_BF16)
-    return DDPM_ATTENTION_BF16_FLOATS + (gsize) layer->head_dim * DDPM_ATTENTION_BF16_DIM_FLOATS;
-  return DDPM_ATTENTION_FORWARD_FLOATS;
+  const gboolean bf16 = options->precision == DDPM_PRECISION_BF16;
+  const gsize forward =
+    bf16 ? DDPM_ATTENTION_BF16_FLOATS + (gsize) layer->head_dim * DDPM_ATTENTION_BF16_DIM_FLOATS
+         : DDPM_ATTENTION_FORWARD_FLOATS;
+
+  if (options->mode != DDPM_PASS_TRAINING)
+    return forward;
+  return MAX (forward, bf16 ? DDPM_ATTENTION_BF16_BACKWARD_FLOATS (layer->head_dim, n_pixels)
+                            : DDPM_ATTENTION_BACKWARD_FLOATS + n_pixels);
 }
 
 typedef struct
@@ -91,7 +95,7 @@ run_forward_task (guint task, guint worker, gpointer data)
   const gsize begin = (gsize) (task % work->n_blocks) * DDPM_ATTENTION_BLOCK;
   const gsize end = MIN (begin + DDPM_ATTENTION_BLOCK, work->n_pixels);
 
-  if (pass->options.precision == DDPM_PRECISION_BF16 && pass->mode == DDPM_PASS_INFERENCE)
+  if (pass->options.precision == DDPM_PRECISION_BF16)
     pass->kernels->attention_forward_bf16 (&attention, begin, end, get_scratch (pass, worker));
   else
     pass->kernels->attention_forward (&attention, begin, end, get_scratch (pass, worker));
@@ -111,7 +115,10 @@ run_backward_task (guint task, guint worker, gpointer data)
   const AttentionWork *work = data;
   const DdpmAttention attention = find_head (work, task);
 
-  work->pass->kernels->attention_backward (&attention, get_scratch (work->pass, worker));
+  if (work->pass->options.precision == DDPM_PRECISION_BF16)
+    work->pass->kernels->attention_backward_bf16 (&attention, get_scratch (work->pass, worker));
+  else
+    work->pass->kernels->attention_backward (&attention, get_scratch (work->pass, worker));
 }
 
 void

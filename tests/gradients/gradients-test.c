@@ -249,8 +249,8 @@ get_distance (const float *values, const float *expected, gsize n)
 #define LEAST_ROUNDING 1e-3 /* less would be f32 */
 
 /* A key's bias is the same for all keys, and the softmax does not see it: its gradient is nothing but
- * rounding, so many times smaller than the others. */
-#define NEGLIGIBLE 1e-5
+ * rounding (of probabilities and their gradients to bfloat16), so many times smaller than the others. */
+#define NEGLIGIBLE 5e-5
 
 /* Threads and recomputation change nothing here either. */
 static void
