@@ -29,6 +29,18 @@ add_double (JsonBuilder *builder, const char *key, double value)
   json_builder_add_double_value (builder, value);
 }
 
+static void
+add_inversion_errors (JsonBuilder *builder, const DdpmSampleJob *job)
+{
+  if (!ddpm_sample_job_inverts (job) || job->inversion_errors[0] < 0 || job->inversion_errors[1] < 0)
+    return;
+  json_builder_set_member_name (builder, "inversion-error");
+  json_builder_begin_array (builder);
+  for (guint end = 0; end < 2; end++)
+    json_builder_add_double_value (builder, job->inversion_errors[end]);
+  json_builder_end_array (builder);
+}
+
 /* The settings that only one task has, and where in it the picture is. */
 static void
 add_task (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
@@ -53,6 +65,7 @@ add_task (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
       add_string (builder, "method", ddpm_interpolation_names[options->interpolation]);
       add_double (builder, "strength", options->strength);
       add_double (builder, "lambda", ddpm_sample_job_get_lambda (job, index));
+      add_inversion_errors (builder, job);
       break;
     case DDPM_TASK_FILL:
       add_int (builder, "resamplings", options->resamplings);

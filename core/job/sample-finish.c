@@ -57,6 +57,11 @@ ddpm_sample_run_finish (DdpmSampleRun *run, guint task, const float *x, GError *
     }
   if (!check_finite (run, job->images->len, x, error))
     return FALSE;
+  if (ddpm_sample_job_inverts (job) && task >= job->options.count)
+    {
+      ddpm_sample_run_note_inversion (run, task - job->options.count, x);
+      return TRUE;
+    }
 
   image =
     ddpm_image_from_tensor (x, job->n_channels, job->height, job->width, job->model->notes.premultiplied);

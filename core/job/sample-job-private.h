@@ -44,6 +44,11 @@ guint ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index);
 /* Of the network's picture number `task`. */
 const DdpmSampleCourse *ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task);
 
+/* Whether there are latents to be found of the ends; and the steps of the run that this takes, otherwise 0.
+ */
+gboolean ddpm_sample_job_inverts (const DdpmSampleJob *job);
+guint64 ddpm_sample_job_count_inversion_steps (const DdpmSampleJob *job);
+
 /* FALSE: strength 0, there is nothing for the network to do. */
 gboolean ddpm_sample_job_denoises (const DdpmSampleJob *job);
 

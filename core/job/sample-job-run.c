@@ -13,8 +13,11 @@ run_clear (DdpmSampleRun *run)
 {
   g_clear_pointer (&run->predictor, ddpm_sample_predictor_free);
   g_clear_pointer (&run->team, ddpm_team_free);
-  g_free (run->ends[0]);
-  g_free (run->ends[1]);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_free (run->ends[i]);
+      g_free (run->latents[i]);
+    }
   g_free (run->x);
   g_free (run->estimate);
   g_free (run->noise);
@@ -42,11 +45,13 @@ get_n_states (const DdpmSampleJob *job)
 gsize
 ddpm_sample_job_get_tensor_bytes (const DdpmSampleJob *job)
 {
+  const guint n_inversion =
+    ddpm_sample_job_inverts (job) ? 2 + MIN (job->batch, 2) * DDPM_SAMPLER_N_INVERSION_STATES : 0;
   /* for each in the batch x, the estimate, what the sampler remembers, and perhaps its preview, what is known
-   * of it and where; noise and both ends */
+   * of it and where; noise, both ends and what their inversion takes */
   const guint n_own = 2 + get_n_states (job) + (job->options.preview ? 1 : 0) + (job->fill != NULL ? 2 : 0);
 
-  return sizeof (float) * ddpm_sample_job_get_n_values (job) * (n_own * (gsize) job->batch + 3);
+  return sizeof (float) * ddpm_sample_job_get_n_values (job) * (n_own * (gsize) job->batch + 3 + n_inversion);
 }
 
 static gboolean
@@ -96,8 +101,8 @@ make_image (const DdpmSampleRun *run, const float *tensor)
                                  job->model->notes.premultiplied);
 }
 
-static void
-report_progress (DdpmSampleRun *run, guint n_pictures)
+void
+ddpm_sample_run_report (DdpmSampleRun *run, guint n_pictures)
 {
   const double elapsed_s = (double) (g_get_monotonic_time () - run->start_us) / G_USEC_PER_SEC;
   g_autoptr (GPtrArray) preview = NULL;
@@ -125,18 +130,27 @@ report_progress (DdpmSampleRun *run, guint n_pictures)
   run->func (&progress, run->user_data);
 }
 
+/* Of a batch: the ends of an interpolation come last in it, for nobody to see. */
+static guint
+count_shown (const DdpmSampleJob *job, const DdpmSampleBatch *batch)
+{
+  if (!ddpm_sample_job_inverts (job))
+    return batch->n;
+  return batch->first < job->options.count ? MIN (batch->n, job->options.count - batch->first) : 0;
+}
+
 /* x becomes the estimate of x_0. FALSE: cancelled, or an estimate is not finite. */
 static gboolean
 denoise_batch (DdpmSampleRun *run, const DdpmSampleBatch *batch, GCancellable *cancellable, GError **error)
 {
   DdpmSampleJob *job = run->job;
-  const guint n_steps = batch->course->n_steps;
+  const guint n_steps = batch->course->n_steps, n_shown = count_shown (job, batch);
 
   for (guint k = 0; k < n_steps; k++)
     {
       if (!ddpm_sample_run_step (run, batch, k, cancellable, error))
         return FALSE;
-      report_progress (run, batch->n);
+      ddpm_sample_run_report (run, n_shown);
       if (k + 1 == n_steps)
         break;
       if (g_atomic_int_get (&job->stop))
@@ -160,8 +174,8 @@ run_batch (DdpmSampleRun *run, const DdpmSampleBatch *batch, GCancellable *cance
   for (guint i = 0; i < batch->n; i++)
     {
       /* the estimates are not needed yet */
-      ddpm_sample_start_picture (job, run->ends, batch->first + i, run->x + i * run->n_values, run->noise,
-                                 run->estimate);
+      ddpm_sample_start_picture (job, run->latents[0] != NULL ? run->latents : run->ends, batch->first + i,
+                                 run->x + i * run->n_values, run->noise, run->estimate);
       if (job->fill != NULL)
         ddpm_sample_fill_get_view (job->fill, (batch->first + i) % ddpm_sample_fill_get_n_pieces (job->fill),
                                    job->n_channels, job->model->notes.premultiplied,
@@ -179,6 +193,30 @@ run_batch (DdpmSampleRun *run, const DdpmSampleBatch *batch, GCancellable *cance
   return TRUE;
 }
 
+/* What the first pictures come to without a model, the plain mixture, is shown meanwhile, and handed over if
+ * the job is stopped. */
+static gboolean
+invert (DdpmSampleRun *run, GCancellable *cancellable, GError **error)
+{
+  const DdpmSampleJob *job = run->job;
+  const guint n = MIN (job->batch, job->options.count);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const float lambda = (float) ddpm_sample_job_get_lambda (job, i);
+      float *estimate = run->estimate + i * run->n_values;
+
+      for (gsize v = 0; v < run->n_values; v++)
+        estimate[v] = (1 - lambda) * run->ends[0][v] + lambda * run->ends[1][v];
+    }
+  if (!ddpm_sample_run_invert (run, n, cancellable, error))
+    return FALSE;
+  for (guint i = 0; i < n && g_atomic_int_get (&run->job->stop); i++)
+    if (!ddpm_sample_run_finish (run, i, run->estimate + i * run->n_values, error))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_data, GCancellable *cancellable,
                      GError **error)
@@ -188,12 +226,16 @@ ddpm_sample_job_run (DdpmSampleJob *job, DdpmProgressFunc func, gpointer user_da
   g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), FALSE);
 
   g_ptr_array_set_size (job->images, 0);
+  for (guint i = 0; i < 2; i++)
+    job->inversion_errors[i] = ddpm_sample_job_denoises (job) ? -1 : 0;
   if (g_cancellable_set_error_if_cancelled (cancellable, error))
     return FALSE;
   if (!run_init (&run, cancellable, error))
     return FALSE;
   run.start_us = g_get_monotonic_time ();
-  for (guint first = 0; first < job->n_tasks; first += job->batch)
+  if (ddpm_sample_job_inverts (job) && !invert (&run, cancellable, error))
+    return FALSE;
+  for (guint first = job->images->len; first < job->n_tasks; first += job->batch)
     {
       const DdpmSampleBatch batch = { ddpm_sample_job_get_course (job, first), first,
                                       MIN (job->batch, job->n_tasks - first) };

@@ -154,6 +154,17 @@ set_courses (DdpmSampleJob *job, GError **error)
   for (guint i = 0; i < job->n_courses; i++)
     if (!set_course (job, &job->courses[i], ddpm_sample_job_get_strength (job, i), error))
       return FALSE;
+  if (ddpm_sample_job_inverts (job) && ddpm_sampler_get_order (job->courses[0].sampler) == 0)
+    {
+      job->options.sampler = DDPM_SAMPLER_DDIM;
+      job->options.eta = 0;
+      ddpm_sample_course_clear (&job->courses[0]);
+      if (!set_course (job, &job->courses[0], job->options.strength, error))
+        return FALSE;
+    }
+  if (ddpm_sample_job_inverts (job)
+      && !ddpm_sampler_check_inversion (job->courses[0].sampler, job->courses[0].first_step, error))
+    return FALSE;
   return check_shared (job, error) && check_progressive (job, error);
 }
 
@@ -216,6 +227,8 @@ count_tasks (const DdpmSampleJob *job)
 {
   if (job->options.task == DDPM_TASK_PROGRESSIVE)
     return 1;
+  if (ddpm_sample_job_inverts (job))
+    return job->options.count + 2; /* and what comes back of the ends */
   return job->options.count * (job->fill != NULL ? ddpm_sample_fill_get_n_pieces (job->fill) : 1);
 }
 
@@ -276,7 +289,7 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
 guint64
 ddpm_sample_job_get_total_steps (DdpmSampleJob *job)
 {
-  guint64 n_steps = 0;
+  guint64 n_steps = ddpm_sample_job_count_inversion_steps (job);
 
   for (guint task = 0; task < job->n_tasks; task += job->batch)
     n_steps += ddpm_sample_job_get_course (job, task)->n_steps;
@@ -296,6 +309,13 @@ ddpm_sample_job_denoises (const DdpmSampleJob *job)
     if (job->courses[i].sampler != NULL)
       return TRUE;
   return FALSE;
+}
+
+gboolean
+ddpm_sample_job_inverts (const DdpmSampleJob *job)
+{
+  return job->options.task == DDPM_TASK_INTERPOLATE && job->options.interpolation == DDPM_INTERPOLATION_LATENT
+         && ddpm_sample_job_denoises (job);
 }
 
 double

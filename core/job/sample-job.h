@@ -44,7 +44,8 @@ typedef struct
   /* VARY: the last picture's strength, 0 … 1; the others are spread evenly from `strength` to it. Each is the
    * picture that a variation of its strength has at its place. Below 0, the default: all have `strength`. */
   double ladder_to;
-  /* INTERPOLATE. LATENT takes DDIM with eta 0, whatever sampler and eta are: nothing else can be undone. */
+  /* INTERPOLATE. LATENT takes DDIM with eta 0 where sampler and eta name one that adds noise at random: that
+   * cannot be undone. */
   DdpmInterpolation interpolation;
   /* GENERATE: 0 … 1; all pictures have the noise in common from T down to t = round (shared (T - 1)) (Ho et
    * al. 2020, figure 7). Takes a sampler that adds noise. 1, the default: nothing in common. */

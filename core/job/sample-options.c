@@ -80,8 +80,6 @@ ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
   else if (options->task == DDPM_TASK_FILL && options->inputs[0] == NULL)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "A fill needs a picture to begin with.");
-  else if (options->interpolation == DDPM_INTERPOLATION_LATENT)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED, "This comes with the next commit.");
   else
     return TRUE;
   return FALSE;

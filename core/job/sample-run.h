@@ -14,7 +14,8 @@ typedef struct
   DdpmSamplePredictor *predictor;
 
   gsize n_values;    /* floats of one picture */
-  float *ends[2];    /* inputs as tensors, [n_values], or their latents; NULL where there are none */
+  float *ends[2];    /* inputs as tensors, [n_values]; NULL where there are none */
+  float *latents[2]; /* LATENT: what they are made of, [n_values], or NULL */
   float *x;          /* [batch][n_values] */
   float *estimate;   /* [batch][n_values], of x_0 */
   float *noise;      /* [n_values] */
@@ -42,6 +43,17 @@ typedef struct
  * and the batch of no more use. */
 gboolean ddpm_sample_run_step (DdpmSampleRun *run, const DdpmSampleBatch *batch, guint k,
                                GCancellable *cancellable, GError **error);
+
+/* Tells how far the run is. The first n_pictures estimates are shown. */
+void ddpm_sample_run_report (DdpmSampleRun *run, guint n_pictures);
+
+/* run->latents from run->ends; run->x is overwritten. If the job is stopped they are of no use. Errors:
+ * DDPM_ERROR_MEMORY, G_IO_ERROR_CANCELLED. */
+gboolean ddpm_sample_run_invert (DdpmSampleRun *run, guint n_preview, GCancellable *cancellable,
+                                 GError **error);
+
+/* x[n_values] is what came back of an end. */
+void ddpm_sample_run_note_inversion (DdpmSampleRun *run, guint end, const float *x);
 
 /* The picture that the network's x[n_values] number `task` is or belongs to goes to the job's images as soon
  * as it is whole. Errors: DDPM_ERROR_NUMERIC. */

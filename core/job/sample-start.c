@@ -1,5 +1,7 @@
 #include "core/job/sample-start.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 /* Whether all new pictures have the noise of a step, or that which they begin with, in common. */
@@ -33,6 +35,38 @@ ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, gui
   };
 }
 
+/* Both ends themselves come after the pictures between them. */
+static double
+get_lambda (const DdpmSampleJob *job, guint index)
+{
+  const guint count = job->options.count;
+
+  return index < count ? ddpm_sample_job_get_lambda (job, index) : index - count;
+}
+
+/* x = (sin ((1 - lambda) angle) a + sin (lambda angle) b) / sin (angle): as far from the centre as Gaussian
+ * noise is, which a straight line between them would not be (Song et al. 2021, equation 67). */
+static void
+mix_on_sphere (float *const ends[2], double lambda, float *x, gsize n)
+{
+  double ab = 0, aa = 0, bb = 0, angle, share_a = 1 - lambda, share_b = lambda;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      ab += (double) ends[0][i] * ends[1][i];
+      aa += (double) ends[0][i] * ends[0][i];
+      bb += (double) ends[1][i] * ends[1][i];
+    }
+  angle = acos (CLAMP (ab / sqrt (MAX (aa * bb, DBL_MIN)), -1.0, 1.0));
+  if (sin (angle) > 1e-4)
+    {
+      share_a = sin ((1 - lambda) * angle) / sin (angle);
+      share_b = sin (lambda * angle) / sin (angle);
+    }
+  for (gsize i = 0; i < n; i++)
+    x[i] = (float) (share_a * ends[0][i] + share_b * ends[1][i]);
+}
+
 void
 ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
                            float *noise, float *scratch)
@@ -47,6 +81,11 @@ ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint
       return;
     }
 
+  if (ddpm_sample_job_inverts (job))
+    {
+      mix_on_sphere (ends, get_lambda (job, index), x, n);
+      return;
+    }
   memcpy (x, ends[0], n * sizeof (float));
   if (job->options.task == DDPM_TASK_INTERPOLATE)
     memcpy (scratch, ends[1], n * sizeof (float));

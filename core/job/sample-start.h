@@ -13,8 +13,9 @@ G_BEGIN_DECLS
 DdpmRngKey ddpm_sample_get_noise_key (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint index,
                                       guint step);
 
-/* x[n_values] of picture `index` as the run begins. ends: the job's inputs as tensors, [n_values] each, NULL
- * where there is none. noise[n_values] and scratch[n_values] are overwritten. */
+/* x[n_values] of picture `index` as the run begins. ends: the job's inputs as tensors, or their latents where
+ * it inverts them, [n_values] each, NULL where there is none. noise[n_values] and scratch[n_values] are
+ * overwritten. */
 void ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
                                 float *noise, float *scratch);
 

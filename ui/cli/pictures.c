@@ -121,6 +121,10 @@ run_job (DdpmSampleJob *job, const DdpmOutput *output, guint32 seed, GError **er
     return 1;
   if (written != NULL)
     printf ("%s\n", written);
+  if (ddpm_sample_job_get_inversion_error (job, 0) > 0)
+    fprintf (stderr,
+             "the first picture comes back from its latent within %.2f of 255, the second within %.2f\n",
+             ddpm_sample_job_get_inversion_error (job, 0), ddpm_sample_job_get_inversion_error (job, 1));
   if (finished)
     return 0;
   fprintf (stderr, "ddpm: stopped; %u picture%s written\n", n_images, n_images == 1 ? " was" : "s were");
