@@ -6,6 +6,10 @@
  * diffusers does. */
 #define LEAST_ALPHA_BAR 0x1p-24f
 
+/* Below this ln (signal / spread) nothing is left of a picture that is worth a step; cosine schedules go far
+ * below. What DPM-Solver's authors clip there (Lu et al. 2022, appendix), and diffusers recommends. */
+#define LEAST_LAMBDA -5.1
+
 /* By kind. */
 static const DdpmSamplerClass *const classes[] = {
   &ddpm_sampler_class_ddpm,  &ddpm_sampler_class_ddim,     &ddpm_sampler_class_pndm,
@@ -158,7 +162,10 @@ adapt_config (DdpmSchedulerConfig *config, const DdpmSamplerClass *klass)
       if (klass->stepping != DDPM_STEPPING_INTEGERS && config->timestep_spacing == DDPM_SPACING_LEADING)
         config->timestep_spacing = DDPM_SPACING_LINSPACE;
       if (klass->stepping != DDPM_STEPPING_INTEGERS)
-        config->steps_offset = 0;
+        {
+          config->steps_offset = 0;
+          config->lambda_min_clipped = LEAST_LAMBDA;
+        }
     }
   config->clip_sample = config->clip_sample && klass->clips;
   config->thresholding = config->thresholding && klass->thresholds;

@@ -3,6 +3,7 @@
 #include "core/job/sample-job-private.h"
 
 #define DEFAULT_STEPS 50
+#define DEFAULT_STEPS_OF_DDPM 250
 #define DEFAULT_RESAMPLINGS 5
 
 void
@@ -11,8 +12,7 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
   *options = (DdpmSampleOptions) {
     .task = DDPM_TASK_GENERATE,
     .count = 1,
-    .sampler = DDPM_SAMPLER_DDIM,
-    .n_steps = DEFAULT_STEPS,
+    .sampler = ddpm_sampler_kind_of_config (&model->scheduler),
     .strength = 0.5,
     .ladder_to = -1,
     .shared = 1,
@@ -21,6 +21,7 @@ ddpm_sample_options_init (DdpmSampleOptions *options, const DdpmModel *model)
   };
   if (model->notes.recommended_sampler != NULL)
     ddpm_sampler_kind_from_name (model->notes.recommended_sampler, &options->sampler);
+  options->n_steps = options->sampler == DDPM_SAMPLER_DDPM ? DEFAULT_STEPS_OF_DDPM : DEFAULT_STEPS;
   if (model->notes.recommended_steps > 0)
     options->n_steps = model->notes.recommended_steps;
   options->n_steps = MIN (options->n_steps, model->scheduler.num_train_timesteps);

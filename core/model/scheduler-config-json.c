@@ -208,7 +208,7 @@ read_disable_corrector (DdpmSchedulerConfig *config, const DdpmJsonFields *field
   return TRUE;
 }
 
-/* -Infinity, which is no JSON, is what diffusers writes where it is not used. */
+/* DPM-Solver's alone. -Infinity, which is no JSON, is what diffusers writes where it is not used. */
 static gboolean
 read_lambda_min (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **error)
 {
@@ -217,7 +217,7 @@ read_lambda_min (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GErr
     node != NULL && JSON_NODE_HOLDS_VALUE (node)
     && (json_node_get_value_type (node) == G_TYPE_DOUBLE || json_node_get_value_type (node) == G_TYPE_INT64);
 
-  if (node == NULL || JSON_NODE_HOLDS_NULL (node))
+  if (node == NULL || JSON_NODE_HOLDS_NULL (node) || !g_str_has_prefix (config->class_name, "DPMSolver"))
     return TRUE;
   if (!is_number || isnan (json_node_get_double (node)))
     return ddpm_json_fields_fail (fields, "lambda_min_clipped", "a number", error);

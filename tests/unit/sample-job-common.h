@@ -51,6 +51,7 @@ new_options (const DdpmModel *model)
   DdpmSampleOptions options;
 
   ddpm_sample_options_init (&options, model);
+  options.sampler = DDPM_SAMPLER_DDIM;
   options.n_steps = 5;
   options.n_threads = 1;
   options.preview = TRUE;

@@ -14,15 +14,21 @@ test_defaults (void)
   DdpmSampleOptions options;
 
   ddpm_sample_options_init (&options, model);
-  g_assert_cmpint (options.sampler, ==, DDPM_SAMPLER_DDIM);
-  g_assert_cmpuint (options.n_steps, ==, 50);
-  g_assert_cmpuint (options.count, ==, 1);
-
-  model->notes.recommended_sampler = g_strdup ("ddpm");
-  model->notes.recommended_steps = 250;
-  ddpm_sample_options_init (&options, model);
   g_assert_cmpint (options.sampler, ==, DDPM_SAMPLER_DDPM);
   g_assert_cmpuint (options.n_steps, ==, 250);
+  g_assert_cmpuint (options.count, ==, 1);
+
+  g_free (model->scheduler.class_name);
+  model->scheduler.class_name = g_strdup ("DDIMScheduler");
+  ddpm_sample_options_init (&options, model);
+  g_assert_cmpint (options.sampler, ==, DDPM_SAMPLER_DDIM);
+  g_assert_cmpuint (options.n_steps, ==, 50);
+
+  model->notes.recommended_sampler = g_strdup ("dpmpp-2m");
+  model->notes.recommended_steps = 200;
+  ddpm_sample_options_init (&options, model);
+  g_assert_cmpint (options.sampler, ==, DDPM_SAMPLER_DPMPP_2M);
+  g_assert_cmpuint (options.n_steps, ==, 200);
 
   model->scheduler.num_train_timesteps = 100;
   ddpm_sample_options_init (&options, model);
@@ -75,18 +81,22 @@ test_size (void)
 }
 
 /* Bytes do not depend on threads, nor on how many pictures are made besides; with another batch the noise is
- * the same. */
+ * the same. Pictures are large enough for several threads at once, and x_0 kept in a range that a whole
+ * picture decides, where the sampler does that. */
 static void
 test_what_a_seed_means (void)
 {
   g_autoptr (DdpmModel) model = new_model (3, 0);
 
-  for (guint kind = DDPM_SAMPLER_DDPM; kind <= DDPM_SAMPLER_DDIM; kind++)
+  model->scheduler.thresholding = TRUE;
+  model->scheduler.sample_max_value = 3;
+  for (guint kind = 0; kind < DDPM_SAMPLER_N_KINDS; kind++)
     {
       DdpmSampleOptions options = new_options (model);
       g_autoptr (DdpmSampleJob) job = NULL, threaded = NULL, more = NULL, alone = NULL;
 
       options.sampler = kind;
+      options.width = options.height = 4 * SIZE;
       options.eta = 0.5;
       options.seed = DDPM_MAX_SEED;
       options.count = 3;

@@ -33,9 +33,12 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
       "The random numbers' seed; the same one gives the same pictures (default: 0)", "N" },
     { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps,
-      "Steps of the sampler (default: as the model recommends, else 50)", "N" },
+      "Steps of the sampler (default: as the model recommends, else 50, with ddpm 250)", "N" },
     { "sampler", 0, 0, G_OPTION_ARG_STRING, &args->sampler,
-      "ddpm or ddim (default: as the model recommends, else ddim)", "NAME" },
+      "How noise becomes a picture, one of the samplers above (default: as the model recommends, else what "
+      "its "
+      "scheduler is)",
+      "NAME" },
     { "eta", 0, 0, G_OPTION_ARG_STRING, &args->eta, "Noise in the steps of ddim, from 0 to 1 (default: 0)",
       "X" },
     { "label", 0, 0, G_OPTION_ARG_STRING, &args->label,
@@ -51,12 +54,17 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GArray) entries = g_array_new (TRUE, FALSE, sizeof (GOptionEntry));
+  g_autoptr (GString) text = g_string_new (summary);
 
+  g_string_append (text, "\n\nSamplers:");
+  for (guint kind = 0; kind < DDPM_SAMPLER_N_KINDS; kind++)
+    g_string_append_printf (text, "\n  %-16s %s", ddpm_sampler_kind_get_name (kind),
+                            ddpm_sampler_kind_get_description (kind));
   for (const GOptionEntry *entry = own; entry->long_name != NULL; entry++)
     g_array_append_val (entries, *entry);
   g_array_append_vals (entries, common, G_N_ELEMENTS (common) - 1);
   return ddpm_options_parse (argc, argv, (const GOptionEntry *) (gpointer) entries->data, operand_names,
-                             usage, summary, operands, error);
+                             usage, text->str, operands, error);
 }
 
 /* What can be checked without the model, so that a wrong word is told at once. */

@@ -14,7 +14,6 @@ adapt (DdpmSchedulerConfig *config)
   config->solver_type = DDPM_SOLVER_AUTO;
   config->lower_order_final = TRUE;
   config->euler_at_final = FALSE;
-  config->lambda_min_clipped = -INFINITY;
 }
 
 static gboolean

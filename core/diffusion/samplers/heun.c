@@ -10,10 +10,13 @@ enum
   N_PLANES
 };
 
+/* Between the timesteps of a cosine schedule lie sigmas that differ a hundredfold, over which no slope is the
+ * mean of both ends. */
 static void
 adapt (DdpmSchedulerConfig *config)
 {
   config->clip_sample = FALSE;
+  config->sigmas = DDPM_SIGMAS_KARRAS;
 }
 
 static gboolean

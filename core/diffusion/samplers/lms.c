@@ -4,6 +4,13 @@
 
 #define MAX_ORDER 4
 
+/* As for Heun's: the slopes of a cosine schedule's first steps tell nothing about the next. */
+static void
+adapt (DdpmSchedulerConfig *config)
+{
+  config->sigmas = DDPM_SIGMAS_KARRAS;
+}
+
 static gboolean
 prepare (DdpmSampler *sampler, GError **error)
 {
@@ -49,6 +56,7 @@ const DdpmSamplerClass ddpm_sampler_class_lms = {
   .name = "lms",
   .description = "looks back at four steps; good from about 30 steps on",
   .stepping = DDPM_STEPPING_FRACTIONS,
+  .adapt = adapt,
   .prepare = prepare,
   .step = step_lms,
 };

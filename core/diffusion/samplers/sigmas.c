@@ -89,9 +89,10 @@ void
 ddpm_sampler_set_sigmas (DdpmSampler *sampler)
 {
   const DdpmSchedulerConfig *config = &sampler->config;
-  const guint n = sampler->n_timesteps, last = sampler->schedule->n_timesteps - 1;
+  const guint n = sampler->n_timesteps;
   double *sigmas = sampler->sigmas = g_new (double, n + 1);
   const gboolean whole_table = sampler->klass->stepping == DDPM_STEPPING_SHIFTED;
+  const guint last = ddpm_sampler_count_usable_timesteps (sampler) - 1;
   const gboolean own_sigmas = config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS && !sampler->own_list;
 
   for (guint i = 0; i < n; i++)
@@ -118,8 +119,6 @@ ddpm_sampler_count_usable_timesteps (const DdpmSampler *sampler)
   const double least = sampler->config.lambda_min_clipped;
   guint n = sampler->schedule->n_timesteps;
 
-  if (sampler->klass->kind != DDPM_SAMPLER_DPMPP_2M && sampler->klass->kind != DDPM_SAMPLER_DPMPP_2M_SDE)
-    return n;
   while (n > 1 && -log (get_table_sigma (sampler, n - 1)) < least)
     n--;
   return n;
