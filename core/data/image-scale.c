@@ -4,6 +4,7 @@
 #include "core/data/image.h"
 
 #include <math.h>
+#include <string.h>
 
 /* How target pixels first … first + n_out - 1 of an axis scaled from n_in to n_scaled pixels come from source
  * pixels. */
@@ -58,26 +59,26 @@ catmull_rom (double x)
   return 0.0;
 }
 
-/* Taps beyond the border count for the border's pixel. */
+/* Taps beyond the border count for the border's pixel; the border is `rim` pixels outside the axis. */
 static guint
-fill_cubic (guint64 target, guint n_in, guint64 n_scaled, guint *start, float *weights)
+fill_cubic (guint64 target, guint n_in, guint64 n_scaled, gint rim, guint *start, float *weights)
 {
   double centre = (target + 0.5) * n_in / n_scaled - 0.5;
   gint64 base = floor (centre);
-  gint64 first = CLAMP (base - 1, 0, (gint64) n_in - 1);
-  gint64 last = CLAMP (base + 2, 0, (gint64) n_in - 1);
+  gint64 first = CLAMP (base - 1, -rim, (gint64) n_in - 1 + rim);
+  gint64 last = CLAMP (base + 2, -rim, (gint64) n_in - 1 + rim);
   double sums[4] = { 0 };
 
   for (gint64 j = base - 1; j <= base + 2; j++)
     sums[CLAMP (j, first, last) - first] += catmull_rom (centre - j);
   for (gint64 j = first; j <= last; j++)
     weights[j - first] = sums[j - first];
-  *start = first;
+  *start = first + rim;
   return last - first + 1;
 }
 
 static void
-axis_init (Axis *axis, guint n_in, guint64 n_scaled, guint64 first, guint n_out)
+axis_init (Axis *axis, guint n_in, guint rim, guint64 n_scaled, guint64 first, guint n_out)
 {
   axis->n_out = n_out;
   axis->n_taps = n_scaled < n_in ? n_in / n_scaled + 2 : 4;
@@ -89,10 +90,13 @@ axis_init (Axis *axis, guint n_in, guint64 n_scaled, guint64 first, guint n_out)
     {
       float *weights = axis->weights + (gsize) i * axis->n_taps;
 
-      if (n_scaled <= n_in)
-        axis->count[i] = fill_area (first + i, n_in, n_scaled, &axis->start[i], weights);
-      else
-        axis->count[i] = fill_cubic (first + i, n_in, n_scaled, &axis->start[i], weights);
+      if (n_scaled > n_in)
+        {
+          axis->count[i] = fill_cubic (first + i, n_in, n_scaled, (gint) rim, &axis->start[i], weights);
+          continue;
+        }
+      axis->count[i] = fill_area (first + i, n_in, n_scaled, &axis->start[i], weights);
+      axis->start[i] += rim;
     }
 }
 
@@ -157,19 +161,19 @@ finish_row (const double *in, guint width, guint n, float *out)
     }
 }
 
-/* The part (x, y, width, height) of the image scaled to scaled_width x scaled_height; only that part is
- * computed. */
+/* The part (x, y, width, height) of the image, which has a rim of as many pixels on each side, scaled without
+ * it to scaled_width x scaled_height; only that part is computed. */
 static DdpmImage *
-resample (const DdpmImage *image, guint64 scaled_width, guint64 scaled_height, guint64 x, guint64 y,
-          guint width, guint height)
+resample (const DdpmImage *image, guint rim_x, guint rim_y, guint64 scaled_width, guint64 scaled_height,
+          guint64 x, guint64 y, guint width, guint height)
 {
   guint n = image->n_channels;
   g_auto (Axis) across = { 0 };
   g_auto (Axis) down = { 0 };
   gsize row_values = (gsize) width * n;
 
-  axis_init (&across, image->width, scaled_width, x, width);
-  axis_init (&down, image->height, scaled_height, y, height);
+  axis_init (&across, image->width - 2 * rim_x, rim_x, scaled_width, x, width);
+  axis_init (&down, image->height - 2 * rim_y, rim_y, scaled_height, y, height);
 
   guint first = down.start[0];
   guint n_rows = down.start[height - 1] + down.count[height - 1] - first;
@@ -203,7 +207,33 @@ ddpm_image_scale (const DdpmImage *image, guint width, guint height)
 
   if (width == image->width && height == image->height)
     return ddpm_image_copy (image);
-  return resample (image, width, height, 0, 0, width, height);
+  return resample (image, 0, 0, width, height, 0, 0, width, height);
+}
+
+/* Pixels that the cubic sees beyond an edge. */
+#define CUBIC_RIM 2
+
+DdpmImage *
+ddpm_image_scale_tile (const DdpmImage *image, guint width, guint height, gboolean wraps_x, gboolean wraps_y)
+{
+  const guint rim_x = wraps_x ? CUBIC_RIM : 0, rim_y = wraps_y ? CUBIC_RIM : 0, n = image->n_channels;
+  g_autoptr (DdpmImage) larger = NULL;
+
+  g_return_val_if_fail (width > 0 && height > 0, NULL);
+
+  if (width == image->width && height == image->height)
+    return ddpm_image_copy (image);
+  larger = ddpm_image_new (image->width + 2 * rim_x, image->height + 2 * rim_y, n);
+  for (guint y = 0; y < larger->height; y++)
+    for (guint x = 0; x < larger->width; x++)
+      {
+        const guint from_x = (x + rim_x * (image->width - 1)) % image->width;
+        const guint from_y = (y + rim_y * (image->height - 1)) % image->height;
+
+        memcpy (larger->pixels + ((gsize) y * larger->width + x) * n,
+                image->pixels + ((gsize) from_y * image->width + from_x) * n, n * sizeof (float));
+      }
+  return resample (larger, rim_x, rim_y, width, height, 0, 0, width, height);
 }
 
 DdpmImage *
@@ -223,5 +253,5 @@ ddpm_image_fit (const DdpmImage *image, guint width, guint height)
   guint64 y = (scaled_height - height) / 2;
   if (scaled_width == image->width && scaled_height == image->height)
     return ddpm_image_crop (image, x, y, width, height);
-  return resample (image, scaled_width, scaled_height, x, y, width, height);
+  return resample (image, 0, 0, scaled_width, scaled_height, x, y, width, height);
 }

@@ -58,6 +58,11 @@ DdpmImage *ddpm_image_convert (const DdpmImage *image, guint n_channels);
  * when larger, per axis. Colour is black where alpha becomes 0. Same size: an exact copy. */
 DdpmImage *ddpm_image_scale (const DdpmImage *image, guint width, guint height);
 
+/* The same for a picture that goes on at its other end, left and right or above and below, where it wraps;
+ * the scaled one does, too. */
+DdpmImage *ddpm_image_scale_tile (const DdpmImage *image, guint width, guint height, gboolean wraps_x,
+                                  gboolean wraps_y);
+
 /* The part (x, y, width, height), which must lie inside. */
 DdpmImage *ddpm_image_crop (const DdpmImage *image, guint x, guint y, guint width, guint height);
 

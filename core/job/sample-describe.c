@@ -6,6 +6,8 @@
 const char *const ddpm_sample_task_names[] = {
   "generate", "vary", "interpolate", "fill", "progressive", NULL
 };
+const char *const ddpm_sizing_names[] = { "auto", "direct", "windows", "fit", NULL };
+const char *const ddpm_seamless_names[] = { "none", "x", "y", "both", NULL };
 const char *const ddpm_interpolation_names[] = { "noise", "latent", NULL };
 
 static void
@@ -107,8 +109,10 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   else if (!ddpm_model_has_label_names (job->model) && config->class_embed != DDPM_CLASS_EMBED_NONE
            && config->class_embed != DDPM_CLASS_EMBED_IDENTITY)
     add_int (builder, "label", job->label);
-  add_int (builder, "width", job->width);
-  add_int (builder, "height", job->height);
+  add_int (builder, "width", job->wanted_width);
+  add_int (builder, "height", job->wanted_height);
+  add_string (builder, "sizing", ddpm_sizing_names[job->sizing]);
+  add_string (builder, "seamless", ddpm_seamless_names[job->seamless]);
   add_int (builder, "batch", job->batch);
   add_string (builder, "version", DDPM_VERSION);
   json_builder_end_object (builder);

@@ -5,6 +5,7 @@
 
 #include "core/base/error.h"
 #include "core/job/sample-job-input.h"
+#include "core/job/sample-size.h"
 
 static gboolean
 check_finite (const DdpmSampleRun *run, guint index, const float *x, GError **error)
@@ -63,13 +64,12 @@ ddpm_sample_run_finish (DdpmSampleRun *run, guint task, const float *x, GError *
       return TRUE;
     }
 
-  image =
-    ddpm_image_from_tensor (x, job->n_channels, job->height, job->width, job->model->notes.premultiplied);
   if (job->fill != NULL)
     {
-      finish_piece (run, task, image);
+      finish_piece (run, task, ddpm_sample_job_make_whole (job, x));
       return TRUE;
     }
+  image = ddpm_sample_job_make_image (job, x);
   if (job->inputs[0] != NULL)
     image = ddpm_sample_restore (image, (const DdpmImage *const *) job->inputs,
                                  job->inputs[1] != NULL ? ddpm_sample_job_get_lambda (job, task) : 0);

@@ -1,12 +1,13 @@
 /* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object,
- * sample-options.c its options, sample-course.c the steps of a picture, sample-start.c what a picture begins
- * with, sample-predict.c what the network says of it, sample-job-run.c the loop, sample-describe.c the
- * settings as text. */
+ * sample-options.c its options, sample-course.c the steps of a picture, sample-size.c at what size
+ * the network sees them, sample-start.c what a picture begins with, sample-predict.c what the network says of
+ * it, sample-job-run.c the loop, sample-describe.c the settings as text. */
 #pragma once
 
 #include "core/job/sample-course.h"
 #include "core/job/sample-fill.h"
 #include "core/job/sample-job.h"
+#include "core/job/windows.h"
 
 G_BEGIN_DECLS
 
@@ -21,11 +22,17 @@ struct _DdpmSampleJob
 
   guint32 label;                   /* row of the class table, if the network has one */
   gboolean guided;                 /* the network is asked twice, with the label and without */
-  guint n_channels, width, height; /* of the model's pictures in this job, pixels */
-  DdpmSampleCourse *courses;       /* [n_courses]: one for all pictures, or one for each rung of a ladder */
+  DdpmSizing sizing;               /* not AUTO */
+  DdpmSeamless seamless;           /* what is done, the model's own padding included */
+  guint n_channels, width, height; /* of the canvas, what tensors are of, pixels */
+  guint wanted_width, wanted_height;
+  guint left, top;           /* where in the canvas the wanted picture begins; FIT: 0 */
+  DdpmWindows windows;       /* on the canvas */
+  DdpmSampleCourse *courses; /* [n_courses]: one for all pictures, or one for each rung of a ladder */
   guint n_courses;
-  guint n_tasks; /* pictures that the network makes; those of the user's are made of them */
-  guint batch;   /* of them at once; with several courses 1 */
+  guint n_tasks;      /* pictures that the network makes; those of the user's are made of them */
+  guint batch;        /* of them at once; with several courses 1 */
+  guint window_batch; /* what the network sees at once: windows, or whole pictures */
 
   GPtrArray *images;          /* DdpmImage, finished */
   double inversion_errors[2]; /* of the ends, below 0: not known */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
-#include "core/job/sample-job-input.h"
+#include "core/job/sample-size.h"
 #include "core/job/sample-start.h"
 
 static void
@@ -62,8 +62,7 @@ run_init (DdpmSampleRun *run, GCancellable *cancellable, GError **error)
 
   for (guint i = 0; i < 2; i++)
     if (job->inputs[i] != NULL && job->fill == NULL)
-      run->ends[i] = ddpm_sample_make_tensor (job->inputs[i], job->n_channels, job->height, job->width,
-                                              job->model->notes.premultiplied);
+      run->ends[i] = ddpm_sample_job_make_canvas (job, job->inputs[i]);
   run->x = g_try_new0 (float, n * job->batch);
   run->estimate = g_try_new0 (float, n * job->batch);
   run->noise = g_try_new (float, n);
@@ -92,15 +91,6 @@ run_init (DdpmSampleRun *run, GCancellable *cancellable, GError **error)
   return run->predictor != NULL;
 }
 
-static DdpmImage *
-make_image (const DdpmSampleRun *run, const float *tensor)
-{
-  const DdpmSampleJob *job = run->job;
-
-  return ddpm_image_from_tensor (tensor, job->n_channels, job->height, job->width,
-                                 job->model->notes.premultiplied);
-}
-
 void
 ddpm_sample_run_report (DdpmSampleRun *run, guint n_pictures)
 {
@@ -124,7 +114,7 @@ ddpm_sample_run_report (DdpmSampleRun *run, guint n_pictures)
     }
   preview = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
   for (guint i = 0; run->job->options.preview && i < n_pictures; i++)
-    g_ptr_array_add (preview, make_image (run, run->estimate + i * run->n_values));
+    g_ptr_array_add (preview, ddpm_sample_job_make_preview (run->job, run->estimate + i * run->n_values));
   progress.preview = (DdpmImage *const *) preview->pdata;
   progress.n_preview = preview->len;
   run->func (&progress, run->user_data);

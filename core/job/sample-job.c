@@ -1,14 +1,18 @@
 /* The sampling job as an object: what its options mean for its model, and what can be asked of it. */
-#include "core/job/sample-predict.h"
+
+#include "core/job/sample-job-private.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/job/sample-predict.h"
+#include "core/job/sample-size.h"
 
 #define MAX_AUTO_BATCH 16
 #define MAX_AUTO_PASS_BYTES ((gsize) 1 << 30)
+#define MAX_WINDOW_PASS_BYTES ((gsize) 1 << 29)
 
 G_DEFINE_FINAL_TYPE (DdpmSampleJob, ddpm_sample_job, G_TYPE_OBJECT)
 
@@ -23,6 +27,7 @@ ddpm_sample_job_finalize (GObject *object)
   for (guint i = 0; i < job->n_courses; i++)
     ddpm_sample_course_clear (&job->courses[i]);
   g_free (job->courses);
+  ddpm_windows_clear (&job->windows);
   g_ptr_array_unref (job->images);
   G_OBJECT_CLASS (ddpm_sample_job_parent_class)->finalize (object);
 }
@@ -52,49 +57,6 @@ set_label (DdpmSampleJob *job, const char *label, GError **error)
       "The model \"%s\" has seen no picture without a label, which guidance compares with; leave it out.",
       job->model->name);
   return TRUE;
-}
-
-/* `size` pixels brought to a multiple the network can halve. */
-static guint
-round_size (guint size, guint multiple)
-{
-  return MAX ((size + multiple / 2) / multiple, 1) * multiple;
-}
-
-static gboolean
-set_size (DdpmSampleJob *job, GError **error)
-{
-  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
-  const guint multiple = ddpm_unet_config_get_size_multiple (config);
-
-  job->width = config->sample_width;
-  job->height = config->sample_height;
-  if (job->inputs[0] == NULL)
-    {
-      job->width = job->options.width > 0 ? job->options.width : job->width;
-      job->height = job->options.height > 0 ? job->options.height : job->height;
-    }
-  else if (job->width == 0 || job->height == 0)
-    {
-      job->width = round_size (job->inputs[0]->width, multiple);
-      job->height = round_size (job->inputs[0]->height, multiple);
-    }
-
-  if (job->width == 0 || job->height == 0)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The model \"%s\" does not say how large its pictures are; give width and height.",
-                   job->model->name);
-      return FALSE;
-    }
-  if (job->width > DDPM_IMAGE_MAX_SIDE || job->height > DDPM_IMAGE_MAX_SIDE
-      || (guint64) job->width * job->height > DDPM_IMAGE_MAX_PIXELS)
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Pictures of %u x %u pixels are too large.",
-                   job->width, job->height);
-      return FALSE;
-    }
-  return ddpm_unet_config_check_size (config, job->height, job->width, error);
 }
 
 /* Noise in common takes noise: without it all pictures would be one and the same. */
@@ -182,30 +144,63 @@ ddpm_sample_job_get_n_outputs (const DdpmSampleJob *job)
   return (gsize) config->out_channels * job->height * job->width;
 }
 
-/* Batches of about the same size, so that the last one wastes little. */
+/* `count` in batches of at most `largest`, all of about the same size, so that the last one wastes little. */
+static guint
+divide_evenly (guint count, guint largest)
+{
+  const guint n_batches = (count + largest - 1) / largest;
+
+  return (count + n_batches - 1) / n_batches;
+}
+
+/* Canvases that are seen whole: as many as the network can work on at once. */
+static void
+set_whole_batch (DdpmSampleJob *job, guint most)
+{
+  guint largest = MIN (most, MAX_AUTO_BATCH);
+
+  while (job->options.batch == 0 && largest > 1
+         && ddpm_sample_predictor_predict_bytes (job, largest, largest) > MAX_AUTO_PASS_BYTES)
+    largest--;
+  job->batch =
+    job->options.batch > 0 ? MIN (job->options.batch, most) : divide_evenly (job->n_tasks, largest);
+  job->window_batch = job->batch;
+}
+
+/* Canvases that are seen by windows: one, if there are windows enough to work on in one. */
+static void
+set_window_batch (DdpmSampleJob *job, guint most)
+{
+  const guint n_windows = ddpm_windows_count (&job->windows);
+  guint largest = MAX_AUTO_BATCH;
+
+  job->batch = MAX (MAX_AUTO_BATCH / n_windows, 1);
+  job->batch = job->options.batch > 0 ? MIN (job->options.batch, most)
+                                      : divide_evenly (job->n_tasks, MIN (job->batch, most));
+  largest = MIN (largest, job->batch * n_windows);
+  while (largest > 1
+         && ddpm_sample_predictor_predict_bytes (job, job->batch, largest) > MAX_WINDOW_PASS_BYTES)
+    largest--;
+  job->window_batch = divide_evenly (job->batch * n_windows, largest);
+}
+
 static void
 set_batch (DdpmSampleJob *job)
 {
-  const guint count = job->n_tasks, most = job->n_courses > 1 ? 1 : count;
-  guint largest = MIN (most, MAX_AUTO_BATCH), n_batches;
+  const guint most = job->n_courses > 1 ? 1 : job->n_tasks;
 
-  if (job->options.batch > 0)
-    {
-      job->batch = MIN (job->options.batch, most);
-      return;
-    }
-  while (largest > 1 && ddpm_sample_predictor_predict_bytes (job, largest) > MAX_AUTO_PASS_BYTES)
-    largest--;
-  n_batches = (count + largest - 1) / largest;
-  job->batch = (count + n_batches - 1) / n_batches;
+  if (ddpm_windows_is_whole (&job->windows))
+    set_whole_batch (job, most);
+  else
+    set_window_batch (job, most);
 }
 
 void
 ddpm_sample_job_set_memory_error (const DdpmSampleJob *job, GError **error)
 {
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "There is not enough memory for %u pictures of %u x %u pixels at once.", job->batch,
-               job->width, job->height);
+               "There is not enough memory for %u picture%s of %u x %u pixels at once.", job->batch,
+               job->batch == 1 ? "" : "s", job->wanted_width, job->wanted_height);
 }
 
 static gboolean
@@ -257,7 +252,8 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
     }
   job->options.mask = NULL;
   job->options.label = NULL;
-  if (!set_label (job, options->label, error) || !set_size (job, error) || !set_courses (job, error))
+  if (!set_label (job, options->label, error) || !ddpm_sample_job_set_size (job, error)
+      || !set_courses (job, error))
     return NULL;
   if (options->task == DDPM_TASK_FILL)
     {
@@ -273,16 +269,13 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
 gsize
 ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
 {
-  const gsize picture_bytes =
-    sizeof (float) * 4
-    * (job->inputs[0] != NULL ? (gsize) job->inputs[0]->width * job->inputs[0]->height
-                              : (gsize) job->width * job->height);
-  gsize bytes = job->options.count * picture_bytes;
+  gsize bytes = ddpm_sample_job_get_image_bytes (job);
 
   if (job->fill != NULL)
     bytes += ddpm_sample_fill_predict_bytes (job->fill);
   if (ddpm_sample_job_denoises (job))
-    bytes += ddpm_sample_job_get_tensor_bytes (job) + ddpm_sample_predictor_predict_bytes (job, job->batch);
+    bytes += ddpm_sample_job_get_tensor_bytes (job)
+             + ddpm_sample_predictor_predict_bytes (job, job->batch, job->window_batch);
   return bytes;
 }
 

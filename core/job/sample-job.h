@@ -23,9 +23,33 @@ typedef enum
   DDPM_INTERPOLATION_LATENT /* both ends inverted, mixed on a sphere (Song et al. 2021, DDIM, section 5.3) */
 } DdpmInterpolation;
 
+/* At what size the network sees pictures. */
+typedef enum
+{
+  /* As the pictures: the model's own size, and for networks without attention moderate ones, DIRECT; larger
+   * ones WINDOWS; smaller ones FIT. */
+  DDPM_SIZING_AUTO,
+  DDPM_SIZING_DIRECT,  /* as a whole, at any size; the network was trained for one only */
+  DDPM_SIZING_WINDOWS, /* by overlapping windows, averaged at every step (Bar-Tal et al. 2023), in memory that
+                          hardly depends on the size */
+  DDPM_SIZING_FIT      /* in the model's own size, scaled to that and back */
+} DdpmSizing;
+
+/* Axes along which pictures go on at their other end, so that they can be laid like tiles. */
+typedef enum
+{
+  DDPM_SEAMLESS_NONE = 0,
+  DDPM_SEAMLESS_X = 1 << 0, /* left and right */
+  DDPM_SEAMLESS_Y = 1 << 1  /* top and bottom */
+} DdpmSeamless;
+
 /* The words for them, in their order, NULL-terminated. */
 extern const char *const ddpm_sample_task_names[];   /* "generate", … */
 extern const char *const ddpm_interpolation_names[]; /* "noise", "latent" */
+extern const char *const ddpm_sizing_names[];        /* "auto", "direct", "windows", "fit" */
+extern const char *const ddpm_seamless_names[];      /* "none", "x", "y", "both" */
+
+#define DDPM_PREVIEW_MAX_SIDE 512 /* pixels */
 
 #define DDPM_MAX_SEED 2147483647
 #define DDPM_MAX_COUNT 1000
@@ -51,8 +75,10 @@ typedef struct
    * al. 2020, figure 7). Takes a sampler that adds noise. 1, the default: nothing in common. */
   double shared;
   guint width, height; /* pixels of the result, GENERATE, PROGRESSIVE; 0: the model's own size */
-  guint batch;         /* pictures at once; 0: chosen by size */
-  guint n_threads;     /* 0: all */
+  DdpmSizing sizing;
+  DdpmSeamless seamless; /* models with circular padding make pictures that tile in any case */
+  guint batch;           /* pictures at once; 0: chosen by size */
+  guint n_threads;       /* 0: all */
   /* One of the model's labels, in any case; NULL: none. Borrowed until ddpm_sample_job_new returns. */
   const char *label;
   /* How far to go from what the network says without the label towards, and beyond, what it says with it (Ho
@@ -116,7 +142,7 @@ DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_image
 
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
  * index, count, sampler, steps, eta, strength, lambda, label and guidance where they apply, width, height,
- * batch, version. Caller frees. */
+ * sizing and seamless as they came to be, batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS

@@ -13,35 +13,55 @@ struct _DdpmSamplePredictor
   DdpmTeam *team;
   DdpmUnetPass *pass;
 
-  guint pass_batch; /* pictures that the network sees at once; with guidance each is there twice */
-  float *twice;     /* [pass_batch][n_values], or NULL: no guidance */
+  gsize n_values, n_outputs; /* floats of one window, and of what the network says of one */
+  guint pass_batch;          /* windows that the network sees at once; with guidance each is there twice */
+  float *windows;   /* [pass_batch][n_values], or NULL: it sees the canvas itself, without guidance */
   float *output;    /* [pass_batch][n_outputs]; with guidance first with the label, then without */
+  float *canvas;    /* [batch][canvas's n_outputs], the average, or NULL: it sees the canvas whole */
   float *timesteps; /* [pass_batch] */
   guint32 *labels;  /* [pass_batch], or NULL: the network has none */
 };
 
 static guint
-get_pass_batch (const DdpmSampleJob *job, guint batch)
+get_pass_batch (const DdpmSampleJob *job, guint window_batch)
 {
-  return job->guided ? 2 * batch : batch;
+  return job->guided ? 2 * window_batch : window_batch;
 }
 
 static DdpmPassOptions
-get_pass_options (const DdpmSampleJob *job, guint batch)
+get_pass_options (const DdpmSampleJob *job, guint window_batch)
 {
-  return (DdpmPassOptions) { get_pass_batch (job, batch), job->height, job->width, DDPM_PASS_INFERENCE,
-                             job->options.precision };
+  const DdpmWindowAxis *x = &job->windows.x, *y = &job->windows.y;
+
+  return (DdpmPassOptions) {
+    .batch = get_pass_batch (job, window_batch),
+    .height = y->size,
+    .width = x->size,
+    .mode = DDPM_PASS_INFERENCE,
+    .precision = job->options.precision,
+    .circular_x = x->size == x->length && (job->seamless & DDPM_SEAMLESS_X) != 0,
+    .circular_y = y->size == y->length && (job->seamless & DDPM_SEAMLESS_Y) != 0,
+  };
+}
+
+static gsize
+get_window_pixels (const DdpmSampleJob *job)
+{
+  return (gsize) job->windows.x.size * job->windows.y.size;
 }
 
 gsize
-ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch)
+ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch, guint window_batch)
 {
-  const DdpmPassOptions options = get_pass_options (job, batch);
-  const gsize pass_batch = get_pass_batch (job, batch);
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+  const DdpmPassOptions options = get_pass_options (job, window_batch);
+  const gboolean whole = ddpm_windows_is_whole (&job->windows);
+  const guint n_channels = config->out_channels + (job->guided || !whole ? config->in_channels : 0);
+  const gsize n_floats = options.batch * n_channels * get_window_pixels (job)
+                         + (whole ? 0 : batch * ddpm_sample_job_get_n_outputs (job));
 
   return ddpm_unet_predict_pass_bytes (job->model->unet, job->options.n_threads, &options)
-         + sizeof (float) * pass_batch
-             * (ddpm_sample_job_get_n_outputs (job) + (job->guided ? ddpm_sample_job_get_n_values (job) : 0));
+         + sizeof (float) * n_floats;
 }
 
 static guint32 *
@@ -54,7 +74,7 @@ make_labels (const DdpmSampleJob *job, guint pass_batch)
     return NULL;
   labels = g_new (guint32, pass_batch);
   for (guint i = 0; i < pass_batch; i++)
-    labels[i] = i < job->batch ? job->label : ddpm_model_get_no_label (job->model);
+    labels[i] = i < job->window_batch ? job->label : ddpm_model_get_no_label (job->model);
   return labels;
 }
 
@@ -62,18 +82,23 @@ DdpmSamplePredictor *
 ddpm_sample_predictor_new (const DdpmSampleJob *job, DdpmTeam *team, GError **error)
 {
   g_autoptr (DdpmSamplePredictor) predictor = g_new0 (DdpmSamplePredictor, 1);
-  const DdpmPassOptions options = get_pass_options (job, job->batch);
-  const gsize pass_batch = get_pass_batch (job, job->batch);
+  const DdpmPassOptions options = get_pass_options (job, job->window_batch);
+  const gboolean whole = ddpm_windows_is_whole (&job->windows);
 
   predictor->job = job;
   predictor->team = team;
-  predictor->pass_batch = pass_batch;
-  predictor->timesteps = g_new (float, pass_batch);
-  predictor->labels = make_labels (job, pass_batch);
-  predictor->output = g_try_new (float, ddpm_sample_job_get_n_outputs (job) * pass_batch);
-  if (job->guided)
-    predictor->twice = g_try_new (float, ddpm_sample_job_get_n_values (job) * pass_batch);
-  if (predictor->output == NULL || (job->guided && predictor->twice == NULL))
+  predictor->n_values = job->n_channels * get_window_pixels (job);
+  predictor->n_outputs = ddpm_unet_get_config (job->model->unet)->out_channels * get_window_pixels (job);
+  predictor->pass_batch = options.batch;
+  predictor->timesteps = g_new (float, options.batch);
+  predictor->labels = make_labels (job, options.batch);
+  predictor->output = g_try_new (float, predictor->n_outputs *options.batch);
+  if (job->guided || !whole)
+    predictor->windows = g_try_new0 (float, predictor->n_values *options.batch);
+  if (!whole)
+    predictor->canvas = g_try_new (float, ddpm_sample_job_get_n_outputs (job) * job->batch);
+  if (predictor->output == NULL || ((job->guided || !whole) && predictor->windows == NULL)
+      || (!whole && predictor->canvas == NULL))
     {
       ddpm_sample_job_set_memory_error (job, error);
       return NULL;
@@ -90,8 +115,9 @@ ddpm_sample_predictor_free (DdpmSamplePredictor *predictor)
   if (predictor == NULL)
     return;
   ddpm_unet_pass_free (predictor->pass);
-  g_free (predictor->twice);
+  g_free (predictor->windows);
   g_free (predictor->output);
+  g_free (predictor->canvas);
   g_free (predictor->timesteps);
   g_free (predictor->labels);
   g_free (predictor);
@@ -104,37 +130,108 @@ guide_task (guint task, guint worker, gpointer data)
 {
   DdpmSamplePredictor *predictor = data;
   const DdpmSampleJob *job = predictor->job;
-  const gsize n_values = ddpm_sample_job_get_n_values (job);
-  const gsize n_outputs = ddpm_sample_job_get_n_outputs (job);
-  const guint n_pieces = (n_values + GUIDE_PIECE - 1) / GUIDE_PIECE;
+  const guint n_pieces = (predictor->n_values + GUIDE_PIECE - 1) / GUIDE_PIECE;
   const gsize begin = (gsize) (task % n_pieces) * GUIDE_PIECE;
-  const gsize n = MIN (GUIDE_PIECE, n_values - begin);
-  float *output = predictor->output + (task / n_pieces) * n_outputs + begin;
-  const float *without = output + job->batch * n_outputs;
+  const gsize n = MIN (GUIDE_PIECE, predictor->n_values - begin);
+  float *output = predictor->output + (task / n_pieces) * predictor->n_outputs + begin;
+  const float *without = output + job->window_batch * predictor->n_outputs;
   const float scale = (float) job->options.guidance;
 
   for (gsize i = 0; i < n; i++)
     output[i] = without[i] + scale * (output[i] - without[i]);
 }
 
+/* What the network says of x[window_batch][n_values], guided, to predictor->output. Where there is guidance x
+ * is predictor->windows, which has places for it twice. */
+static void
+ask (DdpmSamplePredictor *predictor, const float *x)
+{
+  const DdpmSampleJob *job = predictor->job;
+  const gsize n = job->window_batch * predictor->n_values;
+
+  if (job->guided)
+    memcpy (predictor->windows + n, x, n * sizeof (float));
+  ddpm_unet_pass_forward (predictor->pass, x, predictor->timesteps, predictor->labels, predictor->output);
+  if (job->guided)
+    ddpm_team_run (predictor->team,
+                   job->window_batch * ((predictor->n_values + GUIDE_PIECE - 1) / GUIDE_PIECE), guide_task,
+                   predictor);
+}
+
+/* Windows of the batch's pictures, one picture's after the other's. */
+typedef struct
+{
+  DdpmSamplePredictor *predictor;
+  const float *x; /* the canvases */
+  guint first, n; /* those that the network sees now */
+} Look;
+
+/* One channel of a window. */
+static void
+take_task (guint task, guint worker, gpointer data)
+{
+  const Look *look = data;
+  const DdpmSamplePredictor *predictor = look->predictor;
+  const DdpmSampleJob *job = predictor->job;
+  const guint n_windows = ddpm_windows_count (&job->windows);
+  const guint place = task / job->n_channels, channel = task % job->n_channels, number = look->first + place;
+  const gsize plane = (gsize) job->height * job->width;
+
+  ddpm_windows_take (&job->windows, number % n_windows,
+                     look->x + ((gsize) (number / n_windows) * job->n_channels + channel) * plane,
+                     predictor->windows + place * predictor->n_values + channel * get_window_pixels (job));
+}
+
+/* One row of a channel of all canvases: windows are added in their order, whoever does it. */
+static void
+average_task (guint task, guint worker, gpointer data)
+{
+  const Look *look = data;
+  const DdpmSamplePredictor *predictor = look->predictor;
+  const DdpmSampleJob *job = predictor->job;
+  const guint n_windows = ddpm_windows_count (&job->windows), n_rows = job->windows.y.size;
+  const guint row = task % job->height, channel = task / job->height;
+  const gsize canvas_size = ddpm_sample_job_get_n_outputs (job);
+
+  for (guint i = 0; i < look->n; i++)
+    {
+      const guint number = look->first + i, window = number % n_windows;
+      const float *said = predictor->output + i * predictor->n_outputs + channel * get_window_pixels (job);
+      float *to = predictor->canvas + (number / n_windows) * canvas_size
+                  + ((gsize) channel * job->height + row) * job->width;
+      const guint first_row =
+        (row + job->height - job->windows.y.begins[window / job->windows.x.n]) % job->height;
+
+      for (guint r = first_row; r < n_rows; r += job->height)
+        ddpm_windows_add_row (&job->windows, window, r, said + (gsize) r * job->windows.x.size, to);
+    }
+}
+
 float *
 ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t)
 {
   const DdpmSampleJob *job = predictor->job;
-  const gsize n_values = ddpm_sample_job_get_n_values (job);
-  const gsize n = job->batch * n_values;
+  const guint n_all = job->batch * ddpm_windows_count (&job->windows);
+  const guint out_channels = ddpm_unet_get_config (job->model->unet)->out_channels;
 
   for (guint i = 0; i < predictor->pass_batch; i++)
     predictor->timesteps[i] = t;
-  if (job->guided)
+  if (predictor->canvas == NULL)
     {
-      memcpy (predictor->twice, x, n * sizeof (float));
-      memcpy (predictor->twice + n, x, n * sizeof (float));
-      x = predictor->twice;
+      if (job->guided)
+        x = memcpy (predictor->windows, x, job->batch * predictor->n_values * sizeof (float));
+      ask (predictor, x);
+      return predictor->output;
     }
-  ddpm_unet_pass_forward (predictor->pass, x, predictor->timesteps, predictor->labels, predictor->output);
-  if (job->guided)
-    ddpm_team_run (predictor->team, job->batch * ((n_values + GUIDE_PIECE - 1) / GUIDE_PIECE), guide_task,
-                   predictor);
-  return predictor->output;
+
+  memset (predictor->canvas, 0, job->batch * ddpm_sample_job_get_n_outputs (job) * sizeof (float));
+  for (guint first = 0; first < n_all; first += job->window_batch)
+    {
+      Look look = { predictor, x, first, MIN (job->window_batch, n_all - first) };
+
+      ddpm_team_run (predictor->team, look.n * job->n_channels, take_task, &look);
+      ask (predictor, predictor->windows);
+      ddpm_team_run (predictor->team, out_channels * job->height, average_task, &look);
+    }
+  return predictor->canvas;
 }

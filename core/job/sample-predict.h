@@ -1,4 +1,5 @@
-/* What the network says of noisy pictures: with a label and guidance, for a batch at once. */
+/* What the network says of noisy pictures: with a label and guidance, for a batch at once, of canvases of any
+ * size. */
 #pragma once
 
 #include "core/job/sample-job-private.h"
@@ -12,8 +13,9 @@ typedef struct _DdpmSamplePredictor DdpmSamplePredictor;
 DdpmSamplePredictor *ddpm_sample_predictor_new (const DdpmSampleJob *job, DdpmTeam *team, GError **error);
 void ddpm_sample_predictor_free (DdpmSamplePredictor *predictor);
 
-/* Bytes of a predictor for `batch` pictures: the network's pass and what lies around it. */
-gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch);
+/* Bytes of a predictor for `batch` canvases, of which the network sees window_batch windows at once (or as
+ * many as there are canvases, whole): the network's pass and what lies around it. */
+gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch, guint window_batch);
 
 /* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t. Unfinished if the team was
  * cancelled. Owned by the predictor, until the next call; may be written to. */

@@ -10,10 +10,11 @@
 void
 ddpm_picture_args_clear (DdpmPictureArgs *args)
 {
-  char **texts[] = { &args->output,    &args->count,     &args->columns, &args->seed,       &args->steps,
-                     &args->sampler,   &args->eta,       &args->batch,   &args->threads,    &args->size,
-                     &args->strength,  &args->precision, &args->label,   &args->guidance,   &args->shared,
-                     &args->ladder_to, &args->method,    &args->mask,    &args->resamplings };
+  char **texts[] = { &args->output,    &args->count,     &args->columns, &args->seed,        &args->steps,
+                     &args->sampler,   &args->eta,       &args->batch,   &args->threads,     &args->size,
+                     &args->strength,  &args->precision, &args->label,   &args->guidance,    &args->shared,
+                     &args->ladder_to, &args->method,    &args->mask,    &args->resamplings, &args->sizing,
+                     &args->seamless };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -45,6 +46,15 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "Kind of picture, one of the labels that ddpm info tells (default: none in particular)", "NAME" },
     { "guidance", 0, 0, G_OPTION_ARG_STRING, &args->guidance,
       "How much the label counts: 1 as it is, 2 or 3 clearer, in twice the time (default: 1)", "X" },
+    { "sizing", 0, 0, G_OPTION_ARG_STRING, &args->sizing,
+      "What the model sees of pictures of other sizes than its own: direct, all at once; windows, "
+      "overlapping "
+      "parts; fit, the picture scaled; auto (default: auto)",
+      "NAME" },
+    { "seamless", 0, 0, G_OPTION_ARG_STRING, &args->seamless,
+      "Make pictures that can be laid like tiles, side by side (x), one above the other (y) or both "
+      "(default: none)",
+      "AXES" },
     { "precision", 0, 0, G_OPTION_ARG_STRING, &args->precision,
       "f32, or bf16 where the processor has it: faster, nearly the same pictures (default: f32)", "NAME" },
     { "batch", 0, 0, G_OPTION_ARG_STRING, &args->batch, "Pictures made at once (default: by their size)",
@@ -73,6 +83,7 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
 {
   double strength = 100 * options->strength, ladder_to = 100 * options->ladder_to;
   guint sampler = options->sampler, precision = options->precision, method = options->interpolation;
+  guint sizing = options->sizing, seamless = options->seamless;
 
   if (!ddpm_option_get_uint ("-n", args->count, 1, DDPM_MAX_COUNT, &options->count, error)
       || !ddpm_option_get_uint ("--columns", args->columns, 1, DDPM_MAX_COUNT, &output->columns, error)
@@ -82,6 +93,8 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
       || !ddpm_option_get_double ("--eta", args->eta, 0, 1, &options->eta, error)
       || !ddpm_option_get_double ("--guidance", args->guidance, 0, DDPM_MAX_GUIDANCE, &options->guidance,
                                   error)
+      || !ddpm_option_get_choice ("--sizing", args->sizing, ddpm_sizing_names, &sizing, error)
+      || !ddpm_option_get_choice ("--seamless", args->seamless, ddpm_seamless_names, &seamless, error)
       || !ddpm_option_get_precision ("--precision", args->precision, &precision, error)
       || !ddpm_option_get_uint ("--batch", args->batch, 1, DDPM_MAX_COUNT, &options->batch, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error)
@@ -96,6 +109,8 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
   if (args->sampler != NULL)
     ddpm_sampler_kind_from_name (args->sampler, &options->sampler);
   options->precision = precision;
+  options->sizing = sizing;
+  options->seamless = seamless;
   options->strength = strength / 100;
   options->ladder_to = ladder_to / 100;
   options->interpolation = method;

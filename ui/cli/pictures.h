@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   char *output, *count, *columns, *seed, *steps, *sampler, *eta, *precision, *batch, *threads, *label,
-    *guidance;
+    *guidance, *sizing, *seamless;
   char *size;        /* sample, progressive */
   char *shared;      /* sample */
   char *strength;    /* vary, interpolate: per cent */

@@ -9,8 +9,8 @@ ddpm_command_sample (const char *program, int argc, char **argv, GError **error)
   g_auto (GStrv) operands = NULL;
   const GOptionEntry entries[] = {
     { "count", 'n', 0, G_OPTION_ARG_STRING, &args.count, "Pictures to make (default: 1)", "N" },
-    { "size", 0, 0, G_OPTION_ARG_STRING, &args.size, "Pixels of the pictures (default: the model's own size)",
-      "N|WxH" },
+    { "size", 0, 0, G_OPTION_ARG_STRING, &args.size,
+      "Pixels of the pictures, any size (default: the model's own)", "N|WxH" },
     { "shared", 0, 0, G_OPTION_ARG_STRING, &args.shared,
       "Noise that all pictures have in common: from the first step down to this part of them, 0 to 1; the "
       "less "
