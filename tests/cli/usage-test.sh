@@ -39,13 +39,12 @@ fails 'sample without -o' 2 '-o is missing' sample m
 
 for pair in '-n 0' '-n 1001' '-n -1' '-n two' '--steps 0' '--steps -5' '--seed -1' '--seed 2147483648' \
   '--seed 1.5' '--eta 2' '--eta nan' '--eta x' '--sampler euler' '--precision f16' '--batch 0' '--threads 0' '--columns 0' '--size 0' \
-  '--size 8x' '--size x' '--size 8x8x8' '--size -8' '--size 99999999999999999999'
+  '--size 8x' '--size x' '--size 8x8x8' '--size -8' '--size 99999999999999999999' '--sizing whole' '--seamless z' '--seamless xy'
 do
   # a pair is two words
   fails "sample $pair" 2 "${pair% *}" sample m -o a.png $pair
 done
 fails 'more steps than the model has' 2 'takes 1 to 1000' sample m -o a.png --steps 1001
-fails 'a size the network cannot halve: sample' 2 'size of 7x7 .* 6x6 and 8x8' sample m -o a.png --size 7
 fails 'a size the network cannot halve: train' 2 'size of 7x7 .* 6x6 and 8x8' train pictures -o t --channels 8,16 --size 7
 for pair in '--strength -1' '--strength 101' '--strength half'
 do
