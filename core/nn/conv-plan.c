@@ -2,8 +2,12 @@
 
 #define LINE_FLOATS 16 /* of a cache line */
 
-/* Of a chunk's transformed input and output together: a few MB, which a last-level cache holds. */
-#define CHUNK_FLOATS (2 * 1024 * 1024)
+/* Of a chunk's transformed input and output together, for the weight gradient: what a core's own cache holds,
+ * or, since the sums are read and written with every chunk, so many times as much as they; a few MB at most,
+ * which a last-level cache holds. */
+#define CHUNK_FLOATS (128 * 1024)
+#define CHUNK_SUMS 4
+#define MAX_CHUNK_FLOATS (2 * 1024 * 1024)
 
 /* Of a strip: well within a core's own cache. */
 #define STRIP_FLOATS (16 * 1024)
@@ -78,7 +82,12 @@ divide_rows (UnetConvPlan *plan, const DdpmKernels *kernels, UnetConvDirection d
   guint most = plan->n_rows; /* in a chunk */
 
   if (direction == UNET_CONV_WEIGHT_GRAD)
-    most = CLAMP (CHUNK_FLOATS / row_floats, 1, plan->n_rows);
+    {
+      const gsize sums = (gsize) plan->n_points * plan->in_blocks * plan->n_taps * plan->out_blocks
+                         * kernels->vector * kernels->vector;
+
+      most = CLAMP (CLAMP (CHUNK_SUMS * sums, CHUNK_FLOATS, MAX_CHUNK_FLOATS) / row_floats, 1, plan->n_rows);
+    }
   else if (n_tiles >= MIN_TILES_BY_ROWS)
     {
       const gsize row_tiles = MIN (n_tiles / ENOUGH_TASKS, LONG_ROW_FLOATS / tile_floats);
