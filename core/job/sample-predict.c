@@ -64,6 +64,14 @@ ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch, guin
          + sizeof (float) * n_floats;
 }
 
+guint
+ddpm_sample_predictor_count_windows (const DdpmSampleJob *job)
+{
+  const guint n = job->batch * ddpm_windows_count (&job->windows);
+
+  return (n + job->window_batch - 1) / job->window_batch * job->window_batch;
+}
+
 static guint32 *
 make_labels (const DdpmSampleJob *job, guint pass_batch)
 {

@@ -17,6 +17,9 @@ void ddpm_sample_predictor_free (DdpmSamplePredictor *predictor);
  * many as there are canvases, whole): the network's pass and what lies around it. */
 gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch, guint window_batch);
 
+/* Windows, or canvases, that the network goes through for a step of a batch, places left over included. */
+guint ddpm_sample_predictor_count_windows (const DdpmSampleJob *job);
+
 /* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t. Unfinished if the team was
  * cancelled. Owned by the predictor, until the next call; may be written to. */
 float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t);

@@ -7,8 +7,9 @@
 
 #define SIZE 8 /* pixels, of the models' pictures */
 
+/* block: of the deeper level, on both ways. */
 static inline DdpmModel *
-new_variance_model (guint n_channels, guint n_classes, DdpmVariance variance)
+new_block_model (guint n_channels, guint n_classes, DdpmVariance variance, DdpmBlockType block)
 {
   DdpmUnetConfig config;
   DdpmModel *model = g_new0 (DdpmModel, 1);
@@ -24,6 +25,8 @@ new_variance_model (guint n_channels, guint n_classes, DdpmVariance variance)
       config.down_block_types[i] = config.up_block_types[i] = DDPM_BLOCK_PLAIN;
       config.block_out_channels[i] = 8;
     }
+  config.down_block_types[1] = config.up_block_types[0] = block;
+  config.add_attention = block == DDPM_BLOCK_ATTENTION;
   config.layers_per_block = 1;
   config.norm_num_groups = 2;
   config.class_embed = n_classes > 0 ? DDPM_CLASS_EMBED_TABLE : DDPM_CLASS_EMBED_NONE;
@@ -37,6 +40,18 @@ new_variance_model (guint n_channels, guint n_classes, DdpmVariance variance)
   ddpm_scheduler_config_init (&model->scheduler);
   model->scheduler.variance_type = variance;
   return model;
+}
+
+static inline DdpmModel *
+new_variance_model (guint n_channels, guint n_classes, DdpmVariance variance)
+{
+  return new_block_model (n_channels, n_classes, variance, DDPM_BLOCK_PLAIN);
+}
+
+static inline DdpmModel *
+new_attention_model (void)
+{
+  return new_block_model (3, 0, DDPM_VARIANCE_FIXED_SMALL, DDPM_BLOCK_ATTENTION);
 }
 
 static inline DdpmModel *
