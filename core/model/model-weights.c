@@ -9,26 +9,57 @@
 #define PIECE_VALUES 65536     /* that a thread converts at once */
 #define FORGET_BYTES (1 << 20) /* of the file, that may stay in memory after they were read */
 
-/* Before diffusers 0.17 the linear layers of an attention had other names; shapes and values are the same. */
-static char *
-get_old_name (const char *name)
+/* Before diffusers 0.17 the linear layers of an attention had other names, and drafts before its first
+ * release other ones for whole modules; shapes and values are the same. */
+static const struct
 {
-  static const struct
-  {
-    const char *now, *then;
-  } renamed[] = {
-    { ".to_q.", ".query." }, { ".to_k.", ".key." }, { ".to_v.", ".value." }, { ".to_out.0.", ".proj_attn." }
-  };
+  const char *now, *then;
+} attention_names[] = { { ".to_q.", ".query." },
+                        { ".to_k.", ".key." },
+                        { ".to_v.", ".value." },
+                        { ".to_out.0.", ".proj_attn." } },
+  module_names[] = { { "time_proj.", "time_steps." },
+                     { "mid_block.", "mid." },
+                     { "down_blocks.", "downsample_blocks." },
+                     { "up_blocks.", "upsample_blocks." } };
 
-  for (guint i = 0; i < G_N_ELEMENTS (renamed); i++)
+/* NULL: it was always called that. */
+static char *
+get_old_attention_name (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (attention_names); i++)
     {
-      const char *at = strstr (name, renamed[i].now);
+      const char *at = strstr (name, attention_names[i].now);
 
       if (at != NULL && strstr (name, "attentions.") != NULL)
-        return g_strdup_printf ("%.*s%s%s", (int) (at - name), name, renamed[i].then,
-                                at + strlen (renamed[i].now));
+        return g_strdup_printf ("%.*s%s%s", (int) (at - name), name, attention_names[i].then,
+                                at + strlen (attention_names[i].now));
     }
   return NULL;
+}
+
+static char *
+get_old_module_name (const char *name)
+{
+  for (guint i = 0; name != NULL && i < G_N_ELEMENTS (module_names); i++)
+    if (g_str_has_prefix (name, module_names[i].now))
+      return g_strconcat (module_names[i].then, name + strlen (module_names[i].now), NULL);
+  return NULL;
+}
+
+/* By any of its names. */
+static const DdpmTensor *
+find_by_names (const DdpmSafetensors *file, const char *name)
+{
+  g_autofree char *attention = get_old_attention_name (name), *module = get_old_module_name (name);
+  g_autofree char *both = get_old_module_name (attention);
+  const char *const names[] = { name, attention, module, both };
+  const DdpmTensor *tensor = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (names) && tensor == NULL; i++)
+    if (names[i] != NULL)
+      tensor = ddpm_safetensors_find (file, names[i]);
+  return tensor;
 }
 
 static char *
@@ -46,11 +77,9 @@ describe_shape (const gsize *shape, guint n_dims)
 static const DdpmTensor *
 find_tensor (const DdpmSafetensors *file, const DdpmParam *param, const char *file_name, GError **error)
 {
-  const DdpmTensor *tensor = ddpm_safetensors_find (file, param->name);
-  g_autofree char *old_name = NULL, *shape = NULL, *expected = NULL;
+  const DdpmTensor *tensor = find_by_names (file, param->name);
+  g_autofree char *shape = NULL, *expected = NULL;
 
-  if (tensor == NULL && (old_name = get_old_name (param->name)) != NULL)
-    tensor = ddpm_safetensors_find (file, old_name);
   if (tensor == NULL)
     {
       g_set_error (

@@ -6,8 +6,7 @@
 
 #include "core/base/error.h"
 #include "core/model/json-fields.h"
-
-#define WEIGHTS_NAME "diffusion_pytorch_model.safetensors"
+#include "core/model/weights-file.h"
 
 static gboolean
 file_exists (GFile *file)
@@ -22,6 +21,12 @@ get_component_file (GFile *folder, const char *component, const char *name)
   g_autoptr (GFile) subfolder = g_file_get_child (folder, component);
 
   return g_file_get_child (file_exists (subfolder) ? subfolder : folder, name);
+}
+
+static const char *
+get_network_name (const DdpmModel *model)
+{
+  return model->is_ema ? "unet_ema" : "unet";
 }
 
 /* What is impossible in a file is the file's fault. */
@@ -54,40 +59,56 @@ check_folder (GFile *folder, GError **error)
   return FALSE;
 }
 
-/* A pipeline is a network and its scheduler, and nothing else takes part in making the picture. */
+/* What a pipeline has beside a network and its scheduler, and what for. */
+static const char *
+explain_component (const char *key)
+{
+  if (strcmp (key, "vqvae") == 0 || strcmp (key, "vae") == 0)
+    return "the decoder that makes a picture of what the network makes (latents)";
+  if (strcmp (key, "text_encoder") == 0 || strcmp (key, "tokenizer") == 0 || strcmp (key, "bert") == 0)
+    return "which reads the words that the network is told";
+  return "which takes part in making the picture";
+}
+
+/* "ConsistencyModelPipeline" of model_index.json, and the class of its scheduler; NULL: not said. */
+static void
+get_classes (JsonObject *index, const char **pipeline, const char **scheduler)
+{
+  JsonNode *class_node = json_object_get_member (index, "_class_name");
+  JsonNode *pair = json_object_get_member (index, "scheduler");
+
+  *pipeline = class_node != NULL ? ddpm_json_node_to_string (class_node) : NULL;
+  *scheduler = NULL;
+  if (pair != NULL && JSON_NODE_HOLDS_ARRAY (pair) && json_array_get_length (json_node_get_array (pair)) == 2)
+    *scheduler = ddpm_json_node_to_string (json_array_get_element (json_node_get_array (pair), 1));
+}
+
 static gboolean
 check_pipeline (JsonObject *index, const char *name, GError **error)
 {
   static const char *const known[] = {
     "DDPMPipeline", "DDIMPipeline", "PNDMPipeline", "DDPM", "DDIM", "PNDM", NULL
   };
-  JsonNode *class_node = json_object_get_member (index, "_class_name");
-  const char *class_name = class_node != NULL ? ddpm_json_node_to_string (class_node) : NULL;
+  const char *class_name = NULL, *scheduler = NULL, *key = NULL;
   JsonObjectIter iter;
-  const char *key;
   JsonNode *value;
 
-  if (class_name != NULL && !g_strv_contains (known, class_name))
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "%s describes a %s; only unconditional models of the kinds DDPMPipeline, DDIMPipeline and "
-                   "PNDMPipeline can be used",
-                   name, class_name);
-      return FALSE;
-    }
-
+  get_classes (index, &class_name, &scheduler);
   json_object_iter_init (&iter, index);
   while (json_object_iter_next (&iter, &key, &value))
     if (JSON_NODE_HOLDS_ARRAY (value) && strcmp (key, "unet") != 0 && strcmp (key, "scheduler") != 0)
-      {
-        g_set_error (
-          error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-          "%s describes a model with the component \"%s\"; only models of a unet and a scheduler can be "
-          "used",
-          name, key);
-        return FALSE;
-      }
-  return TRUE;
+      return ddpm_refuse (
+        error, DDPM_ERROR_UNSUPPORTED,
+        "%s describes a %s with the component \"%s\", %s; that part is not here: only models "
+        "of a unet and a scheduler can be used",
+        name, class_name != NULL ? class_name : "model", key, explain_component (key));
+  if (class_name == NULL || g_strv_contains (known, class_name))
+    return TRUE;
+  return ddpm_refuse (
+    error, DDPM_ERROR_UNSUPPORTED,
+    "%s describes a %s, whose way to make pictures (%s) is not here; only unconditional models "
+    "of the kinds DDPMPipeline, DDIMPipeline and PNDMPipeline can be used",
+    name, class_name, scheduler != NULL ? scheduler : "its scheduler is not said");
 }
 
 static gboolean
@@ -107,7 +128,7 @@ read_index (GFile *folder, gboolean *has_index, GError **error)
 static gboolean
 read_network (DdpmModel *model, GError **error)
 {
-  g_autoptr (GFile) file = get_component_file (model->folder, "unet", "config.json");
+  g_autoptr (GFile) file = get_component_file (model->folder, get_network_name (model), "config.json");
   g_autofree char *name = g_file_get_parse_name (file);
   g_autoptr (JsonNode) node = NULL;
   DdpmUnetConfig config;
@@ -146,6 +167,7 @@ read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
       ddpm_scheduler_config_init (&model->scheduler);
       return TRUE;
     }
+  model->has_scheduler = TRUE;
   node = ddpm_json_read (file, error);
   if (node == NULL || !ddpm_scheduler_config_from_json (&model->scheduler, node, name, error))
     return FALSE;
@@ -192,49 +214,6 @@ check_labels (const DdpmModel *model, GError **error)
   return FALSE;
 }
 
-/* Why there is no weights file to open: a pickled one, pieces of one, or nothing. */
-static gboolean
-explain_missing_weights (GFile *folder, GFile *expected, GError **error)
-{
-  g_autofree char *name = g_file_get_parse_name (expected);
-  g_autoptr (GFile) shards = g_file_get_child (folder, WEIGHTS_NAME ".index.json");
-  g_autoptr (GDir) dir = g_dir_open (g_file_peek_path (folder), 0, NULL);
-  const char *entry;
-
-  if (file_exists (shards))
-    {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "%s is split into several files, which is not supported yet; save the model as one file",
-                   name);
-      return FALSE;
-    }
-  while (dir != NULL && (entry = g_dir_read_name (dir)) != NULL)
-    if (ddpm_file_is_pickle (entry))
-      {
-        g_autoptr (GFile) pickle = g_file_get_child (folder, entry);
-        g_autofree char *pickle_name = g_file_get_parse_name (pickle);
-
-        return ddpm_safetensors_refuse_pickle (pickle_name, error);
-      }
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is missing; copy or download the model again", name);
-  return FALSE;
-}
-
-static GFile *
-find_weights (GFile *model_folder, GError **error)
-{
-  g_autoptr (GFile) plain = get_component_file (model_folder, "unet", WEIGHTS_NAME);
-  g_autoptr (GFile) folder = g_file_get_parent (plain);
-  g_autoptr (GFile) half = g_file_get_child (folder, "diffusion_pytorch_model.fp16.safetensors");
-
-  if (file_exists (plain))
-    return g_steal_pointer (&plain);
-  if (file_exists (half))
-    return g_steal_pointer (&half);
-  explain_missing_weights (folder, plain, error);
-  return NULL;
-}
-
 /* The type in which most is stored. */
 static void
 measure_weights (DdpmModel *model, const DdpmSafetensors *file)
@@ -255,12 +234,12 @@ measure_weights (DdpmModel *model, const DdpmSafetensors *file)
 static DdpmSafetensors *
 open_weights (const DdpmModel *model, char **name, GError **error)
 {
-  g_autoptr (GFile) file = find_weights (model->folder, error);
-  g_autoptr (DdpmSafetensors) opened = NULL;
+  g_autoptr (GFile) config = get_component_file (model->folder, get_network_name (model), "config.json");
+  g_autoptr (GFile) folder = g_file_get_parent (config);
+  g_autoptr (DdpmSafetensors) opened = ddpm_weights_file_open (folder, name, error);
 
-  if (file == NULL || (opened = ddpm_safetensors_open (file, error)) == NULL)
+  if (opened == NULL)
     return NULL;
-  *name = g_file_get_parse_name (file);
   return ddpm_unet_check_weights (model->unet, opened, *name, error) ? g_steal_pointer (&opened) : NULL;
 }
 
@@ -301,16 +280,16 @@ ddpm_model_pack_weights (const DdpmModel *model, DdpmUnetPass *pass, DdpmTeam *t
   return opened != NULL && ddpm_unet_pack_weights (model->unet, opened, name, pass, team, error);
 }
 
-DdpmModel *
-ddpm_model_open_header (GFile *folder, GError **error)
+/* Takes the model, which is empty but for is_ema. */
+static DdpmModel *
+open_header (GFile *folder, DdpmModel *empty, GError **error)
 {
-  g_autoptr (DdpmModel) model = NULL;
+  g_autoptr (DdpmModel) model = empty;
   g_autofree char *base_name = NULL;
   gboolean has_index;
 
   if (!check_folder (folder, error))
     return NULL;
-  model = g_new0 (DdpmModel, 1);
   model->folder = g_object_ref (folder);
   base_name = g_file_get_basename (folder);
   model->name = g_filename_display_name (base_name);
@@ -322,9 +301,16 @@ ddpm_model_open_header (GFile *folder, GError **error)
 }
 
 DdpmModel *
-ddpm_model_open (GFile *folder, GError **error)
+ddpm_model_open_header (GFile *folder, GError **error)
 {
-  g_autoptr (DdpmModel) model = ddpm_model_open_header (folder, error);
+  return open_header (folder, g_new0 (DdpmModel, 1), error);
+}
+
+/* Takes the model. */
+static DdpmModel *
+complete (DdpmModel *header, GError **error)
+{
+  g_autoptr (DdpmModel) model = header;
   gsize n;
 
   if (model == NULL)
@@ -339,6 +325,30 @@ ddpm_model_open (GFile *folder, GError **error)
       return NULL;
     }
   return ddpm_model_read_weights (model, model->weights, error) ? g_steal_pointer (&model) : NULL;
+}
+
+DdpmModel *
+ddpm_model_open (GFile *folder, GError **error)
+{
+  return complete (ddpm_model_open_header (folder, error), error);
+}
+
+DdpmModel *
+ddpm_model_open_ema (GFile *folder, GError **error)
+{
+  g_autoptr (GFile) averaged = g_file_get_child (folder, "unet_ema");
+  g_autofree char *name = g_file_get_parse_name (folder);
+  DdpmModel *empty = NULL;
+
+  if (!file_exists (averaged))
+    {
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                   "%s has no folder unet_ema with averaged weights; its unet is all there is", name);
+      return NULL;
+    }
+  empty = g_new0 (DdpmModel, 1);
+  empty->is_ema = TRUE;
+  return complete (open_header (folder, empty, error), error);
 }
 
 gboolean

@@ -21,8 +21,10 @@ typedef struct
   float *weights; /* slab, ddpm_unet_get_n_weights (unet) floats; NULL: still in the file */
   DdpmSchedulerConfig scheduler;
   DdpmModelNotes notes;
-  DdpmDtype dtype;     /* of the largest tensor on disk */
-  gsize weights_bytes; /* the weights file's size */
+  DdpmDtype dtype;        /* of the largest tensor on disk */
+  gsize weights_bytes;    /* the weights file's size */
+  gboolean is_ema;        /* the network is that of unet_ema/ */
+  gboolean has_scheduler; /* it was read; else it is the usual one */
 } DdpmModel;
 
 /* Looks `name` up as a folder (a path, absolute or relative to the working folder), then as a name
@@ -39,6 +41,10 @@ char **ddpm_model_list (GFile *extra_folder);
  * sentence. Tensors nobody asks for are ignored; old attention names are accepted, also mixed.
  * Errors: DDPM_ERROR_FILE, DDPM_ERROR_UNSUPPORTED, DDPM_ERROR_MEMORY. */
 DdpmModel *ddpm_model_open (GFile *folder, GError **error);
+
+/* The same with the network in unet_ema/ beside unet/, where diffusers' training scripts keep the averaged
+ * weights. */
+DdpmModel *ddpm_model_open_ema (GFile *folder, GError **error);
 void ddpm_model_free (DdpmModel *model);
 
 /* FALSE unless the network takes pictures, and gives what the scheduler's variance asks for: as many
@@ -85,6 +91,11 @@ gboolean ddpm_unet_check_weights (const DdpmUnet *unet, const DdpmSafetensors *f
 gboolean ddpm_model_save (GFile *folder, const DdpmUnet *unet, const float *weights,
                           const DdpmSchedulerConfig *scheduler, const DdpmModelNotes *notes, DdpmDtype dtype,
                           GError **error);
+
+/* Writes a model that was opened with its weights, and its thumbnail, to a folder that is not there yet or
+ * empty: as ddpm_model_save does, but all at once. dtype as there. Errors: DDPM_ERROR_USAGE (something is
+ * there; weights that dtype cannot hold), DDPM_ERROR_FILE. */
+gboolean ddpm_model_convert (const DdpmModel *model, GFile *output, DdpmDtype dtype, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmModel, ddpm_model_free)
 

@@ -1,7 +1,7 @@
 /* Reading: the file is mapped, its header scanned, and every number in it held against the file's size before
  * it is used. Nothing is allocated but a record for each tensor, so what a file costs is in proportion to
  * what it weighs. */
-#include "core/model/safetensors.h"
+#include "core/model/safetensors-private.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -15,14 +15,6 @@
 
 /* The limit of the format's own library. */
 #define MAX_HEADER_BYTES (100u << 20)
-
-struct _DdpmSafetensors
-{
-  GMappedFile *map;
-  GArray *tensors;      /* DdpmTensor, in the order of their data */
-  GHashTable *by_name;  /* name -> DdpmTensor, owned by tensors */
-  GHashTable *metadata; /* name -> string */
-};
 
 /* What a header says of one tensor. */
 typedef struct
@@ -44,15 +36,31 @@ clear_entry (gpointer data)
   clear_tensor (&((Entry *) data)->tensor);
 }
 
+/* Where a converted file would stand. */
+static char *
+get_converted_name (const char *name)
+{
+  const char *dot = strrchr (name, '.');
+  const gboolean is_pickle = ddpm_file_is_pickle (name);
+
+  return g_strdup_printf ("%.*s%s.safetensors", (int) (dot != NULL ? dot - name : strlen (name)), name,
+                          is_pickle ? "" : "-converted");
+}
+
 gboolean
 ddpm_safetensors_refuse_pickle (const char *name, GError **error)
 {
+  g_autofree char *converted = get_converted_name (name);
+  g_autofree char *from = g_shell_quote (name), *to = g_shell_quote (converted);
+
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-    "%s is a pickled file, which can run any program when it is opened, so it is not read; on a machine "
-    "where you trust it, save it as safetensors: in Python with diffusers, "
-    "UNet2DModel.from_pretrained (FOLDER).save_pretrained (FOLDER) does that",
-    name);
+    "%s is a pickled file, which can run any program when it is opened, so it is not read; Python with "
+    "PyTorch "
+    "converts it, taking nothing but tensors from it: python3 -c 'import sys, torch, safetensors.torch as s; "
+    "d = torch.load(sys.argv[1], weights_only=True, map_location=\"cpu\"); "
+    "s.save_file({k: v.contiguous() for k, v in d.get(\"state_dict\", d).items()}, sys.argv[2])' %s %s",
+    name, from, to);
   return FALSE;
 }
 
@@ -438,6 +446,7 @@ ddpm_safetensors_free (DdpmSafetensors *file)
   g_clear_pointer (&file->by_name, g_hash_table_unref);
   g_clear_pointer (&file->metadata, g_hash_table_unref);
   g_clear_pointer (&file->tensors, g_array_unref);
+  g_clear_pointer (&file->pieces, g_ptr_array_unref);
   g_clear_pointer (&file->map, g_mapped_file_unref);
   g_free (file);
 }
@@ -464,11 +473,18 @@ ddpm_safetensors_get_metadata (const DdpmSafetensors *file, const char *key)
 void
 ddpm_safetensors_forget (const DdpmSafetensors *file)
 {
-  madvise (g_mapped_file_get_contents (file->map), g_mapped_file_get_length (file->map), MADV_DONTNEED);
+  if (file->map != NULL)
+    madvise (g_mapped_file_get_contents (file->map), g_mapped_file_get_length (file->map), MADV_DONTNEED);
+  for (guint i = 0; file->pieces != NULL && i < file->pieces->len; i++)
+    ddpm_safetensors_forget (g_ptr_array_index (file->pieces, i));
 }
 
 gsize
 ddpm_safetensors_get_size_bytes (const DdpmSafetensors *file)
 {
-  return g_mapped_file_get_length (file->map);
+  gsize size_bytes = file->map != NULL ? g_mapped_file_get_length (file->map) : 0;
+
+  for (guint i = 0; file->pieces != NULL && i < file->pieces->len; i++)
+    size_bytes += ddpm_safetensors_get_size_bytes (g_ptr_array_index (file->pieces, i));
+  return size_bytes;
 }

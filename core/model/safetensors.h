@@ -40,6 +40,11 @@ typedef struct _DdpmSafetensors DdpmSafetensors; /* a file opened for reading, m
  * DDPM_ERROR_UNSUPPORTED (a pickle or a dtype that is not known), each with a sentence that names the file.
  */
 DdpmSafetensors *ddpm_safetensors_open (GFile *file, GError **error);
+
+/* Several files as one: the index, a JSON file with a "weight_map", tells in which each tensor is. Tensors
+ * that it does not name are left out. Errors: likewise. */
+DdpmSafetensors *ddpm_safetensors_open_pieces (GFile *index, GError **error);
+
 void ddpm_safetensors_free (DdpmSafetensors *file);
 
 /* The tensors in the order of their data; owned by the file. */
@@ -51,7 +56,7 @@ const DdpmTensor *ddpm_safetensors_find (const DdpmSafetensors *file, const char
 /* A string of "__metadata__", or NULL. */
 const char *ddpm_safetensors_get_metadata (const DdpmSafetensors *file, const char *key);
 
-/* Of the whole file. */
+/* Of the whole file, or of all pieces. */
 gsize ddpm_safetensors_get_size_bytes (const DdpmSafetensors *file);
 
 /* out[n_values] from F32, F16 (subnormals too), BF16 or F64 (rounded), I64, I32, U8 or BOOL. */

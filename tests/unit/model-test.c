@@ -8,116 +8,7 @@
 #include <sys/resource.h>
 
 #include "core/base/error.h"
-#include "tests/unit/scratch.h"
-
-#define WEIGHTS "diffusion_pytorch_model.safetensors"
-
-static DdpmUnet *
-new_unet (guint first_width)
-{
-  g_autoptr (GError) error = NULL;
-  DdpmUnetConfig config;
-  DdpmUnet *unet;
-
-  ddpm_unet_config_init (&config);
-  config.n_levels = 2;
-  config.in_channels = config.out_channels = 4;
-  config.sample_height = config.sample_width = 16;
-  config.block_out_channels[0] = first_width;
-  config.block_out_channels[1] = 8;
-  config.down_block_types[1] = config.up_block_types[0] = DDPM_BLOCK_ATTENTION;
-  config.down_block_types[0] = config.up_block_types[1] = DDPM_BLOCK_PLAIN;
-  config.layers_per_block = 1;
-  config.norm_num_groups = 4;
-  config.class_embed = DDPM_CLASS_EMBED_TABLE;
-  config.num_class_embeds = 3;
-  unet = ddpm_unet_new (&config, &error);
-  g_assert_no_error (error);
-  return unet;
-}
-
-/* The folder of a model of this width, whose weights depend on the seed; two labels. */
-static GFile *
-save_model (const char *scratch, const char *name, guint first_width, guint32 seed, DdpmDtype dtype)
-{
-  g_autofree char *path = g_build_filename (scratch, name, NULL);
-  g_autoptr (GFile) folder = g_file_new_for_path (path);
-  g_autoptr (DdpmUnet) unet = new_unet (first_width);
-  g_autofree float *weights = g_new (float, ddpm_unet_get_n_weights (unet));
-  g_auto (DdpmSchedulerConfig) scheduler = { 0 };
-  char *labels[] = { (char *) "cat", (char *) "dog", NULL };
-  const DdpmModelNotes notes = {
-    .premultiplied = TRUE, .circular_padding = TRUE, .recommended_steps = 20, .labels = labels
-  };
-  g_autoptr (GError) error = NULL;
-
-  ddpm_unet_init_weights (unet, seed, weights);
-  ddpm_scheduler_config_init (&scheduler);
-  scheduler.variance_type = DDPM_VARIANCE_FIXED_LARGE;
-  ddpm_model_save (folder, unet, weights, &scheduler, &notes, dtype, &error);
-  g_assert_no_error (error);
-  return g_steal_pointer (&folder);
-}
-
-static DdpmModel *
-open_model (GFile *folder)
-{
-  g_autoptr (GError) error = NULL;
-  DdpmModel *model = ddpm_model_open (folder, &error);
-
-  g_assert_no_error (error);
-  return model;
-}
-
-static void
-assert_weights (const DdpmModel *model, guint32 seed, float tolerance)
-{
-  gsize n = ddpm_unet_get_n_weights (model->unet);
-  g_autofree float *expected = g_new (float, n);
-
-  ddpm_unet_init_weights (model->unet, seed, expected);
-  for (gsize i = 0; i < n; i++)
-    g_assert_cmpfloat (fabsf (model->weights[i] - expected[i]), <=,
-                       tolerance * (fabsf (expected[i]) + 1e-4f));
-}
-
-static void
-assert_refused (GFile *folder, DdpmError code, const char *reason)
-{
-  g_autoptr (GError) error = NULL, header_error = NULL;
-  g_autoptr (DdpmModel) model = ddpm_model_open (folder, &error);
-  g_autoptr (DdpmModel) header = ddpm_model_open_header (folder, &header_error);
-
-  g_assert_null (model);
-  g_assert_null (header);
-  g_assert_error (error, DDPM_ERROR, (gint) code);
-  g_test_message ("%s", error->message);
-  g_assert_cmpstr (error->message, ==, header_error->message);
-  g_assert_nonnull (strstr (error->message, reason));
-}
-
-static void
-write_text (GFile *folder, const char *name, const char *text)
-{
-  scratch_write (g_file_peek_path (folder), name, text, strlen (text));
-}
-
-static void
-delete_file (GFile *folder, const char *name)
-{
-  g_autofree char *path = g_build_filename (g_file_peek_path (folder), name, NULL);
-
-  g_assert_cmpint (g_remove (path), ==, 0);
-}
-
-static void
-rename_file (GFile *folder, const char *from, const char *to)
-{
-  g_autofree char *from_path = g_build_filename (g_file_peek_path (folder), from, NULL);
-  g_autofree char *to_path = g_build_filename (g_file_peek_path (folder), to, NULL);
-
-  g_assert_cmpint (g_rename (from_path, to_path), ==, 0);
-}
+#include "tests/unit/model-common.h"
 
 static void
 test_round_trip (void)
@@ -180,50 +71,6 @@ test_layout (void)
     }
 }
 
-/* As the first files on the hub: everything side by side, attention tensors under their old names (here only
- * some of them), tensors nobody asks for. */
-static void
-test_flat_and_old (void)
-{
-  g_autoptr (Scratch) scratch = scratch_new ();
-  g_autoptr (GFile) folder = save_model (scratch, "old", 8, 3, DDPM_DTYPE_F32);
-  g_autoptr (GFile) flat_weights = g_file_get_child (folder, WEIGHTS);
-  g_autoptr (DdpmModel) nested = open_model (folder), flat = NULL;
-  guint n_params, n_renamed = 0;
-  const DdpmParam *params = ddpm_unet_get_params (nested->unet, &n_params);
-  g_autofree DdpmTensorToWrite *tensors = g_new0 (DdpmTensorToWrite, n_params + 1);
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-
-  for (guint i = 0; i < n_params; i++)
-    {
-      GString *name = g_string_new (params[i].name);
-
-      n_renamed += g_string_replace (name, ".to_q.", ".query.", 0);
-      n_renamed += g_string_replace (name, ".to_v.", ".value.", 0);
-      n_renamed += g_string_replace (name, "mid_block.attentions.0.to_k.", "mid_block.attentions.0.key.", 0);
-      n_renamed += g_string_replace (name, ".to_out.0.", ".proj_attn.", 0);
-      g_ptr_array_add (names, g_string_free (name, FALSE));
-      tensors[i].name = names->pdata[i];
-      tensors[i].n_dims = params[i].n_dims;
-      memcpy (tensors[i].shape, params[i].shape, sizeof (params[i].shape));
-      tensors[i].values = nested->weights + params[i].offset;
-    }
-  g_assert_cmpuint (n_renamed, >=, 3 * 3 * 2 + 2);
-  tensors[n_params] = (DdpmTensorToWrite) { .name = "downsamplers.0.op.bias", .values = nested->weights };
-  g_assert_true (ddpm_safetensors_write (flat_weights, tensors, n_params + 1, DDPM_DTYPE_F32, NULL, NULL));
-
-  rename_file (folder, "unet/config.json", "config.json");
-  rename_file (folder, "scheduler/scheduler_config.json", "scheduler_config.json");
-  delete_file (folder, "unet/" WEIGHTS);
-  delete_file (folder, "unet");
-  delete_file (folder, "scheduler");
-  delete_file (folder, "ddpm.json");
-  flat = open_model (folder);
-  assert_weights (flat, 3, 0);
-  g_assert_cmpint (flat->scheduler.variance_type, ==, DDPM_VARIANCE_FIXED_LARGE);
-  g_assert_false (flat->notes.premultiplied);
-}
-
 /* A network alone: without index and scheduler, or its own folder given. */
 static void
 test_bare_network (void)
@@ -240,30 +87,6 @@ test_bare_network (void)
   g_assert_cmpint (whole->scheduler.variance_type, ==, DDPM_VARIANCE_FIXED_SMALL);
   inner = open_model (unet);
   assert_weights (inner, 4, 0);
-}
-
-static void
-test_weights_files (void)
-{
-  g_autoptr (Scratch) scratch = scratch_new ();
-  g_autoptr (GFile) folder = save_model (scratch, "mine", 8, 5, DDPM_DTYPE_F16);
-  g_autoptr (DdpmModel) variant = NULL, beside = NULL;
-
-  rename_file (folder, "unet/" WEIGHTS, "unet/diffusion_pytorch_model.fp16.safetensors");
-  variant = open_model (folder);
-  assert_weights (variant, 5, 1.0f / 2048);
-
-  /* A pickled file is no harm as long as nobody has to open it. */
-  write_text (folder, "unet/diffusion_pytorch_model.bin", "PK\3\4");
-  beside = open_model (folder);
-  delete_file (folder, "unet/diffusion_pytorch_model.fp16.safetensors");
-  assert_refused (folder, DDPM_ERROR_UNSUPPORTED, "diffusion_pytorch_model.bin is a pickled file");
-  delete_file (folder, "unet/diffusion_pytorch_model.bin");
-  assert_refused (folder, DDPM_ERROR_FILE, WEIGHTS " is missing");
-  write_text (folder, "unet/" WEIGHTS ".index.json", "{}");
-  assert_refused (folder, DDPM_ERROR_UNSUPPORTED, "split into several files");
-  write_text (folder, "unet/" WEIGHTS, "PK\3\4 renamed by someone");
-  assert_refused (folder, DDPM_ERROR_UNSUPPORTED, "can run any program");
 }
 
 /* A file with all tensors of the network, but stored as whole numbers. */
@@ -525,9 +348,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/model/round-trip", test_round_trip);
   g_test_add_func ("/model/half", test_half);
   g_test_add_func ("/model/layout", test_layout);
-  g_test_add_func ("/model/flat-and-old", test_flat_and_old);
   g_test_add_func ("/model/bare-network", test_bare_network);
-  g_test_add_func ("/model/weights-files", test_weights_files);
   g_test_add_func ("/model/bad-weights", test_bad_weights);
   g_test_add_func ("/model/bad-files", test_bad_files);
   g_test_add_func ("/model/no-model", test_no_model);

@@ -401,7 +401,7 @@ test_other_kinds (void)
   g_autoptr (GByteArray) sound = make_bytes ("{}", 0);
 
   assert_refused (scratch, "a.safetensors", zip, sizeof (zip), DDPM_ERROR_UNSUPPORTED,
-                  "save it as safetensors");
+                  "a-converted.safetensors");
   assert_refused (scratch, "b.safetensors", pickle, sizeof (pickle), DDPM_ERROR_UNSUPPORTED,
                   "can run any program");
   assert_refused (scratch, "c.bin", sound->data, sound->len, DDPM_ERROR_UNSUPPORTED, "pickled");
