@@ -4,6 +4,7 @@
  *   make-pictures pictures FOLDER COUNT WIDTH HEIGHT CHANNELS    PNG files picture-00.png …
  *   make-pictures jpeg FILE WIDTH HEIGHT                         one JPEG
  *   make-pictures model FOLDER CHANNELS WIDTH HEIGHT WIDTHS…     a model folder, float16
+ *   make-pictures weights FOLDER                                 weights for FOLDER/config.json, float16
  */
 #include "core/ddpm.h"
 
@@ -89,6 +90,38 @@ make_model (const char *path, guint n_channels, guint width, guint height, char 
   return ddpm_model_save (folder, unet, weights, &scheduler, &notes, DDPM_DTYPE_F16, error);
 }
 
+static gboolean
+make_weights (const char *path, GError **error)
+{
+  g_autofree char *config_path = g_build_filename (path, "config.json", NULL);
+  g_autofree char *weights_path = g_build_filename (path, "diffusion_pytorch_model.safetensors", NULL);
+  g_autoptr (GFile) config_file = g_file_new_for_path (config_path);
+  g_autoptr (GFile) weights_file = g_file_new_for_path (weights_path);
+  g_autoptr (JsonNode) node = ddpm_json_read (config_file, error);
+  g_autoptr (DdpmUnet) unet = NULL;
+  g_autofree float *weights = NULL;
+  g_autofree DdpmTensorToWrite *tensors = NULL;
+  DdpmUnetConfig config;
+  const DdpmParam *params;
+  guint n_params;
+
+  if (node == NULL || !ddpm_unet_config_from_json (&config, node, config_path, error)
+      || (unet = ddpm_unet_new (&config, error)) == NULL)
+    return FALSE;
+  weights = g_new (float, ddpm_unet_get_n_weights (unet));
+  ddpm_unet_init_weights (unet, 1, weights);
+  params = ddpm_unet_get_params (unet, &n_params);
+  tensors = g_new0 (DdpmTensorToWrite, n_params);
+  for (guint i = 0; i < n_params; i++)
+    {
+      tensors[i] = (DdpmTensorToWrite) { .name = params[i].name,
+                                         .n_dims = params[i].n_dims,
+                                         .values = weights + params[i].offset };
+      memcpy (tensors[i].shape, params[i].shape, sizeof params[i].shape);
+    }
+  return ddpm_safetensors_write (weights_file, tensors, n_params, DDPM_DTYPE_F16, NULL, error);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -103,6 +136,8 @@ main (int argc, char **argv)
   else if (argc >= 7 && strcmp (argv[1], "model") == 0)
     made = make_model (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
                        argv + 6, &error);
+  else if (argc == 3 && strcmp (argv[1], "weights") == 0)
+    made = make_weights (argv[2], &error);
   if (made)
     return 0;
   fprintf (stderr, "make-pictures: %s\n", error != NULL ? error->message : "wrong usage");

@@ -18,6 +18,7 @@ int ddpm_command_fill (const char *program, int argc, char **argv, GError **erro
 int ddpm_command_progressive (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_evaluate (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_info (const char *program, int argc, char **argv, GError **error);
+int ddpm_command_convert (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_bench (const char *program, int argc, char **argv, GError **error);
 
 G_END_DECLS

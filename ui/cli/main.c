@@ -21,6 +21,7 @@ static const struct
   { "progressive", ddpm_command_progressive, "show how a new picture comes to be" },
   { "evaluate", ddpm_command_evaluate, "measure how well a model knows pictures" },
   { "info", ddpm_command_info, "tell what a model is" },
+  { "convert", ddpm_command_convert, "write a model in another format" },
   { "bench", ddpm_command_bench, "measure the speed of a network" },
 };
 
