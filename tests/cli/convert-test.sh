@@ -1,11 +1,7 @@
 #!/bin/sh
 # ddpm convert, and whether what it and ddpm train write is read by a reader that knows only the format.
+reader=$(realpath "${0%/*}/read-model.py")
 . "${0%/*}/tap.sh"
-reader=${0%/*}/read-model.py
-case $reader in
-  /*) ;;
-  *) reader=$OLDPWD/$reader ;;
-esac
 
 # reads WHAT FOLDER DTYPE
 reads ()
@@ -76,6 +72,14 @@ says 'without a scheduler the usual one' '^scheduler  *checkpoint has none; the 
 check 'takes unet_ema' cmp averaged/$weights to-float32/$weights
 works 'convert without --ema' convert checkpoint -o raw
 check 'takes unet' cmp raw/$weights plain/$weights
+
+# killed while it writes: there is a whole model or none, and the next one clears up
+"$stop_at" 9 .killed.part 0 "$ddpm" convert to-float32 -o killed >"$out" 2>"$err"
+if test -e killed
+then reads 'what was whole before the kill' killed F32
+else works 'convert after a kill' convert to-float32 -o killed
+fi
+check 'nothing is left behind' test ! -e .killed.part
 
 # what is refused
 fails 'convert without -o' 2 '-o' convert plain

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Configurations as they are published, key for key, with random weights: they open and make pictures. And
 # those that need parts which are not here say which.
+reader=$(realpath "${0%/*}/read-model.py")
 . "${0%/*}/tap.sh"
 
 # blocks NAME…: as a list of strings
@@ -22,6 +23,12 @@ generates ()
   works "$1 opens" info "$2"
   works "$1 generates" sample "$2" -o "$2.png" --steps 1
   same "$1: its size" "$("$look" shape "$2.png")" "$3"
+}
+
+# reads WHAT FOLDER DTYPE
+reads ()
+{
+  check "$1" sh -c 'python3 "$1" "$2" "$3" >"$4"' sh "$reader" "$2" "$3" "$out"
 }
 
 # google/ddpm-cifar10-32: flat, with the keys of 0.0.4, at full size
@@ -192,5 +199,40 @@ generates "a consistency model's network" imagenet 32x32x3
 works 'by the number of a class' sample imagenet -o class.png --steps 1 --label 207
 check 'another picture' sh -c '! cmp -s class.png imagenet.png'
 fails 'of a class that is not there' 2 'from 0 to 999' sample imagenet -o x.png --label 1000
+
+# networks that are told the time, or a label, in other ways, and all that a block may be: they train, go on to the
+# byte, make pictures, and are written as they were read
+mkdir pictures
+"$make_pictures" pictures pictures 5 8 8 3
+number=0
+for keys in '"time_embedding_type": "fourier"' '"time_embedding_type": "learned", "num_train_timesteps": 1000' \
+  '"class_embed_type": "timestep"' '"class_embed_type": "identity"' \
+  '"time_embedding_type": "learned", "num_train_timesteps": 1200, "class_embed_type": "timestep"' \
+  '"num_class_embeds": 3, "act_fn": "mish", "resnet_time_scale_shift": "scale_shift"' \
+  '"act_fn": "GELU", "downsample_type": "resnet", "upsample_type": "resnet", "downsample_padding": 0' \
+  '"act_fn": "relu", "mid_block_type": null, "center_input_sample": true, "time_embedding_dim": 20'
+do
+  number=$((number + 1))
+  mkdir kind-$number
+  cat >kind-$number/config.json <<EOF
+{"block_out_channels": [8, 16], "down_block_types": [$(blocks AttnDownBlock2D DownBlock2D)], "layers_per_block": 1,
+ "up_block_types": [$(blocks ResnetUpsampleBlock2D AttnUpBlock2D)], "norm_num_groups": 4, "sample_size": 8,
+ "in_channels": 3, "out_channels": 3, $keys}
+EOF
+  check "weights for $keys" "$make_pictures" weights kind-$number
+  small='--batch 2 --sample-every 0 --float32'
+  works 'train it' train pictures -o whole-$number --from kind-$number --steps 6 $small
+  works 'a part of that' train pictures -o part-$number --from kind-$number --steps 3 $small
+  works 'go on' train -o part-$number --resume --steps 6
+  check 'to the same bytes' cmp whole-$number/training/state.safetensors part-$number/training/state.safetensors
+  works 'sample it' sample whole-$number -o whole-$number.png --steps 2
+  reads 'the reader takes it' whole-$number F32
+  works 'convert it' convert kind-$number -o converted-$number
+  reads 'the reader takes that, too' converted-$number F16
+  works 'sample the network' sample kind-$number -o kind-$number.png --steps 2 --sampler ddpm
+  works 'sample what was converted' sample converted-$number -o converted-$number.png --steps 2 --sampler ddpm
+  same 'the same picture' "$("$look" differ kind-$number.png converted-$number.png)" 0
+done
+fails 'labels for a network that takes vectors' 2 'takes them as vectors' train pictures -o x --from kind-4 --labels
 
 done_testing

@@ -9,7 +9,7 @@ mkdir pictures
 works 'ddpm --help' --help
 says 'ddpm --help names the subcommands' interpolate
 works 'ddpm --version' --version
-for command in train sample vary interpolate evaluate info bench
+for command in train sample vary interpolate evaluate info bench convert
 do
   works "$command --help" "$command" --help
   check "$command --help describes every option" \
@@ -27,7 +27,7 @@ fails 'unknown subcommand' 2 'no command "paint"' paint
 fails 'unknown option' 2 'unknown option' sample m -o a.png --paint
 fails 'an operand too many' 2 'one word too many' sample m n -o a.png
 fails 'an option without its value' 2 'missing argument' sample m -o
-for command in sample info vary interpolate
+for command in sample info vary interpolate convert
 do
   fails "$command without a model" 2 'MODEL is missing' "$command"
 done
