@@ -5,8 +5,8 @@
 
 #include "core/base/error.h"
 
-static gboolean
-looks_like_model (const char *path)
+gboolean
+ddpm_model_is_folder (const char *path)
 {
   static const char *const signs[] = { "model_index.json", "config.json", "unet/config.json" };
 
@@ -53,7 +53,7 @@ find_by_name (const char *name, GPtrArray *folders)
     {
       g_autofree char *path = g_build_filename (g_ptr_array_index (folders, i), name, NULL);
 
-      if (looks_like_model (path))
+      if (ddpm_model_is_folder (path))
         return g_steal_pointer (&path);
     }
   return NULL;
@@ -71,7 +71,7 @@ ddpm_model_find (const char *name, GFile *extra_folder, GError **error)
                    "no model is named; give the name of one or its folder");
       return NULL;
     }
-  if (looks_like_model (name))
+  if (ddpm_model_is_folder (name))
     return g_file_new_for_path (name);
   found = find_by_name (name, folders);
   if (found != NULL)
@@ -117,7 +117,7 @@ ddpm_model_list (GFile *extra_folder)
           g_autofree char *path = g_build_filename (folder, name, NULL);
           char *copy;
 
-          if (*name == '.' || g_hash_table_contains (seen, name) || !looks_like_model (path))
+          if (*name == '.' || g_hash_table_contains (seen, name) || !ddpm_model_is_folder (path))
             continue;
           copy = g_strdup (name);
           g_hash_table_add (seen, copy);

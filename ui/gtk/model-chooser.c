@@ -3,12 +3,18 @@
 #include <glib/gi18n.h>
 
 #include "core/ddpm.h"
+#include "ui/gtk/model-card.h"
+#include "ui/gtk/model-folders.h"
+
+#define ROW_THUMBNAIL_px 24
+#define THUMBNAIL_px 68
+#define TEXT_CHARS 34
 
 typedef enum
 {
   ROW_MODEL,
   ROW_SEPARATOR,
-  ROW_OTHER
+  ROW_ADD
 } RowKind;
 
 enum
@@ -16,6 +22,7 @@ enum
   COLUMN_KIND,  /* RowKind */
   COLUMN_MODEL, /* value of the property */
   COLUMN_LABEL,
+  COLUMN_THUMBNAIL, /* GdkPixbuf or NULL */
   N_COLUMNS
 };
 
@@ -37,7 +44,9 @@ struct _DdpmModelChooser
   char *default_model;
   char *model; /* never NULL */
   GtkListStore *rows;
-  GtkWidget *label, *combo, *warning, *description;
+  GtkWidget *label, *combo;
+  GtkWidget *picture; /* the chosen model's thumbnail, or a warning sign */
+  GtkWidget *card, *description;
 };
 
 G_DEFINE_TYPE (DdpmModelChooser, ddpm_model_chooser, GTK_TYPE_GRID)
@@ -64,26 +73,58 @@ describe_model (const DdpmModel *model)
   return g_string_free (text, FALSE);
 }
 
+/* Small pictures in whole pixels. */
+static void
+show_picture (DdpmModelChooser *chooser, GdkPixbuf *thumbnail)
+{
+  g_autoptr (GdkPixbuf) larger = NULL;
+
+  gtk_widget_set_visible (chooser->picture, thumbnail != NULL);
+  if (thumbnail == NULL)
+    return;
+  if (2 * MAX (gdk_pixbuf_get_width (thumbnail), gdk_pixbuf_get_height (thumbnail)) <= THUMBNAIL_px)
+    thumbnail = larger = gdk_pixbuf_scale_simple (thumbnail, 2 * gdk_pixbuf_get_width (thumbnail),
+                                                  2 * gdk_pixbuf_get_height (thumbnail), GDK_INTERP_NEAREST);
+  gtk_image_set_from_pixbuf (GTK_IMAGE (chooser->picture), thumbnail);
+}
+
+static void
+show_warning (DdpmModelChooser *chooser, const char *text)
+{
+  gtk_image_set_from_icon_name (GTK_IMAGE (chooser->picture), "dialog-warning", GTK_ICON_SIZE_DND);
+  gtk_widget_show (chooser->picture);
+  gtk_widget_hide (chooser->card);
+  gtk_label_set_text (GTK_LABEL (chooser->description), text);
+}
+
 static void
 update_description (DdpmModelChooser *chooser)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GFile) folder = NULL;
   g_autoptr (DdpmModel) model = NULL;
+  g_auto (DdpmModelCard) card = { 0 };
   g_autofree char *text = NULL;
 
-  if (chooser->model[0] != '\0')
+  if (chooser->model[0] == '\0')
     {
-      folder = ddpm_model_find (chooser->model, NULL, &error);
-      if (folder != NULL)
-        model = ddpm_model_open_header (folder, &error);
-      text = model != NULL ? describe_model (model) : g_strdup (error->message);
+      show_warning (chooser, _ ("No model is installed: add the folder of one."));
+      return;
     }
-  else
-    text = g_strdup (_ ("No model is installed: choose the folder of one."));
-
+  folder = ddpm_model_find (chooser->model, NULL, &error);
+  if (folder != NULL)
+    model = ddpm_model_open_header (folder, &error);
+  if (model == NULL)
+    {
+      show_warning (chooser, error->message);
+      return;
+    }
+  card = ddpm_model_card_read (folder, THUMBNAIL_px);
+  text = describe_model (model);
+  show_picture (chooser, card.thumbnail);
+  gtk_label_set_text (GTK_LABEL (chooser->card), card.line != NULL ? card.line : "");
+  gtk_widget_set_visible (chooser->card, card.line != NULL);
   gtk_label_set_text (GTK_LABEL (chooser->description), text);
-  gtk_widget_set_visible (chooser->warning, model == NULL);
 }
 
 /* FALSE if there is no row of that model. */
@@ -108,15 +149,23 @@ find_row (DdpmModelChooser *chooser, const char *model, GtkTreeIter *iter)
 static void
 add_row (DdpmModelChooser *chooser, int position, RowKind kind, const char *model, GtkTreeIter *iter)
 {
+  g_auto (DdpmModelCard) card = { 0 };
   g_autofree char *label = NULL;
   GtkTreeIter unused;
 
-  if (kind == ROW_OTHER)
-    label = g_strdup (_ ("Other folder…"));
+  if (kind == ROW_ADD)
+    label = g_strdup (_ ("Add Folder…"));
   else if (model != NULL)
-    label = g_filename_display_basename (model);
+    {
+      g_autoptr (GFile) folder = ddpm_model_find (model, NULL, NULL);
+
+      label = g_filename_display_basename (model);
+      if (folder != NULL)
+        card = ddpm_model_card_read (folder, ROW_THUMBNAIL_px);
+    }
   gtk_list_store_insert_with_values (chooser->rows, iter != NULL ? iter : &unused, position, COLUMN_KIND,
-                                     kind, COLUMN_MODEL, model, COLUMN_LABEL, label, -1);
+                                     kind, COLUMN_MODEL, model, COLUMN_LABEL, label, COLUMN_THUMBNAIL,
+                                     card.thumbnail, -1);
 }
 
 static void
@@ -146,16 +195,41 @@ set_model (DdpmModelChooser *chooser, const char *model)
   g_object_notify_by_pspec (G_OBJECT (chooser), props[PROP_MODEL]);
 }
 
+/* What is chosen from now on; in front, where the list does not have it. */
+static void
+add_folder (DdpmModelChooser *chooser, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *model = ddpm_model_folders_add (path, &error);
+  g_auto (GStrv) models = NULL;
+
+  if (model == NULL)
+    {
+      set_model (chooser, chooser->model);
+      show_warning (chooser, error->message);
+      return;
+    }
+  models = ddpm_model_folders_list ();
+  for (char **other = models; *other != NULL; other++)
+    {
+      GtkTreeIter iter;
+
+      if (!find_row (chooser, *other, &iter))
+        add_row (chooser, 0, ROW_MODEL, *other, NULL);
+    }
+  set_model (chooser, model);
+}
+
 /* Run when the combo box's list has gone. */
 static gboolean
 ask_for_folder (gpointer user_data)
 {
   g_autoptr (DdpmModelChooser) chooser = user_data;
   GtkWidget *top = gtk_widget_get_toplevel (GTK_WIDGET (chooser));
-  GtkWidget *dialog =
-    gtk_file_chooser_dialog_new (_ ("Choose a Model Folder"), GTK_IS_WINDOW (top) ? GTK_WINDOW (top) : NULL,
-                                 GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _ ("_Cancel"), GTK_RESPONSE_CANCEL,
-                                 _ ("_Open"), GTK_RESPONSE_ACCEPT, NULL);
+  GtkWidget *dialog = gtk_file_chooser_dialog_new (
+    _ ("Add a Folder with Models"), GTK_IS_WINDOW (top) ? GTK_WINDOW (top) : NULL,
+    GTK_FILE_CHOOSER_ACTION_SELECT_FOLDER, _ ("_Cancel"), GTK_RESPONSE_CANCEL, _ ("_Add"),
+    GTK_RESPONSE_ACCEPT, NULL);
   g_autofree char *path = NULL;
 
   gtk_dialog_set_default_response (GTK_DIALOG (dialog), GTK_RESPONSE_ACCEPT);
@@ -167,8 +241,10 @@ ask_for_folder (gpointer user_data)
     path = gtk_file_chooser_get_filename (GTK_FILE_CHOOSER (dialog));
   gtk_widget_destroy (dialog);
 
-  /* cancelled: back to what was chosen before */
-  set_model (chooser, path != NULL ? path : chooser->model);
+  if (path != NULL)
+    add_folder (chooser, path);
+  else
+    set_model (chooser, chooser->model);
   return G_SOURCE_REMOVE;
 }
 
@@ -182,7 +258,7 @@ combo_changed (GtkComboBox *combo, DdpmModelChooser *chooser)
   if (!gtk_combo_box_get_active_iter (combo, &iter))
     return;
   gtk_tree_model_get (GTK_TREE_MODEL (chooser->rows), &iter, COLUMN_KIND, &kind, COLUMN_MODEL, &model, -1);
-  if (kind == ROW_OTHER)
+  if (kind == ROW_ADD)
     g_idle_add (ask_for_folder, g_object_ref (chooser));
   else if (g_strcmp0 (model, chooser->model) != 0)
     set_model (chooser, model);
@@ -200,52 +276,76 @@ row_is_separator (GtkTreeModel *rows, GtkTreeIter *iter, gpointer user_data)
 static void
 fill_rows (DdpmModelChooser *chooser)
 {
-  g_auto (GStrv) models = ddpm_model_list (NULL);
+  g_auto (GStrv) models = ddpm_model_list (NULL), added = ddpm_model_folders_list ();
 
   for (char **model = models; model != NULL && *model != NULL; model++)
     add_row (chooser, -1, ROW_MODEL, *model, NULL);
+  for (char **model = added; *model != NULL; model++)
+    add_row (chooser, -1, ROW_MODEL, *model, NULL);
   add_row (chooser, -1, ROW_SEPARATOR, NULL, NULL);
-  add_row (chooser, -1, ROW_OTHER, NULL, NULL);
+  add_row (chooser, -1, ROW_ADD, NULL, NULL);
+}
+
+static void
+set_up_text (GtkWidget *label)
+{
+  gtk_label_set_xalign (GTK_LABEL (label), 0.0);
+  gtk_label_set_line_wrap (GTK_LABEL (label), TRUE);
+  gtk_label_set_line_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
+  gtk_label_set_width_chars (GTK_LABEL (label), TEXT_CHARS);
+  gtk_label_set_max_width_chars (GTK_LABEL (label), TEXT_CHARS);
+  gtk_widget_show (label);
+}
+
+static void
+set_up_combo (DdpmModelChooser *chooser)
+{
+  GtkCellLayout *layout = GTK_CELL_LAYOUT (chooser->combo);
+  GtkCellRenderer *picture = gtk_cell_renderer_pixbuf_new (), *name = gtk_cell_renderer_text_new ();
+
+  gtk_combo_box_set_model (GTK_COMBO_BOX (chooser->combo), GTK_TREE_MODEL (chooser->rows));
+  gtk_combo_box_set_row_separator_func (GTK_COMBO_BOX (chooser->combo), row_is_separator, NULL, NULL);
+  g_object_set (picture, "width", ROW_THUMBNAIL_px + 6, NULL);
+  gtk_cell_layout_pack_start (layout, picture, FALSE);
+  gtk_cell_layout_add_attribute (layout, picture, "pixbuf", COLUMN_THUMBNAIL);
+  gtk_cell_layout_pack_start (layout, name, TRUE);
+  gtk_cell_layout_add_attribute (layout, name, "text", COLUMN_LABEL);
+  gtk_widget_set_hexpand (chooser->combo, TRUE);
+  gtk_widget_show (chooser->combo);
+  g_signal_connect (chooser->combo, "changed", G_CALLBACK (combo_changed), chooser);
 }
 
 static void
 ddpm_model_chooser_constructed (GObject *object)
 {
   DdpmModelChooser *chooser = DDPM_MODEL_CHOOSER (object);
-  GtkWidget *line = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
-  GtkCellRenderer *cell = gtk_cell_renderer_text_new ();
+  GtkWidget *about = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 6);
+  GtkWidget *texts = gtk_box_new (GTK_ORIENTATION_VERTICAL, 2);
 
   G_OBJECT_CLASS (ddpm_model_chooser_parent_class)->constructed (object);
   gtk_grid_set_column_spacing (GTK_GRID (chooser), 6);
-  gtk_grid_set_row_spacing (GTK_GRID (chooser), 3);
+  gtk_grid_set_row_spacing (GTK_GRID (chooser), 6);
   fill_rows (chooser);
 
   gtk_label_set_xalign (GTK_LABEL (chooser->label), 0.0);
   gtk_label_set_mnemonic_widget (GTK_LABEL (chooser->label), chooser->combo);
+  gtk_widget_show (chooser->label);
   gtk_grid_attach (GTK_GRID (chooser), chooser->label, 0, 0, 1, 1);
-
-  gtk_combo_box_set_model (GTK_COMBO_BOX (chooser->combo), GTK_TREE_MODEL (chooser->rows));
-  gtk_combo_box_set_row_separator_func (GTK_COMBO_BOX (chooser->combo), row_is_separator, NULL, NULL);
-  gtk_cell_layout_pack_start (GTK_CELL_LAYOUT (chooser->combo), cell, TRUE);
-  gtk_cell_layout_add_attribute (GTK_CELL_LAYOUT (chooser->combo), cell, "text", COLUMN_LABEL);
-  gtk_widget_set_hexpand (chooser->combo, TRUE);
+  set_up_combo (chooser);
   gtk_grid_attach (GTK_GRID (chooser), chooser->combo, 1, 0, 1, 1);
 
-  gtk_label_set_xalign (GTK_LABEL (chooser->description), 0.0);
-  gtk_label_set_line_wrap (GTK_LABEL (chooser->description), TRUE);
-  gtk_label_set_line_wrap_mode (GTK_LABEL (chooser->description), PANGO_WRAP_WORD_CHAR);
-  gtk_label_set_max_width_chars (GTK_LABEL (chooser->description), 50);
+  gtk_widget_set_valign (chooser->picture, GTK_ALIGN_START);
+  set_up_text (chooser->card);
+  set_up_text (chooser->description);
   gtk_style_context_add_class (gtk_widget_get_style_context (chooser->description),
                                GTK_STYLE_CLASS_DIM_LABEL);
-  gtk_box_pack_start (GTK_BOX (line), chooser->warning, FALSE, FALSE, 0);
-  gtk_box_pack_start (GTK_BOX (line), chooser->description, TRUE, TRUE, 0);
-  gtk_grid_attach (GTK_GRID (chooser), line, 1, 1, 1, 1);
-
-  gtk_widget_show (chooser->label);
-  gtk_widget_show (chooser->combo);
-  gtk_widget_show (chooser->description);
-  gtk_widget_show (line);
-  g_signal_connect (chooser->combo, "changed", G_CALLBACK (combo_changed), chooser);
+  gtk_box_pack_start (GTK_BOX (texts), chooser->card, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (texts), chooser->description, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (about), chooser->picture, FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (about), texts, TRUE, TRUE, 0);
+  gtk_widget_show (texts);
+  gtk_widget_show (about);
+  gtk_grid_attach (GTK_GRID (chooser), about, 0, 1, 2, 1);
   set_model (chooser, NULL);
 }
 
@@ -325,10 +425,11 @@ static void
 ddpm_model_chooser_init (DdpmModelChooser *chooser)
 {
   chooser->model = g_strdup ("");
-  chooser->rows = gtk_list_store_new (N_COLUMNS, G_TYPE_INT, G_TYPE_STRING, G_TYPE_STRING);
+  chooser->rows = gtk_list_store_new (N_COLUMNS, G_TYPE_INT, G_TYPE_STRING, G_TYPE_STRING, GDK_TYPE_PIXBUF);
   chooser->label = gtk_label_new (NULL);
   chooser->combo = gtk_combo_box_new ();
-  chooser->warning = gtk_image_new_from_icon_name ("dialog-warning-symbolic", GTK_ICON_SIZE_MENU);
+  chooser->picture = gtk_image_new ();
+  chooser->card = gtk_label_new (NULL);
   chooser->description = gtk_label_new (NULL);
 }
 

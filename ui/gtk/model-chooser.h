@@ -1,5 +1,5 @@
-/* A row to choose a model: a label, a combo box with the models found and "Other folder…", and a line that
- * says what the chosen model makes, or what is wrong with it. */
+/* To choose a model: a combo box with the models found and "Add Folder…", and below it the chosen model's
+ * thumbnail, the first line of its card and what it makes, or what is wrong with it. */
 #pragma once
 
 #include <gtk/gtk.h>
