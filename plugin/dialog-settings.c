@@ -12,6 +12,8 @@
 #define MAX_GUIDANCE 10
 #define MAX_RESAMPLINGS 50
 
+#define SPACING_px 6
+
 /* GimpLabeled's grid: label, entry or scale, spin button of a scale. */
 #define COLUMN_ENTRY 1
 #define COLUMN_AFTER_SPIN 2
@@ -26,6 +28,7 @@ struct _DdpmSettings
   GtkListStore *label_rows; /* NULL: no row for labels */
   GtkWidget *label_row, *guidance_row;
   GtkWidget *strength_step; /* a label, or NULL */
+  GtkWidget *ladder_check, *ladder_spin;
   guint n_timesteps;        /* of the model; 0: none */
 };
 
@@ -61,21 +64,27 @@ typedef struct
 {
   const char *property;
   RowKind kind;
+  gboolean is_more; /* under "Sampling", which is folded up */
   double low, high, step;
   const Choice *choices;
   GtkWidget *(*make) (DdpmSettings *settings);
 } Row;
 
-static gboolean
-has_property (DdpmSettings *settings, const char *name)
-{
-  return g_object_class_find_property (G_OBJECT_GET_CLASS (settings->config), name) != NULL;
-}
-
 static GParamSpec *
 find_property (DdpmSettings *settings, const char *name)
 {
   return g_object_class_find_property (G_OBJECT_GET_CLASS (settings->config), name);
+}
+
+/* Screen readers get the name of what has no text of its own. */
+static void
+name_entry (GtkWidget *widget, gpointer nick)
+{
+  g_auto (GStrv) parts = g_strsplit (nick, "_", -1);
+  g_autofree char *name = g_strjoinv ("", parts);
+
+  if (GTK_IS_SPIN_BUTTON (widget) || GTK_IS_SCALE (widget) || GTK_IS_COMBO_BOX (widget))
+    atk_object_set_name (gtk_widget_get_accessible (widget), name);
 }
 
 static GtkWidget *
@@ -175,7 +184,7 @@ update_guidance (DdpmSettings *settings)
 static GtkWidget *
 make_guidance_row (DdpmSettings *settings)
 {
-  const Row row = { "guidance", ROW_SCALE, 0, MAX_GUIDANCE, 0.1 };
+  const Row row = { "guidance", ROW_SCALE, FALSE, 0, MAX_GUIDANCE, 0.1 };
 
   settings->guidance_row = make_scale (settings, &row);
   g_signal_connect_swapped (settings->config, "notify::label", G_CALLBACK (update_guidance), settings);
@@ -216,7 +225,7 @@ make_hint (void)
 static GtkWidget *
 make_strength_row (DdpmSettings *settings)
 {
-  const Row row = { "strength", ROW_SCALE, 0, 100, 1 };
+  const Row row = { "strength", ROW_SCALE, FALSE, 0, 100, 1 };
   GtkWidget *scale = make_scale (settings, &row);
 
   settings->strength_step = make_hint ();
@@ -234,7 +243,7 @@ draw_seed (DdpmSettings *settings)
 static GtkWidget *
 make_seed_row (DdpmSettings *settings)
 {
-  const Row row = { "seed", ROW_SPIN, 0, DDPM_MAX_SEED, 1 };
+  const Row row = { "seed", ROW_SPIN, FALSE, 0, DDPM_MAX_SEED, 1 };
   GtkWidget *spin = make_spin (settings, &row), *dice = ddpm_dice_button_new ();
 
   gtk_grid_attach (GTK_GRID (spin), dice, COLUMN_AFTER_SPIN, 0, 1, 1);
@@ -261,7 +270,7 @@ make_string_values (const char *string)
 static GtkWidget *
 make_eta_row (DdpmSettings *settings)
 {
-  const Row row = { "eta", ROW_SCALE, 0, 1, 0.01 };
+  const Row row = { "eta", ROW_SCALE, TRUE, 0, 1, 0.01 };
   GtkWidget *scale = make_scale (settings, &row);
 
   gimp_procedure_dialog_set_sensitive_if_in (settings->dialog, "eta", NULL, "sampler",
@@ -269,24 +278,75 @@ make_eta_row (DdpmSettings *settings)
   return scale;
 }
 
+/* Below 0 there is no ladder, which people say by a tick. */
+static void
+show_ladder (DdpmSettings *settings)
+{
+  double ladder_to;
+
+  g_object_get (settings->config, "ladder-to", &ladder_to, NULL);
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (settings->ladder_check), ladder_to >= 0);
+  gtk_widget_set_sensitive (settings->ladder_spin, ladder_to >= 0);
+  if (ladder_to >= 0)
+    gtk_spin_button_set_value (GTK_SPIN_BUTTON (settings->ladder_spin), ladder_to);
+}
+
+static void
+ladder_changed (DdpmSettings *settings)
+{
+  const gboolean wanted = gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (settings->ladder_check));
+  const double value = gtk_spin_button_get_value (GTK_SPIN_BUTTON (settings->ladder_spin));
+  double ladder_to;
+
+  g_object_get (settings->config, "ladder-to", &ladder_to, NULL);
+  if (wanted ? ladder_to != value : ladder_to >= 0)
+    g_object_set (settings->config, "ladder-to", wanted ? value : -1.0, NULL);
+}
+
+static GtkWidget *
+make_ladder_row (DdpmSettings *settings)
+{
+  GParamSpec *pspec = find_property (settings, "ladder-to");
+  GtkWidget *row = gtk_grid_new ();
+
+  settings->ladder_check = gtk_check_button_new_with_mnemonic (g_param_spec_get_nick (pspec));
+  settings->ladder_spin = gtk_spin_button_new_with_range (0, 100, 1);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (settings->ladder_spin), 100);
+  gtk_widget_set_tooltip_text (row, g_param_spec_get_blurb (pspec));
+  gtk_grid_set_column_spacing (GTK_GRID (row), 6);
+  gtk_grid_attach (GTK_GRID (row), settings->ladder_check, 0, 0, 1, 1);
+  gtk_grid_attach (GTK_GRID (row), settings->ladder_spin, COLUMN_ENTRY, 0, 1, 1);
+  gtk_size_group_add_widget (settings->labels, settings->ladder_check);
+  name_entry (settings->ladder_spin, (gpointer) g_param_spec_get_nick (pspec));
+  gtk_widget_show_all (row);
+  show_ladder (settings);
+  g_signal_connect_swapped (settings->config, "notify::ladder-to", G_CALLBACK (show_ladder), settings);
+  g_signal_connect_swapped (settings->ladder_check, "toggled", G_CALLBACK (ladder_changed), settings);
+  g_signal_connect_swapped (settings->ladder_spin, "value-changed", G_CALLBACK (ladder_changed), settings);
+  return row;
+}
+
 static const Row rows[] = {
   { "model", ROW_SPECIAL, .make = make_model_row },
   { "label", ROW_SPECIAL, .make = make_label_row },
   { "guidance", ROW_SPECIAL, .make = make_guidance_row },
-  { "count", ROW_SPIN, 1, DDPM_MAX_COUNT, 1 },
-  { "width", ROW_SPIN, 0, MAX_SIZE, 1 },
-  { "height", ROW_SPIN, 0, MAX_SIZE, 1 },
+  { "count", ROW_SPIN, FALSE, 1, DDPM_MAX_COUNT, 1 },
+  { "width", ROW_SPIN, FALSE, 0, MAX_SIZE, 1 },
+  { "height", ROW_SPIN, FALSE, 0, MAX_SIZE, 1 },
   { "sizing", ROW_CHOICE, .choices = sizings },
   { "seamless", ROW_CHOICE, .choices = seams },
   { "strength", ROW_SPECIAL, .make = make_strength_row },
+  { "ladder-to", ROW_SPECIAL, .make = make_ladder_row },
   { "method", ROW_CHOICE, .choices = methods },
-  { "resamplings", ROW_SPIN, 1, MAX_RESAMPLINGS, 1 },
-  { "shared", ROW_SCALE, 0, 1, 0.01 },
-  { "dialog-new-seed", ROW_CHECK },
+  { "shared", ROW_SCALE, FALSE, 0, 1, 0.01 },
   { "seed", ROW_SPECIAL, .make = make_seed_row },
-  { "sampler", ROW_SPECIAL, .make = make_sampler_row },
-  { "steps", ROW_SPIN, 0, MAX_STEPS, 1 },
-  { "eta", ROW_SPECIAL, .make = make_eta_row },
+  { "dialog-new-seed", ROW_CHECK },
+  { "visible", ROW_CHECK },
+  { "new-image", ROW_CHECK },
+  { "sampler", ROW_SPECIAL, .is_more = TRUE, .make = make_sampler_row },
+  { "steps", ROW_SPIN, TRUE, 0, MAX_STEPS, 1 },
+  { "eta", ROW_SPECIAL, .is_more = TRUE, .make = make_eta_row },
+  { "resamplings", ROW_SPIN, TRUE, 1, MAX_RESAMPLINGS, 1 },
 };
 
 static GtkWidget *
@@ -308,6 +368,50 @@ make_row (DdpmSettings *settings, const Row *row)
   g_return_val_if_reached (NULL);
 }
 
+static void
+add_row (DdpmSettings *settings, GtkWidget *box, const Row *row)
+{
+  GParamSpec *pspec = find_property (settings, row->property);
+  GtkWidget *widget;
+
+  if (pspec == NULL)
+    return;
+  widget = make_row (settings, row);
+  if (GIMP_IS_LABELED (widget))
+    {
+      gtk_size_group_add_widget (settings->labels, gimp_labeled_get_label (GIMP_LABELED (widget)));
+      gtk_container_foreach (GTK_CONTAINER (widget), name_entry, (gpointer) g_param_spec_get_nick (pspec));
+    }
+  gtk_box_pack_start (GTK_BOX (box), widget, FALSE, FALSE, 0);
+  gtk_widget_show (widget);
+}
+
+/* What the model recommends serves nearly always; folded up unless something else was chosen the last time. */
+static GtkWidget *
+make_more (DdpmSettings *settings)
+{
+  GtkWidget *more = gtk_expander_new (_ ("Sampling")), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, SPACING_px);
+  gboolean chosen = FALSE;
+
+  for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
+    if (rows[i].is_more && find_property (settings, rows[i].property) != NULL)
+      {
+        GParamSpec *pspec = find_property (settings, rows[i].property);
+        g_auto (GValue) value = G_VALUE_INIT;
+
+        add_row (settings, box, &rows[i]);
+        g_value_init (&value, pspec->value_type);
+        g_object_get_property (G_OBJECT (settings->config), pspec->name, &value);
+        chosen |= !g_param_value_defaults (pspec, &value);
+      }
+  gtk_widget_set_margin_top (box, SPACING_px);
+  gtk_widget_show (box);
+  gtk_container_add (GTK_CONTAINER (more), box);
+  gtk_expander_set_expanded (GTK_EXPANDER (more), chosen);
+  gtk_widget_show (more);
+  return more;
+}
+
 DdpmSettings *
 ddpm_settings_new (GimpProcedureDialog *dialog, GimpProcedureConfig *config)
 {
@@ -316,17 +420,11 @@ ddpm_settings_new (GimpProcedureDialog *dialog, GimpProcedureConfig *config)
   settings->dialog = dialog;
   settings->config = config;
   settings->labels = gtk_size_group_new (GTK_SIZE_GROUP_HORIZONTAL);
-  settings->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
+  settings->box = gtk_box_new (GTK_ORIENTATION_VERTICAL, SPACING_px);
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
-    if (has_property (settings, rows[i].property))
-      {
-        GtkWidget *widget = make_row (settings, &rows[i]);
-
-        if (GIMP_IS_LABELED (widget))
-          gtk_size_group_add_widget (settings->labels, gimp_labeled_get_label (GIMP_LABELED (widget)));
-        gtk_box_pack_start (GTK_BOX (settings->box), widget, FALSE, FALSE, 0);
-        gtk_widget_show (widget);
-      }
+    if (!rows[i].is_more)
+      add_row (settings, settings->box, &rows[i]);
+  gtk_box_pack_start (GTK_BOX (settings->box), make_more (settings), FALSE, FALSE, 0);
   gtk_widget_show (settings->box);
   return settings;
 }
