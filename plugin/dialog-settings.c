@@ -29,7 +29,7 @@ struct _DdpmSettings
   GtkWidget *label_row, *guidance_row;
   GtkWidget *strength_step; /* a label, or NULL */
   GtkWidget *ladder_check, *ladder_spin;
-  guint n_timesteps;        /* of the model; 0: none */
+  guint n_timesteps; /* of the model; 0: none */
 };
 
 typedef enum
@@ -386,11 +386,13 @@ add_row (DdpmSettings *settings, GtkWidget *box, const Row *row)
   gtk_widget_show (widget);
 }
 
-/* What the model recommends serves nearly always; folded up unless something else was chosen the last time. */
+/* What the model recommends serves nearly always; folded up unless something else was chosen the last time.
+ */
 static GtkWidget *
 make_more (DdpmSettings *settings)
 {
-  GtkWidget *more = gtk_expander_new (_ ("Sampling")), *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, SPACING_px);
+  GtkWidget *more = gtk_expander_new (_ ("Sampling")),
+            *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, SPACING_px);
   gboolean chosen = FALSE;
 
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
