@@ -173,7 +173,9 @@ ddpm_sources_take_visible (DdpmSources *sources, const DdpmRequest *request)
   const GeglRectangle bounds = get_bounds (request->image);
   GeglRectangle part;
 
-  gegl_rectangle_intersect (&part, request->part != NULL ? request->part : &bounds, &all);
+  /* the image may have become smaller since the part was kept */
+  if (request->part == NULL || !gegl_rectangle_intersect (&part, request->part, &all))
+    gegl_rectangle_intersect (&part, &bounds, &all);
   take (sources, 0, GIMP_DRAWABLE (seen), &part);
   sources->place.above = NULL;
   sources->place.origin.tattoos[0] = 0;
