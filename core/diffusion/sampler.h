@@ -69,8 +69,8 @@ const DdpmSchedule *ddpm_sampler_get_schedule (const DdpmSampler *sampler);
 /* What the network is told in each step. They descend, but may stand twice or be fractions. */
 const float *ddpm_sampler_get_timesteps (const DdpmSampler *sampler, guint *n_timesteps);
 
-/* With how many steps the error of following the probability flow falls: as n_steps^-order. 0: this sampler
- * adds noise at random. */
+/* How the error of following the probability flow falls with the steps: as n_steps^-order (of PNDM's away
+ * from timestep 0, where sigma is no smooth function of t). 0: this sampler adds noise at random. */
 guint ddpm_sampler_get_order (const DdpmSampler *sampler);
 
 /* Planes of n floats that a picture of n floats needs for what is remembered; may be 0. They need no
@@ -149,8 +149,9 @@ void ddpm_sampler_step (const DdpmSampler *sampler, guint step, guint n_past, co
  * a guess that the last step's epsilon makes: sampling from the latent leads back to the picture but for an
  * error of order n_steps^-(rounds + 1) (with one round and no guess that is the well-known DDIM inversion, of
  * order 1). For samplers that follow the probability flow more closely than that, steps are those of the
- * trapezoidal rule: what comes back is off by an error of order n_steps^-2, however many the rounds. x_0 is
- * not clipped, so that values that sampling clips do not come back. */
+ * trapezoidal rule: what comes back is off by an error of order n_steps^-2, however many the rounds, where
+ * the last level is close to the picture (Karras' sigmas; with those of few timesteps, the last step
+ * decides). x_0 is not clipped, so that values that sampling clips do not come back. */
 
 /* FALSE, with a sentence that names `first`'s timestep where it matters, if a latent cannot be found: noise
  * is added at random, or nothing of the picture is left. Errors: DDPM_ERROR_USAGE. */

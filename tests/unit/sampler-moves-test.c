@@ -90,6 +90,7 @@ get_error (DdpmSamplerKind kind, guint n_steps, guint rounds, double part, DdpmP
 
   config_init (&config);
   config.prediction_type = type;
+  config.sigmas = DDPM_SIGMAS_KARRAS; /* down to next to nothing, whatever the number of steps */
   sampler = new_sampler (kind, n_steps, &config);
   g_assert_true (ddpm_sampler_check_inversion (sampler, first, &error));
   draw (DDPM_RNG_LATENT, picture, N);
@@ -116,6 +117,25 @@ test_ddim_inversion (void)
       g_assert_cmpfloat (log2 (coarse / fine) / 2, >, 1.5);
       g_assert_cmpfloat (get_error (DDPM_SAMPLER_DDIM, 50, 30, 0, types[i]), <, 1e-4);
       g_assert_cmpfloat (get_error (DDPM_SAMPLER_DDIM, 50, 30, 0.5, types[i]), <, 1e-4);
+    }
+}
+
+/* The others' latents lead back with order 2, also those of samplers in halves or with a warm-up. */
+static void
+test_other_inversions (void)
+{
+  static const DdpmSamplerKind kinds[] = { DDPM_SAMPLER_PNDM,     DDPM_SAMPLER_LMS,  DDPM_SAMPLER_EULER,
+                                           DDPM_SAMPLER_DPMPP_2M, DDPM_SAMPLER_HEUN, DDPM_SAMPLER_UNIPC };
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      const double coarse = get_error (kinds[i], 50, 1, 0, DDPM_PREDICT_EPSILON);
+      const double fine = get_error (kinds[i], 200, 1, 0, DDPM_PREDICT_EPSILON);
+
+      g_test_message ("%s: %g, %g; order %.2f", ddpm_sampler_kind_get_name (kinds[i]), coarse, fine,
+                      log2 (coarse / fine) / 2);
+      g_assert_cmpfloat (log2 (coarse / fine) / 2, >, 1.5);
+      g_assert_cmpfloat (fine, <, 0.01);
     }
 }
 
@@ -228,6 +248,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sampler-moves/ddim-inversion", test_ddim_inversion);
+  g_test_add_func ("/sampler-moves/other-inversions", test_other_inversions);
   g_test_add_func ("/sampler-moves/no-inversion", test_no_inversion);
   g_test_add_func ("/sampler-moves/jump-back", test_jump_back);
   g_test_add_func ("/sampler-moves/threshold", test_threshold);

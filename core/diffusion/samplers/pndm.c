@@ -126,7 +126,8 @@ prepare (DdpmSampler *sampler, GError **error)
       sampler->leads_to[step] = get_level (sampler, next);
     }
   sampler->n_states = N_PLANES;
-  sampler->order = 2;
+  /* That of the warm-up, as the combination alone has four; but v is another thing at every level. */
+  sampler->order = sampler->config.prediction_type == DDPM_PREDICT_V ? 1 : 2;
   return TRUE;
 }
 

@@ -27,7 +27,7 @@ static gboolean
 prepare (DdpmSampler *sampler, GError **error)
 {
   sampler->n_states = get_n_said (sampler) + 1;
-  sampler->order = get_n_said (sampler);
+  sampler->order = get_n_said (sampler) + (sampler->config.n_disable_corrector > 0 ? 0 : 1);
   return TRUE;
 }
 
