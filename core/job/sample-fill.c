@@ -18,6 +18,7 @@ struct _DdpmSampleFill
   DdpmImage *mask;     /* 1 channel, 0 … 1 */
   gboolean opaque;     /* transparent parts are what is filled */
   guint width, height; /* the network's */
+  gboolean whole;      /* it sees all of the picture as it is */
   View *views;
   guint n_views;
 };
@@ -71,6 +72,9 @@ make_view (const DdpmSampleFill *fill, const DdpmRect *piece)
   const double scale = ddpm_piece_get_scale (piece, fill->mask, &model);
   View view = { *piece };
 
+  if (fill->whole)
+    return (View) { *piece, -(gint) ((fill->width - fill->mask->width) / 2),
+                    -(gint) ((fill->height - fill->mask->height) / 2), fill->width, fill->height };
   view.width = MAX ((guint) rint (scale * fill->width), piece->width);
   view.height = MAX ((guint) rint (scale * fill->height), piece->height);
   view.x = place_view (piece->x, piece->width, view.width, fill->mask->width);
@@ -91,7 +95,7 @@ check_mask (const DdpmImage *input, const DdpmImage *mask, GError **error)
 
 DdpmSampleFill *
 ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width, guint height,
-                      GError **error)
+                      gboolean whole, GError **error)
 {
   g_autoptr (DdpmSampleFill) fill = NULL;
   g_autoptr (GArray) pieces = NULL;
@@ -107,6 +111,7 @@ ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width
   fill->opaque = mask == NULL;
   fill->width = width;
   fill->height = height;
+  fill->whole = whole;
   pieces = ddpm_pieces_find (fill->mask, &model);
   if (pieces->len == 0)
     {
@@ -116,6 +121,8 @@ ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width
                              : "Nothing of the picture is transparent; say by a mask what is made anew.");
       return NULL;
     }
+  if (whole)
+    ddpm_pieces_unite (pieces);
   fill->n_views = pieces->len;
   fill->views = g_new (View, pieces->len);
   for (guint i = 0; i < pieces->len; i++)

@@ -12,9 +12,10 @@ G_BEGIN_DECLS
 typedef struct _DdpmSampleFill DdpmSampleFill;
 
 /* input is borrowed. mask: as in DdpmSampleOptions, copied; NULL: the transparent parts of the input. width
- * and height: the network's, pixels. Errors: DDPM_ERROR_USAGE (nothing to fill, another size). */
+ * and height: the network's, pixels. whole: it is not smaller than the picture and sees all of it as it is,
+ * in its middle, instead of piece by piece. Errors: DDPM_ERROR_USAGE (nothing to fill, another size). */
 DdpmSampleFill *ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width,
-                                      guint height, GError **error);
+                                      guint height, gboolean whole, GError **error);
 void ddpm_sample_fill_free (DdpmSampleFill *fill);
 
 guint ddpm_sample_fill_get_n_pieces (const DdpmSampleFill *fill);

@@ -257,7 +257,8 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
     return NULL;
   if (options->task == DDPM_TASK_FILL)
     {
-      job->fill = ddpm_sample_fill_new (job->inputs[0], options->mask, job->width, job->height, error);
+      job->fill = ddpm_sample_fill_new (job->inputs[0], options->mask, job->width, job->height,
+                                        job->sizing != DDPM_SIZING_FIT, error);
       if (job->fill == NULL)
         return NULL;
     }

@@ -17,6 +17,16 @@ same 'its text chunk names the steps' "$("$look" json text.json '$.steps')" 3
 works 'another size' sample rgb -o wide.png --steps 3 --size 12x4
 same 'its shape is as asked' "$("$look" shape wide.png)" 12x4x3
 
+for sizing in auto direct windows fit
+do
+  works "an odd size: $sizing" sample rgb -o odd.png --steps 2 --size 13x31 --sizing $sizing --seamless x
+  same 'its shape is as asked' "$("$look" shape odd.png)" 13x31x3
+  "$look" text odd.png >text.json
+  same 'its text chunk has the axes' "$("$look" json text.json '$.seamless')" '"x"'
+done
+same 'its text chunk has the sizing' "$("$look" json text.json '$.sizing')" '"fit"'
+works 'a tiny size' sample rgb -o dot.png --steps 2 --size 1
+same 'is one pixel' "$("$look" shape dot.png)" 1x1x3
 works 'a folder' sample rgb -o many -n 3 --seed 7 --steps 3
 same 'its files' "$(ls many | tr '\n' ' ')" 'seed-7-0001.png seed-7-0002.png seed-7-0003.png '
 works 'a folder for one picture' sample rgb -o deep/single --seed 7 --steps 3

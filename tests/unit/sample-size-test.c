@@ -104,6 +104,40 @@ test_sizes (void)
           }
 }
 
+/* What is masked is made anew, also when the network sees the whole picture as it is; the rest stays. */
+static void
+test_fill (void)
+{
+  for (guint s = 2; s < G_N_ELEMENTS (sizes); s++)
+    for (guint z = 0; z < G_N_ELEMENTS (sizings); z++)
+      {
+        const guint width = sizes[s].width, height = sizes[s].height;
+        g_autoptr (DdpmModel) model = new_model (3, 0);
+        g_autoptr (DdpmImage) input = new_image (width, height, 3), mask = ddpm_image_new (width, height, 1);
+        DdpmSampleOptions options = new_options (model);
+        double change = 0;
+
+        for (guint i = 0; i < width * height; i++)
+          mask->pixels[i] = i % width >= 2 && i % width < 6 && i / width < 4 ? 1 : 0;
+        options.task = DDPM_TASK_FILL;
+        options.inputs[0] = input;
+        options.mask = mask;
+        options.sizing = sizings[z];
+        options.n_steps = 2;
+        options.resamplings = 1;
+        g_autoptr (DdpmSampleJob) job = run_job (model, &options);
+
+        g_assert_cmpuint (get_image (job, 0)->width, ==, width);
+        g_assert_cmpuint (get_image (job, 0)->height, ==, height);
+        for (guint i = 0; i < width * height * 3; i++)
+          if (mask->pixels[i / 3] == 0)
+            g_assert_cmpfloat (get_image (job, 0)->pixels[i], ==, input->pixels[i]);
+          else
+            change += fabs ((double) get_image (job, 0)->pixels[i] - input->pixels[i]);
+        g_assert_cmpfloat (change, >, 1);
+      }
+}
+
 /* At the model's own size all ways but windows that go over the edges are one. */
 static void
 test_own_size (void)
@@ -316,6 +350,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-size/axis", test_axis);
   g_test_add_func ("/sample-size/take-and-add", test_take_and_add);
   g_test_add_func ("/sample-size/sizes", test_sizes);
+  g_test_add_func ("/sample-size/fill", test_fill);
   g_test_add_func ("/sample-size/own-size", test_own_size);
   g_test_add_func ("/sample-size/threads", test_threads);
   g_test_add_func ("/sample-size/seamless", test_seamless);

@@ -119,6 +119,20 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
   return TRUE;
 }
 
+#define LONG_SECONDS 5
+
+/* What a longer run will take. */
+static void
+tell_cost (DdpmSampleJob *job)
+{
+  const double seconds = ddpm_sample_job_estimate_seconds (job);
+  g_autofree char *bytes = ddpm_format_bytes ((double) ddpm_sample_job_predict_bytes (job));
+  g_autofree char *about = ddpm_format_about (seconds);
+
+  if (seconds >= LONG_SECONDS)
+    fprintf (stderr, "this takes about %s and up to %s of memory\n", about, bytes);
+}
+
 /* Runs the job and writes what it finished, all of it or, after Ctrl-C, the pictures that were done by then.
  */
 static int
@@ -130,6 +144,7 @@ run_job (DdpmSampleJob *job, const DdpmOutput *output, guint32 seed, GError **er
   DdpmProgressLine line;
   guint n_images;
 
+  tell_cost (job);
   ddpm_progress_line_init (&line);
   gboolean finished = ddpm_sample_job_run (job, ddpm_progress_line_show, &line,
                                            ddpm_signals_get_cancellable (signals), &local_error);
