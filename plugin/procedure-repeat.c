@@ -46,21 +46,6 @@ find_outermost (GimpDrawable *drawable)
   return GIMP_LAYER (parent != NULL ? parent : item);
 }
 
-/* An image file is not to be trusted, and may come from another version. */
-static const DdpmProcedure *
-find_maker (JsonObject *record, GError **error)
-{
-  const char *name = ddpm_record_get_procedure (record);
-  const DdpmProcedure *info = ddpm_procedure_find (name);
-
-  if (info != NULL && info->collect != NULL)
-    return info;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               _ ("The layer was made by “%s”, which this version of the plug-in does not have: get a newer one."),
-               name);
-  return NULL;
-}
-
 static GimpValueArray *
 repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
         GimpProcedureConfig *config, gpointer data)
@@ -75,10 +60,10 @@ repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDr
   gegl_init (NULL, NULL);
   if (!ddpm_request_check (&asked, 1, TRUE, &error)
       || (record = ddpm_record_read (GIMP_ITEM (drawables[0]), &error)) == NULL
-      || (again.info = find_maker (record, &error)) == NULL
       || (origins = ddpm_record_find_drawables (record, image, &error)) == NULL)
     return gimp_procedure_new_return_values (procedure, GIMP_PDB_CALLING_ERROR, error);
 
+  again.info = ddpm_procedure_find (ddpm_record_get_procedure (record));
   again.record = record;
   again.request =
     (DdpmRequest) { .image = image, .drawables = origins, .above = find_outermost (drawables[0]) };
