@@ -274,10 +274,22 @@ ddpm_window_show_ending (DdpmWindow *window, gboolean close)
 }
 
 void
-ddpm_window_show_plan (DdpmWindow *window, const char *text, gboolean warning)
+ddpm_window_show_plan (DdpmWindow *window, gsize n_bytes, double seconds)
+{
+  g_autofree char *memory = g_format_size (n_bytes);
+  g_autofree char *duration = seconds >= 0 ? format_duration (seconds) : NULL;
+  g_autofree char *text = duration != NULL ? g_strdup_printf (_ ("Takes %s and %s of memory"), duration, memory)
+                                           : g_strdup_printf (_ ("Takes %s of memory"), memory);
+
+  gtk_label_set_text (GTK_LABEL (window->plan_label), text);
+  gtk_widget_hide (window->plan_icon);
+}
+
+void
+ddpm_window_show_warning (DdpmWindow *window, const char *text)
 {
   gtk_label_set_text (GTK_LABEL (window->plan_label), text);
-  gtk_widget_set_visible (window->plan_icon, warning);
+  gtk_widget_set_visible (window->plan_icon, text[0] != '\0');
 }
 
 void

@@ -40,8 +40,11 @@ void ddpm_window_show_progress (DdpmWindow *window, const DdpmRunState *state);
 /* From the press of a button that ends the run until it has ended. close: it is not to be seen any more. */
 void ddpm_window_show_ending (DdpmWindow *window, gboolean close);
 
-/* A line about a run with the settings as they are. warning: it would fail. */
-void ddpm_window_show_plan (DdpmWindow *window, const char *text, gboolean warning);
+/* What a run with the settings as they are would take; seconds below 0: not known. */
+void ddpm_window_show_plan (DdpmWindow *window, gsize n_bytes, double seconds);
+
+/* Or why it would fail; "": nothing can be said. */
+void ddpm_window_show_warning (DdpmWindow *window, const char *text);
 
 /* There are pictures that can be inserted although nothing runs. */
 void ddpm_window_set_keepable (DdpmWindow *window, gboolean keepable);

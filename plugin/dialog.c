@@ -35,11 +35,45 @@ typedef struct
   DdpmModel *model; /* the header of the chosen one, or NULL */
   char *model_name; /* as config has it */
   guint plan_source;
+  GThread *estimator;     /* at most one, for as long as a tenth of a second */
+  DdpmSampleJob *planned; /* what it is about */
+  double seconds;         /* what it found */
 
   DdpmRun *run; /* under way, or one whose pictures could not be inserted yet; or NULL */
   GMainLoop *loop;
   Wish wish;
 } Dialog;
+
+static void
+end_estimate (Dialog *dialog)
+{
+  if (dialog->estimator == NULL)
+    return;
+  g_clear_pointer (&dialog->estimator, g_thread_join);
+  g_idle_remove_by_data (dialog);
+  g_clear_object (&dialog->planned);
+}
+
+static gboolean
+show_estimate (gpointer user_data)
+{
+  Dialog *dialog = user_data;
+
+  ddpm_window_show_plan (dialog->window, ddpm_sample_job_predict_bytes (dialog->planned), dialog->seconds);
+  g_clear_pointer (&dialog->estimator, g_thread_join);
+  g_clear_object (&dialog->planned);
+  return G_SOURCE_REMOVE;
+}
+
+static gpointer
+estimate (gpointer user_data)
+{
+  Dialog *dialog = user_data;
+
+  dialog->seconds = ddpm_sample_job_estimate_seconds (dialog->planned);
+  g_idle_add (show_estimate, dialog);
+  return NULL;
+}
 
 static void
 open_model (Dialog *dialog)
@@ -52,6 +86,7 @@ open_model (Dialog *dialog)
     chosen != NULL && chosen[0] != '\0' ? g_steal_pointer (&chosen) : ddpm_arguments_get_default_model ();
   if (dialog->model_name != NULL && g_strcmp0 (name, dialog->model_name) == 0)
     return;
+  end_estimate (dialog);
   g_free (dialog->model_name);
   dialog->model_name = g_steal_pointer (&name);
   g_clear_pointer (&dialog->model, ddpm_model_free);
@@ -61,48 +96,57 @@ open_model (Dialog *dialog)
   ddpm_settings_set_model (ddpm_window_get_settings (dialog->window), dialog->model);
 }
 
-/* What a run with these settings would take, or what is wrong with them. */
+/* What a run with these settings would take, or what is wrong with them; the time comes a little later. */
 static void
 show_plan (Dialog *dialog)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (DdpmSampleJob) job = NULL;
-  g_autofree char *memory = NULL, *text = NULL;
 
+  end_estimate (dialog);
   if (dialog->model == NULL)
     {
-      ddpm_window_show_plan (dialog->window, "", FALSE);
+      ddpm_window_show_warning (dialog->window, "");
       return;
     }
-  job = dialog->calls->plan (dialog->calls->data, dialog->model, &error);
-  if (job == NULL)
+  dialog->planned = dialog->calls->plan (dialog->calls->data, dialog->model, &error);
+  if (dialog->planned == NULL)
     {
-      ddpm_window_show_plan (dialog->window, error->message, TRUE);
+      ddpm_window_show_warning (dialog->window, error->message);
       return;
     }
-  memory = g_format_size (ddpm_sample_job_predict_bytes (job));
-  text = g_strdup_printf (_ ("Takes %s of memory"), memory);
-  ddpm_window_show_plan (dialog->window, text, FALSE);
+  ddpm_window_show_plan (dialog->window, ddpm_sample_job_predict_bytes (dialog->planned), -1);
+  dialog->estimator = g_thread_new ("ddpm-estimate", estimate, dialog);
+}
+
+static void
+show_empty_tiles (Dialog *dialog)
+{
+  int count;
+
+  g_object_get (dialog->config, "count", &count, NULL);
+  ddpm_window_set_count (dialog->window, CLAMP (count, 0, DDPM_MAX_COUNT));
 }
 
 static gboolean
 update_plan (gpointer user_data)
 {
   Dialog *dialog = user_data;
-  int count;
 
   dialog->plan_source = 0;
+  if (dialog->loop != NULL)
+    return G_SOURCE_REMOVE;
   show_plan (dialog);
-  g_object_get (dialog->config, "count", &count, NULL);
   /* pictures that wait to be inserted stay to be seen */
   if (dialog->run == NULL)
-    ddpm_window_set_count (dialog->window, CLAMP (count, 0, DDPM_MAX_COUNT));
+    show_empty_tiles (dialog);
   return G_SOURCE_REMOVE;
 }
 
 static void
 settings_changed (GimpProcedureConfig *config, GParamSpec *pspec, Dialog *dialog)
 {
+  if (g_str_has_suffix (pspec->name, "seed"))
+    return;
   if (g_str_equal (pspec->name, "model"))
     open_model (dialog);
   if (dialog->plan_source == 0)
@@ -238,7 +282,7 @@ make_pictures (Dialog *dialog)
 
   ddpm_window_show_error (dialog->window, NULL);
   drop_run (dialog);
-  update_plan (dialog);
+  show_empty_tiles (dialog);
   dialog->run = dialog->calls->start (dialog->calls->data, TRUE, &error);
   if (dialog->run == NULL)
     {
@@ -305,6 +349,7 @@ ddpm_dialog_run (GimpProcedure *procedure, GimpProcedureConfig *config, const Dd
 
   g_signal_handlers_disconnect_by_data (config, &dialog);
   g_clear_handle_id (&dialog.plan_source, g_source_remove);
+  end_estimate (&dialog);
   ddpm_window_free (dialog.window);
   g_clear_pointer (&dialog.run, ddpm_run_free);
   g_clear_pointer (&dialog.model, ddpm_model_free);

@@ -1,0 +1,136 @@
+#!/bin/sh
+# live-test.sh PLUGIN_FOLDER MAKE_PICTURES WATCH SCREENSHOTS: the dialogs while they work: previews that change, and all
+# the ways to end a run. Runs that are looked at would take minutes, so that they never end by themselves before.
+plugin_folder=$1 make_pictures=$2 watch=$3 screenshots=$4
+here=$(dirname "$0")
+. "$here/../gimp/profile.sh"
+. "$here/display.sh"
+
+look ()
+{
+  python3 "$here/look.py" "$@" 2>"$work/look.log"
+}
+
+steps_done ()
+{
+  look progress | grep -q -v '^0\.0*$'
+}
+
+is_sensitive ()
+{
+  look sensitive "$1"
+}
+
+can_be_pressed_again ()
+{
+  is_sensitive "$1" && ! is_sensitive 'Stop Here'
+}
+
+# preview: a number for what is seen in the dialog's right half
+preview ()
+{
+  import -window root -crop "$place" rgb:- | cksum
+}
+
+preview_differs ()
+{
+  [ "$(preview)" != "$1" ]
+}
+
+no_process ()
+{
+  ! grep -q -s -a "$work/plug-ins/gimp-ddpm/gimp-ddpm" /proc/[0-9]*/cmdline
+}
+
+has_new_layers ()
+{
+  [ "$(state | grep -c "materials [0-9]* ([0-9]*)")" -gt 0 ]
+}
+
+# verdict WHAT COMMAND…: ok when it comes true
+verdict ()
+{
+  what=$1
+  shift
+  if until_true "$@"; then ok "$what"; else not_ok "$what" "$(cat "$work/look.log")" "$(state)"; fi
+}
+
+# begin LETTER TITLE COUNTED N: the dialog opens and runs, long
+begin ()
+{
+  open_dialog "$1" "$2" || bail_out "$2: the dialog does not open"
+  until_true look set 'Steps (0: as recommended)' 1000 || bail_out "$2: no steps can be set"
+  until_true look set "$3" "$4" || bail_out "$2: no number can be set"
+  key "$dialog" Return
+  until_true steps_done || bail_out "$2: nothing is done"
+}
+
+# try_live NAME LETTER TITLE OK COUNTED
+try_live ()
+{
+  before=$(state)
+  begin "$2" "$3" "$5" 1000
+  place=$(look place)
+  first=$(preview)
+  verdict "$1: the preview changes" preview_differs "$first"
+  verdict "$1: the preview goes on changing" preview_differs "$(preview)"
+  same "$1: every entry has a name for screen readers" "$(look names)" ''
+  shoot "$1-running"
+
+  key "$dialog" alt+c
+  verdict "$1: Cancel goes back to the settings" can_be_pressed_again "$4"
+  same "$1: the settings are as they were" "$(look value "$5")" 1000
+  same "$1: Cancel leaves the image alone" "$(state)" "$before"
+  key "$dialog" Escape
+  verdict "$1: Escape closes the dialog then" no_window "^$3\$"
+  verdict "$1: and nothing goes on running" no_process
+  same "$1: and the image is as before" "$(state)" "$before"
+
+  begin "$2" "$3" "$5" 3
+  key "$dialog" alt+o
+  verdict "$1: Stop Here takes the pictures" new_layers_are 3
+  verdict "$1: and closes the dialog" no_window "^$3\$"
+  undo "$1" "$before"
+}
+
+set_up
+open_layers
+start=$(state)
+
+try_live generate n 'Generate New Layers' Generate 'Number of pictures'
+try_live vary v 'Variations of a Layer' Vary 'Number of pictures'
+ask 'Gimp.Image.select_rectangle (image, Gimp.ChannelOps.REPLACE, 40, 16, 20, 20)'
+try_live fill f 'Fill the Selection' Fill 'Number of fills'
+ask 'Gimp.Selection.none (image); image.set_selected_layers ([lower, upper])'
+try_live interpolate i 'Interpolate Layers' Interpolate 'Number of in-betweens'
+ask 'image.set_selected_layers ([upper])'
+
+echo '# what is finished'
+begin n 'Generate New Layers' 'Number of pictures' 1000
+verdict 'keep: pictures finish one batch after the other' is_sensitive 'Keep Finished'
+shoot keep-running
+key "$dialog" alt+k
+verdict 'keep: Keep Finished takes them' has_new_layers
+kept=$(state | grep -c "materials [0-9]* ([0-9]*)")
+if [ "$kept" -lt 1000 ]; then ok 'keep: and no others'; else not_ok 'keep: and no others' "$kept"; fi
+undo keep "$start"
+
+echo '# a window that is closed, a model that is gone'
+begin n 'Generate New Layers' 'Number of pictures' 1000
+key "$dialog" alt+F4
+verdict 'close: the run ends with its window' no_process
+same 'close: and the image is as before' "$(state)" "$start"
+
+open_dialog n 'Generate New Layers' || bail_out "the dialog does not open"
+mv "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet" "$work/unet"
+key "$dialog" Return
+verdict 'error: it is told in the dialog' look error
+shoot error
+look error | sed 's/^/# /'
+mv "$work/unet" "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet"
+key "$dialog" Return
+verdict 'error: and when it is mended, the same dialog works' new_layers_are 4
+undo error "$start"
+
+echo "# the pictures of all this are in $screenshots"
+echo "1..$tap_n"
