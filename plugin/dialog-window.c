@@ -278,8 +278,9 @@ ddpm_window_show_plan (DdpmWindow *window, gsize n_bytes, double seconds)
 {
   g_autofree char *memory = g_format_size (n_bytes);
   g_autofree char *duration = seconds >= 0 ? format_duration (seconds) : NULL;
-  g_autofree char *text = duration != NULL ? g_strdup_printf (_ ("Takes %s and %s of memory"), duration, memory)
-                                           : g_strdup_printf (_ ("Takes %s of memory"), memory);
+  g_autofree char *text = duration != NULL
+                            ? g_strdup_printf (_ ("Takes %s and %s of memory"), duration, memory)
+                            : g_strdup_printf (_ ("Takes %s of memory"), memory);
 
   gtk_label_set_text (GTK_LABEL (window->plan_label), text);
   gtk_widget_hide (window->plan_icon);

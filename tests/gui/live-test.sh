@@ -42,9 +42,11 @@ no_process ()
   ! grep -q -s -a "$work/plug-ins/gimp-ddpm/gimp-ddpm" /proc/[0-9]*/cmdline
 }
 
-has_new_layers ()
+# some_new_layers: what is there of the 1000 that were asked for
+some_new_layers ()
 {
-  [ "$(state | grep -c "materials [0-9]* ([0-9]*)")" -gt 0 ]
+  n=$(state | grep -c '^ *materials [0-9]* ([0-9]*)')
+  [ "$n" -gt 0 ] && [ "$n" -lt 1000 ]
 }
 
 # verdict WHAT COMMAND…: ok when it comes true
@@ -55,11 +57,11 @@ verdict ()
   if until_true "$@"; then ok "$what"; else not_ok "$what" "$(cat "$work/look.log")" "$(state)"; fi
 }
 
-# begin LETTER TITLE COUNTED N: the dialog opens and runs, long
+# begin LETTER TITLE COUNTED N STEPS: the dialog opens and runs, long
 begin ()
 {
   open_dialog "$1" "$2" || bail_out "$2: the dialog does not open"
-  until_true look set 'Steps (0: as recommended)' 1000 || bail_out "$2: no steps can be set"
+  until_true look set 'Steps (0: as recommended)' "$5" || bail_out "$2: no steps can be set"
   until_true look set "$3" "$4" || bail_out "$2: no number can be set"
   key "$dialog" Return
   until_true steps_done || bail_out "$2: nothing is done"
@@ -69,7 +71,7 @@ begin ()
 try_live ()
 {
   before=$(state)
-  begin "$2" "$3" "$5" 1000
+  begin "$2" "$3" "$5" 1000 1000
   place=$(look place)
   first=$(preview)
   verdict "$1: the preview changes" preview_differs "$first"
@@ -86,9 +88,9 @@ try_live ()
   verdict "$1: and nothing goes on running" no_process
   same "$1: and the image is as before" "$(state)" "$before"
 
-  begin "$2" "$3" "$5" 3
+  begin "$2" "$3" "$5" 1000 1000
   key "$dialog" alt+o
-  verdict "$1: Stop Here takes the pictures" new_layers_are 3
+  verdict "$1: Stop Here takes the pictures under way" some_new_layers
   verdict "$1: and closes the dialog" no_window "^$3\$"
   undo "$1" "$before"
 }
@@ -106,17 +108,15 @@ try_live interpolate i 'Interpolate Layers' Interpolate 'Number of in-betweens'
 ask 'image.set_selected_layers ([upper])'
 
 echo '# what is finished'
-begin n 'Generate New Layers' 'Number of pictures' 1000
+begin n 'Generate New Layers' 'Number of pictures' 1000 20
 verdict 'keep: pictures finish one batch after the other' is_sensitive 'Keep Finished'
 shoot keep-running
 key "$dialog" alt+k
-verdict 'keep: Keep Finished takes them' has_new_layers
-kept=$(state | grep -c "materials [0-9]* ([0-9]*)")
-if [ "$kept" -lt 1000 ]; then ok 'keep: and no others'; else not_ok 'keep: and no others' "$kept"; fi
+verdict 'keep: Keep Finished takes them, and no others' some_new_layers
 undo keep "$start"
 
 echo '# a window that is closed, a model that is gone'
-begin n 'Generate New Layers' 'Number of pictures' 1000
+begin n 'Generate New Layers' 'Number of pictures' 1000 1000
 key "$dialog" alt+F4
 verdict 'close: the run ends with its window' no_process
 same 'close: and the image is as before' "$(state)" "$start"
@@ -130,7 +130,17 @@ look error | sed 's/^/# /'
 mv "$work/unet" "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet"
 key "$dialog" Return
 verdict 'error: and when it is mended, the same dialog works' new_layers_are 4
-undo error "$start"
+
+echo '# the same once more'
+made=$(state | grep materials)
+ask 'image.set_selected_layers ([layer for layer in image.get_layers () [0].get_children ()] [:1])'
+key "$gimp_window" alt+r Up Right r
+until_true find_window '^Generate New Layers$' || bail_out "Repeat Exactly opens no dialog"
+dialog=$window
+shoot repeat
+key "$dialog" Return
+verdict 'repeat: Return makes 4 more' new_layers_are 8
+same 'repeat: they are the same' "$(state | grep -c "$(printf '%s\n' "$made" | sed -n 's/.* \([0-9a-f]\{40\}\)$/\1/p')")" 8
 
 echo "# the pictures of all this are in $screenshots"
 echo "1..$tap_n"
