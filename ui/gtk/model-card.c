@@ -7,6 +7,8 @@
 #define MAX_LINE_CHARS 160
 /* More than that of a card nobody needs for its first sentence. */
 #define MAX_CARD_BYTES ((gsize) 1 << 20)
+/* A larger one is none: a model's folder is not to be trusted. */
+#define MAX_THUMBNAIL_px 4096
 
 /* Never the whole disk: a name, no path. */
 static gboolean
@@ -22,19 +24,17 @@ load_thumbnail (GFile *folder, int size_px)
   g_autoptr (JsonNode) node = ddpm_json_read (notes_file, NULL);
   g_auto (DdpmModelNotes) notes = { 0 };
   g_autofree char *path = NULL;
-  GdkPixbuf *pixbuf;
+  int width, height;
 
   if (node == NULL || !ddpm_model_notes_from_json (&notes, node, "ddpm.json", NULL) || notes.thumbnail == NULL
       || !is_plain_name (notes.thumbnail))
     return NULL;
   path = g_build_filename (g_file_peek_path (folder), notes.thumbnail, NULL);
-  pixbuf = gdk_pixbuf_new_from_file (path, NULL);
-  if (pixbuf != NULL && MAX (gdk_pixbuf_get_width (pixbuf), gdk_pixbuf_get_height (pixbuf)) > size_px)
-    {
-      g_object_unref (pixbuf);
-      pixbuf = gdk_pixbuf_new_from_file_at_scale (path, size_px, size_px, TRUE, NULL);
-    }
-  return pixbuf;
+  if (gdk_pixbuf_get_file_info (path, &width, &height) == NULL || MAX (width, height) > MAX_THUMBNAIL_px)
+    return NULL;
+  return MAX (width, height) > size_px
+           ? gdk_pixbuf_new_from_file_at_scale (path, size_px, size_px, TRUE, NULL)
+           : gdk_pixbuf_new_from_file (path, NULL);
 }
 
 /* Behind the YAML between two lines of "---" that published models begin with. */
