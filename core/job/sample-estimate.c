@@ -1,6 +1,9 @@
-/* How long a sampling job will take, before it begins: what its network has to do, and how fast this machine
- * does the like just now. */
+/* How long a sampling job will take, before it begins: what its network has to do, and how long this
+ * machine's processors work for the like. Others that keep them busy just now do not count, as in
+ * core/job/train-speed.h: the same settings shall be told the same twice. */
 #include "core/job/sample-predict.h"
+
+#include <time.h>
 
 /* A pass of the network that is measured has at most so many operations. */
 #define MEASURED_FLOP 1e9
@@ -29,6 +32,16 @@ make_small_network (const DdpmUnetConfig *own)
   return ddpm_unet_new (&config, NULL);
 }
 
+/* Of this process, all its threads together. */
+static double
+get_cpu_seconds (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &time);
+  return (double) time.tv_sec + 1e-9 * (double) time.tv_nsec;
+}
+
 /* Operations in a second, 0: not known. */
 static double
 measure_speed (const DdpmSampleJob *job)
@@ -39,7 +52,7 @@ measure_speed (const DdpmSampleJob *job)
   g_autofree float *weights = NULL, *x = NULL, *output = NULL;
   const gint64 begin_us = g_get_monotonic_time ();
   guint side = MEASURED_SIDE;
-  gint64 fastest_us = G_MAXINT64;
+  double fastest = G_MAXDOUBLE;
   float timestep = 1;
 
   if (unet == NULL)
@@ -57,12 +70,12 @@ measure_speed (const DdpmSampleJob *job)
   output = g_new (float, (gsize) side *side *ddpm_unet_get_config (unet)->out_channels);
   for (guint i = 0; i < 2 || g_get_monotonic_time () - begin_us < MEASURED_US; i++)
     {
-      const gint64 pass_us = g_get_monotonic_time ();
+      const double pass_begin = get_cpu_seconds ();
 
       ddpm_unet_pass_forward (pass, x, &timestep, NULL, output);
-      fastest_us = MIN (fastest_us, MAX (g_get_monotonic_time () - pass_us, 1));
+      fastest = MIN (fastest, MAX (get_cpu_seconds () - pass_begin, 1e-6));
     }
-  return ddpm_unet_get_flop (unet, side, side) * G_USEC_PER_SEC / (double) fastest_us;
+  return ddpm_unet_get_flop (unet, side, side) * ddpm_team_get_n_threads (team) / fastest;
 }
 
 double

@@ -114,8 +114,8 @@ DdpmSampleJob *ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *o
 /* Peak memory of the job: its pass with the packed weights, tensors and pictures. */
 gsize ddpm_sample_job_predict_bytes (DdpmSampleJob *job);
 
-/* About how many seconds a run will take, from the network's operations and a measurement of this machine,
- * which takes up to a tenth of one. Below 0: not known. */
+/* About how many seconds a run will take with the processors to itself, from the network's operations and a
+ * measurement of this machine, which takes up to a tenth of one. Below 0: not known. */
 double ddpm_sample_job_estimate_seconds (DdpmSampleJob *job);
 
 /* Steps of all batches together: what progress.total will be. */
