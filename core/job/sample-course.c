@@ -4,9 +4,13 @@ gboolean
 ddpm_sample_course_init (DdpmSampleCourse *course, const DdpmSamplerOptions *options,
                          const DdpmSchedulerConfig *config, guint repeats, GError **error)
 {
+  DdpmSchedulerConfig own = *config; /* borrows what it points to */
   guint n_timesteps;
 
-  *course = (DdpmSampleCourse) { .sampler = ddpm_sampler_new (options, config, error), .repeats = repeats };
+  /* A stretch cannot end within one of PNDM's Runge-Kutta steps. */
+  if (repeats > 1)
+    own.skip_prk_steps = TRUE;
+  *course = (DdpmSampleCourse) { .sampler = ddpm_sampler_new (options, &own, error), .repeats = repeats };
   if (course->sampler == NULL)
     return FALSE;
   ddpm_sampler_get_timesteps (course->sampler, &n_timesteps);

@@ -235,6 +235,42 @@ test_progressive_stop (void)
     }
 }
 
+/* A fill goes through stretches of steps again, with every sampler: also with those that take a step in
+ * several evaluations, within which no stretch may end. What it leaves alone stays as it was. */
+static void
+test_repeats (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  g_autoptr (DdpmImage) picture = ddpm_image_new (SIZE, SIZE, 3), mask = ddpm_image_new (SIZE, SIZE, 1);
+
+  for (gsize i = 0; i < count_values (picture); i++)
+    picture->pixels[i] = (float) (i % 7) / 7;
+  for (gsize i = 0; i < count_values (mask) / 2; i++)
+    mask->pixels[i] = 1;
+  g_free (model->scheduler.class_name);
+  model->scheduler.class_name = g_strdup ("PNDMScheduler"); /* with Runge-Kutta steps */
+  for (guint kind = 0; kind < DDPM_SAMPLER_N_KINDS; kind++)
+    {
+      DdpmSampleOptions options = new_options (model);
+      g_autoptr (DdpmSampleJob) job = NULL;
+      const DdpmImage *image;
+
+      options.task = DDPM_TASK_FILL;
+      options.sampler = kind;
+      options.inputs[0] = picture;
+      options.mask = mask;
+      options.n_steps = 17;
+      options.resamplings = 2;
+      job = run_job (model, &options);
+      image = get_image (job, 0);
+      for (gsize i = 0; i < count_values (image); i++)
+        if (mask->pixels[i / 3] == 0)
+          g_assert_cmpfloat (image->pixels[i], ==, picture->pixels[i]);
+        else
+          g_assert_true (isfinite (image->pixels[i]));
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,5 +280,6 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job-courses/shared", test_shared);
   g_test_add_func ("/sample-job-courses/progressive", test_progressive);
   g_test_add_func ("/sample-job-courses/progressive-stop", test_progressive_stop);
+  g_test_add_func ("/sample-job-courses/repeats", test_repeats);
   return g_test_run ();
 }
