@@ -2,10 +2,8 @@
  * the scheduler, our notes; the weights themselves last. */
 #include "core/model/model.h"
 
-#include <string.h>
-
 #include "core/base/error.h"
-#include "core/model/json-fields.h"
+#include "core/model/model-index.h"
 #include "core/model/weights-file.h"
 
 static gboolean
@@ -57,72 +55,6 @@ check_folder (GFile *folder, GError **error)
   else
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is a file; give the folder of the model", name);
   return FALSE;
-}
-
-/* What a pipeline has beside a network and its scheduler, and what for. */
-static const char *
-explain_component (const char *key)
-{
-  if (strcmp (key, "vqvae") == 0 || strcmp (key, "vae") == 0)
-    return "the decoder that makes a picture of what the network makes (latents)";
-  if (strcmp (key, "text_encoder") == 0 || strcmp (key, "tokenizer") == 0 || strcmp (key, "bert") == 0)
-    return "which reads the words that the network is told";
-  return "which takes part in making the picture";
-}
-
-/* "ConsistencyModelPipeline" of model_index.json, and the class of its scheduler; NULL: not said. */
-static void
-get_classes (JsonObject *index, const char **pipeline, const char **scheduler)
-{
-  JsonNode *class_node = json_object_get_member (index, "_class_name");
-  JsonNode *pair = json_object_get_member (index, "scheduler");
-
-  *pipeline = class_node != NULL ? ddpm_json_node_to_string (class_node) : NULL;
-  *scheduler = NULL;
-  if (pair != NULL && JSON_NODE_HOLDS_ARRAY (pair) && json_array_get_length (json_node_get_array (pair)) == 2)
-    *scheduler = ddpm_json_node_to_string (json_array_get_element (json_node_get_array (pair), 1));
-}
-
-static gboolean
-check_pipeline (JsonObject *index, const char *name, GError **error)
-{
-  static const char *const known[] = {
-    "DDPMPipeline", "DDIMPipeline", "PNDMPipeline", "DDPM", "DDIM", "PNDM", NULL
-  };
-  const char *class_name = NULL, *scheduler = NULL, *key = NULL;
-  JsonObjectIter iter;
-  JsonNode *value;
-
-  get_classes (index, &class_name, &scheduler);
-  json_object_iter_init (&iter, index);
-  while (json_object_iter_next (&iter, &key, &value))
-    if (JSON_NODE_HOLDS_ARRAY (value) && strcmp (key, "unet") != 0 && strcmp (key, "scheduler") != 0)
-      return ddpm_refuse (
-        error, DDPM_ERROR_UNSUPPORTED,
-        "%s describes a %s with the component \"%s\", %s; that part is not here: only models "
-        "of a unet and a scheduler can be used",
-        name, class_name != NULL ? class_name : "model", key, explain_component (key));
-  if (class_name == NULL || g_strv_contains (known, class_name))
-    return TRUE;
-  return ddpm_refuse (
-    error, DDPM_ERROR_UNSUPPORTED,
-    "%s describes a %s, whose way to make pictures (%s) is not here; only unconditional models "
-    "of the kinds DDPMPipeline, DDIMPipeline and PNDMPipeline can be used",
-    name, class_name, scheduler != NULL ? scheduler : "its scheduler is not said");
-}
-
-static gboolean
-read_index (GFile *folder, gboolean *has_index, GError **error)
-{
-  g_autoptr (GFile) file = g_file_get_child (folder, "model_index.json");
-  g_autofree char *name = g_file_get_parse_name (file);
-  g_autoptr (JsonNode) node = NULL;
-
-  *has_index = file_exists (file);
-  if (!*has_index)
-    return TRUE;
-  node = ddpm_json_read (file, error);
-  return node != NULL && check_pipeline (json_node_get_object (node), name, error);
 }
 
 static gboolean
@@ -293,9 +225,9 @@ open_header (GFile *folder, DdpmModel *empty, GError **error)
   model->folder = g_object_ref (folder);
   base_name = g_file_get_basename (folder);
   model->name = g_filename_display_name (base_name);
-  if (read_index (folder, &has_index, error) && read_notes (model, error) && read_network (model, error)
-      && check_labels (model, error) && read_scheduler (model, has_index, error)
-      && check_weights (model, error))
+  if (ddpm_model_index_check (folder, &has_index, error) && read_notes (model, error)
+      && read_network (model, error) && check_labels (model, error)
+      && read_scheduler (model, has_index, error) && check_weights (model, error))
     return g_steal_pointer (&model);
   return NULL;
 }
