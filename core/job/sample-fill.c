@@ -277,13 +277,11 @@ ddpm_sample_fill_copy_input (const DdpmSampleFill *fill, guint n_channels)
   return ddpm_image_convert (fill->input, (in_colour ? 3 : 1) + (with_alpha ? 1 : 0));
 }
 
-/* to[n] becomes what `share` of from[n] and the rest of itself are together; with alpha, the last, colours
- * count by it. */
+/* to[n] becomes `share` of from[n] and `rest` of itself; with alpha, the last, colours count by it. */
 static void
-blend_pixel (float *to, const float *from, guint n, gboolean with_alpha, float share)
+blend_pixel (float *to, const float *from, guint n, gboolean with_alpha, float share, float rest)
 {
   const guint n_colours = with_alpha ? n - 1 : n;
-  float rest = 1.0f - share;
 
   if (with_alpha)
     {
@@ -319,10 +317,12 @@ ddpm_sample_fill_paste (const DdpmSampleFill *fill, guint piece, const DdpmImage
           continue;
         if (keep_alpha)
           {
-            blend_pixel (to, scaled->pixels + from * n, n - 1, FALSE, share);
+            blend_pixel (to, scaled->pixels + from * n, n - 1, FALSE, share, 1.0f - share);
             to[n - 1] = alpha;
           }
         else
-          blend_pixel (to, scaled->pixels + from * n, n, has_alpha (n), share);
+          /* what is made lies behind what there is of a transparent pixel, and for a part of any other */
+          blend_pixel (to, scaled->pixels + from * n, n, has_alpha (n), share,
+                       fill->opaque ? 1.0f : 1.0f - share);
       }
 }
