@@ -109,8 +109,8 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   else if (!ddpm_model_has_label_names (job->model) && config->class_embed != DDPM_CLASS_EMBED_NONE
            && config->class_embed != DDPM_CLASS_EMBED_IDENTITY)
     add_int (builder, "label", job->label);
-  add_int (builder, "width", job->wanted_width);
-  add_int (builder, "height", job->wanted_height);
+  add_int (builder, "width", job->inputs[0] != NULL ? job->inputs[0]->width : job->wanted_width);
+  add_int (builder, "height", job->inputs[0] != NULL ? job->inputs[0]->height : job->wanted_height);
   add_string (builder, "sizing", ddpm_sizing_names[job->sizing]);
   add_string (builder, "seamless", ddpm_seamless_names[job->seamless]);
   add_int (builder, "batch", job->batch);

@@ -17,10 +17,10 @@ struct _DdpmSampleFill
   const DdpmImage *input;
   DdpmImage *mask;     /* 1 channel, 0 … 1 */
   gboolean opaque;     /* transparent parts are what is filled */
-  guint width, height; /* the network's */
-  gboolean whole;      /* it sees all of the picture as it is */
-  View *views;
-  guint n_views;
+  DdpmRect model;      /* size of the network's pictures */
+  guint width, height; /* of tensors */
+  GArray *pieces;      /* DdpmRect */
+  View *views;         /* one of each */
 };
 
 static gboolean
@@ -66,17 +66,17 @@ place_view (guint begin, guint piece_size, guint size, guint picture_size)
 }
 
 static View
-make_view (const DdpmSampleFill *fill, const DdpmRect *piece)
+make_view (const DdpmSampleFill *fill, const DdpmRect *piece, gboolean scaled)
 {
-  const DdpmRect model = { .width = fill->width, .height = fill->height };
-  const double scale = ddpm_piece_get_scale (piece, fill->mask, &model);
-  View view = { *piece };
+  View view = { *piece, .width = fill->width, .height = fill->height };
 
-  if (fill->whole)
-    return (View) { *piece, -(gint) ((fill->width - fill->mask->width) / 2),
-                    -(gint) ((fill->height - fill->mask->height) / 2), fill->width, fill->height };
-  view.width = MAX ((guint) rint (scale * fill->width), piece->width);
-  view.height = MAX ((guint) rint (scale * fill->height), piece->height);
+  if (scaled)
+    {
+      const double scale = ddpm_piece_get_scale (piece, fill->mask, &fill->model);
+
+      view.width = MAX ((guint) rint (scale * fill->width), piece->width);
+      view.height = MAX ((guint) rint (scale * fill->height), piece->height);
+    }
   view.x = place_view (piece->x, piece->width, view.width, fill->mask->width);
   view.y = place_view (piece->y, piece->height, view.height, fill->mask->height);
   return view;
@@ -95,11 +95,9 @@ check_mask (const DdpmImage *input, const DdpmImage *mask, GError **error)
 
 DdpmSampleFill *
 ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width, guint height,
-                      gboolean whole, GError **error)
+                      GError **error)
 {
   g_autoptr (DdpmSampleFill) fill = NULL;
-  g_autoptr (GArray) pieces = NULL;
-  const DdpmRect model = { .width = width, .height = height };
 
   g_return_val_if_fail (mask == NULL || mask->n_channels == 1, NULL);
 
@@ -109,25 +107,15 @@ ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width
   fill->input = input;
   fill->mask = make_mask (input, mask);
   fill->opaque = mask == NULL;
-  fill->width = width;
-  fill->height = height;
-  fill->whole = whole;
-  pieces = ddpm_pieces_find (fill->mask, &model);
-  if (pieces->len == 0)
-    {
-      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                           mask != NULL
-                             ? "The mask is empty; it has to be white where the picture is made anew."
-                             : "Nothing of the picture is transparent; say by a mask what is made anew.");
-      return NULL;
-    }
-  if (whole)
-    ddpm_pieces_unite (pieces);
-  fill->n_views = pieces->len;
-  fill->views = g_new (View, pieces->len);
-  for (guint i = 0; i < pieces->len; i++)
-    fill->views[i] = make_view (fill, &g_array_index (pieces, DdpmRect, i));
-  return g_steal_pointer (&fill);
+  fill->model = (DdpmRect) { .width = width, .height = height };
+  fill->pieces = ddpm_pieces_find (fill->mask, &fill->model);
+  if (fill->pieces->len > 0)
+    return g_steal_pointer (&fill);
+  g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                       mask != NULL
+                         ? "The mask is empty; it has to be white where the picture is made anew."
+                         : "Nothing of the picture is transparent; say by a mask what is made anew.");
+  return NULL;
 }
 
 void
@@ -136,6 +124,7 @@ ddpm_sample_fill_free (DdpmSampleFill *fill)
   if (fill == NULL)
     return;
   g_clear_pointer (&fill->mask, ddpm_image_free);
+  g_clear_pointer (&fill->pieces, g_array_unref);
   g_free (fill->views);
   g_free (fill);
 }
@@ -143,18 +132,58 @@ ddpm_sample_fill_free (DdpmSampleFill *fill)
 guint
 ddpm_sample_fill_get_n_pieces (const DdpmSampleFill *fill)
 {
-  return fill->n_views;
+  return fill->pieces->len;
+}
+
+double
+ddpm_sample_fill_get_scale (const DdpmSampleFill *fill)
+{
+  double scale = 0;
+
+  for (guint i = 0; i < fill->pieces->len; i++)
+    scale = MAX (scale,
+                 ddpm_piece_get_scale (&g_array_index (fill->pieces, DdpmRect, i), fill->mask, &fill->model));
+  return scale;
+}
+
+void
+ddpm_sample_fill_get_native_size (const DdpmSampleFill *fill, guint *width, guint *height)
+{
+  *width = fill->model.width;
+  *height = fill->model.height;
+  for (guint i = 0; i < fill->pieces->len; i++)
+    {
+      const DdpmRect *piece = &g_array_index (fill->pieces, DdpmRect, i);
+
+      *width = MAX (*width, 3 * piece->width);
+      *height = MAX (*height, 3 * piece->height);
+    }
+  *width = MIN (*width, fill->mask->width);
+  *height = MIN (*height, fill->mask->height);
+}
+
+void
+ddpm_sample_fill_set_canvas (DdpmSampleFill *fill, guint width, guint height, gboolean scaled)
+{
+  g_return_if_fail (fill->views == NULL);
+
+  fill->width = width;
+  fill->height = height;
+  fill->views = g_new (View, fill->pieces->len);
+  for (guint i = 0; i < fill->pieces->len; i++)
+    fill->views[i] = make_view (fill, &g_array_index (fill->pieces, DdpmRect, i), scaled);
 }
 
 gsize
-ddpm_sample_fill_predict_bytes (const DdpmSampleFill *fill)
+ddpm_sample_fill_predict_bytes (const DdpmSampleFill *fill, guint count)
 {
+  const gsize picture = (gsize) fill->mask->width * fill->mask->height;
   gsize largest = 0;
 
-  for (guint i = 0; i < fill->n_views; i++)
+  for (guint i = 0; i < fill->pieces->len; i++)
     largest = MAX (largest, (gsize) fill->views[i].width * fill->views[i].height);
-  /* the parts of the view, and what scaling them leaves in between */
-  return sizeof (float) * 4 * 3 * largest + sizeof (float) * fill->mask->width * fill->mask->height;
+  /* parts of the view, and what scaling them leaves in between; pictures of 4 channels, and the mask */
+  return sizeof (float) * (4 * 3 * largest + 4 * count * picture + picture);
 }
 
 /* How much of a pixel of the view is known, and which pixel of the picture it is; 0 outside of that. */

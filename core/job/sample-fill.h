@@ -12,16 +12,28 @@ G_BEGIN_DECLS
 typedef struct _DdpmSampleFill DdpmSampleFill;
 
 /* input is borrowed. mask: as in DdpmSampleOptions, copied; NULL: the transparent parts of the input. width
- * and height: the network's, pixels. whole: it is not smaller than the picture and sees all of it as it is,
- * in its middle, instead of piece by piece. Errors: DDPM_ERROR_USAGE (nothing to fill, another size). */
+ * and height: of the pictures that the network was trained on. Errors: DDPM_ERROR_USAGE (nothing to fill,
+ * another size). */
 DdpmSampleFill *ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width,
-                                      guint height, gboolean whole, GError **error);
+                                      guint height, GError **error);
 void ddpm_sample_fill_free (DdpmSampleFill *fill);
 
 guint ddpm_sample_fill_get_n_pieces (const DdpmSampleFill *fill);
 
-/* Bytes that a piece takes for a while on its way to the network and back, at most. */
-gsize ddpm_sample_fill_predict_bytes (const DdpmSampleFill *fill);
+/* How many pixels of the picture would go into one of the network's for the largest piece, scaled. */
+double ddpm_sample_fill_get_scale (const DdpmSampleFill *fill);
+
+/* The size of all views that are not scaled: the largest piece and as much again around it on each side, but
+ * not less than the network's pictures, nor more than there is. */
+void ddpm_sample_fill_get_native_size (const DdpmSampleFill *fill, guint *width, guint *height);
+
+/* The size of the tensors that views become, scaled to it or as they are. To be said once, before what
+ * follows. */
+void ddpm_sample_fill_set_canvas (DdpmSampleFill *fill, guint width, guint height, gboolean scaled);
+
+/* Bytes of `count` results, and what a piece takes for a while on its way to the network and back, at most.
+ */
+gsize ddpm_sample_fill_predict_bytes (const DdpmSampleFill *fill, guint count);
 
 /* known[n_channels][height][width] in [-1, 1], what there is around a piece, and mask[height][width] of it, 1
  * where nothing is known. Any pixel of the network's that something unknown has a part in is unknown. */

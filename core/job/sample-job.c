@@ -217,6 +217,19 @@ check_memory (DdpmSampleJob *job, GError **error)
   return FALSE;
 }
 
+static gboolean
+set_fill (DdpmSampleJob *job, const DdpmImage *mask, GError **error)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+
+  if (job->options.task != DDPM_TASK_FILL)
+    return TRUE;
+  job->fill = ddpm_sample_fill_new (
+    job->inputs[0], mask, config->sample_width > 0 ? config->sample_width : DDPM_UNKNOWN_SIDE,
+    config->sample_height > 0 ? config->sample_height : DDPM_UNKNOWN_SIDE, error);
+  return job->fill != NULL;
+}
+
 static guint
 count_tasks (const DdpmSampleJob *job)
 {
@@ -252,16 +265,9 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
     }
   job->options.mask = NULL;
   job->options.label = NULL;
-  if (!set_label (job, options->label, error) || !ddpm_sample_job_set_size (job, error)
-      || !set_courses (job, error))
+  if (!set_label (job, options->label, error) || !set_fill (job, options->mask, error)
+      || !ddpm_sample_job_set_size (job, error) || !set_courses (job, error))
     return NULL;
-  if (options->task == DDPM_TASK_FILL)
-    {
-      job->fill = ddpm_sample_fill_new (job->inputs[0], options->mask, job->width, job->height,
-                                        job->sizing != DDPM_SIZING_FIT, error);
-      if (job->fill == NULL)
-        return NULL;
-    }
   job->n_tasks = count_tasks (job);
   set_batch (job);
   return check_memory (job, error) ? g_steal_pointer (&job) : NULL;
@@ -273,7 +279,7 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
   gsize bytes = ddpm_sample_job_get_image_bytes (job);
 
   if (job->fill != NULL)
-    bytes += ddpm_sample_fill_predict_bytes (job->fill);
+    bytes += ddpm_sample_fill_predict_bytes (job->fill, job->options.count);
   if (ddpm_sample_job_denoises (job))
     bytes += ddpm_sample_job_get_tensor_bytes (job)
              + ddpm_sample_predictor_predict_bytes (job, job->batch, job->window_batch);

@@ -161,13 +161,3 @@ ddpm_pieces_find (const DdpmImage *mask, const DdpmRect *model)
   g_array_sort (pieces, compare_places);
   return pieces;
 }
-
-void
-ddpm_pieces_unite (GArray *pieces)
-{
-  DdpmRect *rects = (DdpmRect *) (gpointer) pieces->data;
-
-  for (guint i = 1; i < pieces->len; i++)
-    rects[0] = unite (&rects[0], &rects[i]);
-  g_array_set_size (pieces, MIN (pieces->len, 1));
-}

@@ -21,7 +21,4 @@ double ddpm_piece_get_scale (const DdpmRect *piece, const DdpmImage *mask, const
  * empty if the mask is; caller frees. */
 GArray *ddpm_pieces_find (const DdpmImage *mask, const DdpmRect *model);
 
-/* All pieces, one or more, become one. */
-void ddpm_pieces_unite (GArray *pieces);
-
 G_END_DECLS

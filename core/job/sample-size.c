@@ -8,8 +8,8 @@
 /* A network without attention may see pictures up to this at once. */
 #define MAX_DIRECT_BYTES ((gsize) 1 << 30)
 
-/* Side of a model's pictures, in pixels, where its file does not say. */
-#define UNKNOWN_SIDE 64
+/* Pieces of a fill that would have to be scaled down by more are made at their own size. */
+#define MAX_FILL_SCALE 2.0
 
 /* Windows of a network without attention are larger than the pictures that it was trained on: it takes less
  * work for overlaps, and what belongs together is seen together. */
@@ -89,8 +89,9 @@ choose_sizing (const DdpmSampleJob *job)
 
   if (job->options.sizing != DDPM_SIZING_AUTO)
     return job->options.sizing;
-  if (job->options.task == DDPM_TASK_FILL)
-    return DDPM_SIZING_FIT; /* piece by piece */
+  if (job->fill != NULL && own_width > 0 && own_height > 0
+      && ddpm_sample_fill_get_scale (job->fill) <= MAX_FILL_SCALE)
+    return DDPM_SIZING_FIT;
   if (own_width == 0 || own_height == 0
       || (job->wanted_width == own_width && job->wanted_height == own_height))
     return DDPM_SIZING_DIRECT;
@@ -134,9 +135,10 @@ set_canvas (DdpmSampleJob *job)
 {
   const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
   const guint multiple = ddpm_unet_config_get_size_multiple (config);
-  const guint own_width = round_up (config->sample_width > 0 ? config->sample_width : UNKNOWN_SIDE, multiple);
+  const guint own_width =
+    round_up (config->sample_width > 0 ? config->sample_width : DDPM_UNKNOWN_SIDE, multiple);
   const guint own_height =
-    round_up (config->sample_height > 0 ? config->sample_height : UNKNOWN_SIDE, multiple);
+    round_up (config->sample_height > 0 ? config->sample_height : DDPM_UNKNOWN_SIDE, multiple);
   const gboolean wraps_x = (job->seamless & DDPM_SEAMLESS_X) != 0,
                  wraps_y = (job->seamless & DDPM_SEAMLESS_Y) != 0, convolutional = is_convolutional (config);
   const guint sides = convolutional ? WINDOW_SIDES : 1;
@@ -173,7 +175,11 @@ ddpm_sample_job_set_size (DdpmSampleJob *job, GError **error)
     return FALSE;
   job->seamless = config->circular_padding ? DDPM_SEAMLESS_X | DDPM_SEAMLESS_Y : job->options.seamless;
   job->sizing = choose_sizing (job);
+  if (job->fill != NULL && job->sizing != DDPM_SIZING_FIT)
+    ddpm_sample_fill_get_native_size (job->fill, &job->wanted_width, &job->wanted_height);
   set_canvas (job);
+  if (job->fill != NULL)
+    ddpm_sample_fill_set_canvas (job->fill, job->width, job->height, job->sizing == DDPM_SIZING_FIT);
   return ddpm_unet_config_check_size (config, job->windows.y.size, job->windows.x.size, error);
 }
 

@@ -10,7 +10,10 @@
 
 G_BEGIN_DECLS
 
-/* Decides sizing, canvas and windows from the options; needs model, inputs and guided. Errors:
+/* Side of a model's pictures, in pixels, where its file does not say. */
+#define DDPM_UNKNOWN_SIDE 64
+
+/* Decides sizing, canvas and windows from the options; needs model, inputs, guided and fill. Errors:
  * DDPM_ERROR_USAGE. */
 gboolean ddpm_sample_job_set_size (DdpmSampleJob *job, GError **error);
 

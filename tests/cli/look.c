@@ -1,10 +1,13 @@
 /* Looks at what the command wrote, for the tests of the command.
  *
  *   look shape FILE              "WIDTHxHEIGHTxCHANNELS" of a picture
- *   look differ A B              the largest difference of two pictures' values, in 1/255, rounded up; 256:
- * other shapes look transparent FILE        how many pixels have an alpha below 1 look text FILE the text
- * chunk "ddpm" of a PNG look metadata FILE KEY       a string of a safetensors file's metadata look json FILE
- * PATH          the value at a JSONPath ("$.unet.sample_size"), compact; fails if there is none
+ *   look differ A B [MASK]       the largest difference of two pictures' values, in 1/255, rounded up; 256:
+ *                                other shapes; only where a mask is black
+ *   look transparent FILE        how many pixels have an alpha below 1
+ *   look text FILE               the text chunk "ddpm" of a PNG
+ *   look metadata FILE KEY       a string of a safetensors file's metadata
+ *   look json FILE PATH          the value at a JSONPath ("$.unet.sample_size"), compact; fails if there is
+ *                                none
  */
 #include "core/ddpm.h"
 
@@ -15,7 +18,7 @@
 #include <gdk-pixbuf/gdk-pixbuf.h>
 
 static gboolean
-look_at_pictures (const char *what, const char *path, const char *other_path, GError **error)
+look_at_pictures (const char *what, const char *path, char **others, GError **error)
 {
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (DdpmImage) image = ddpm_image_load (file, error);
@@ -35,14 +38,17 @@ look_at_pictures (const char *what, const char *path, const char *other_path, GE
     }
   else
     {
-      g_autoptr (GFile) other_file = g_file_new_for_path (other_path);
+      g_autoptr (GFile) other_file = g_file_new_for_path (others[0]);
       g_autoptr (DdpmImage) other = ddpm_image_load (other_file, error);
-      if (other == NULL)
+      g_autoptr (GFile) mask_file = others[1] != NULL ? g_file_new_for_path (others[1]) : NULL;
+      g_autoptr (DdpmImage) mask = mask_file != NULL ? ddpm_image_load (mask_file, error) : NULL;
+      if (other == NULL || (mask_file != NULL && mask == NULL))
         return FALSE;
       gboolean alike = other->width == image->width && other->height == image->height
                        && other->n_channels == image->n_channels;
       for (gsize i = 0; alike && i < n_pixels * image->n_channels; i++)
-        largest = MAX (largest, fabsf (image->pixels[i] - other->pixels[i]));
+        if (mask == NULL || mask->pixels[i / image->n_channels] == 0)
+          largest = MAX (largest, fabsf (image->pixels[i] - other->pixels[i]));
       printf ("%d\n", alike ? (int) ceilf (255 * largest - 1e-3f) : 256);
     }
   return TRUE;
@@ -99,8 +105,8 @@ main (int argc, char **argv)
     seen = look_at_metadata (argv[2], argv[3], &error);
   else if (argc == 3 && strcmp (argv[1], "text") == 0)
     seen = look_at_text (argv[2], &error);
-  else if (argc == (argc > 1 && strcmp (argv[1], "differ") == 0 ? 4 : 3))
-    seen = look_at_pictures (argv[1], argv[2], argc > 3 ? argv[3] : NULL, &error);
+  else if (argc >= 3 && (strcmp (argv[1], "differ") == 0 ? argc == 4 || argc == 5 : argc == 3))
+    seen = look_at_pictures (argv[1], argv[2], argv + 3, &error);
   if (seen)
     return 0;
   fprintf (stderr, "look: %s\n", error != NULL ? error->message : "nothing there, or wrong usage");

@@ -2,6 +2,7 @@
  * weights.
  *
  *   make-pictures pictures FOLDER COUNT WIDTH HEIGHT CHANNELS    PNG files picture-00.png …
+ *   make-pictures mask FILE WIDTH HEIGHT X Y SIZE                black with a white square
  *   make-pictures jpeg FILE WIDTH HEIGHT                         one JPEG
  *   make-pictures model FOLDER CHANNELS WIDTH HEIGHT WIDTHS…     a model folder, float16
  *   make-pictures weights FOLDER                                 weights for FOLDER/config.json, float16
@@ -50,6 +51,18 @@ make_pictures (const char *folder, guint count, guint width, guint height, guint
         return FALSE;
     }
   return TRUE;
+}
+
+static gboolean
+make_mask (const char *path, guint width, guint height, guint x, guint y, guint size, GError **error)
+{
+  g_autoptr (DdpmImage) image = ddpm_image_new (width, height, 1);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  for (guint v = y; v < MIN (y + size, height); v++)
+    for (guint u = x; u < MIN (x + size, width); u++)
+      image->pixels[v * width + u] = 1;
+  return ddpm_image_save_png (image, file, NULL, error);
 }
 
 static gboolean
@@ -131,6 +144,9 @@ main (int argc, char **argv)
   if (argc == 7 && strcmp (argv[1], "pictures") == 0)
     made = make_pictures (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
                           (guint) atoi (argv[6]), &error);
+  else if (argc == 8 && strcmp (argv[1], "mask") == 0)
+    made = make_mask (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
+                      (guint) atoi (argv[6]), (guint) atoi (argv[7]), &error);
   else if (argc == 5 && strcmp (argv[1], "jpeg") == 0)
     made = make_jpeg (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), &error);
   else if (argc >= 7 && strcmp (argv[1], "model") == 0)

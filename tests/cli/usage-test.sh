@@ -9,7 +9,7 @@ mkdir pictures
 works 'ddpm --help' --help
 says 'ddpm --help names the subcommands' interpolate
 works 'ddpm --version' --version
-for command in train sample vary interpolate evaluate info bench convert
+for command in train sample vary interpolate fill progressive evaluate info bench convert
 do
   works "$command --help" "$command" --help
   check "$command --help describes every option" \

@@ -237,40 +237,54 @@ test_what_a_seed_means (void)
     }
 }
 
-/* What is far away does not count: it is around no piece. Scaled down it does. */
+static double
+get_masked_difference (const DdpmImage *a, const DdpmImage *b, const DdpmImage *mask)
+{
+  double largest = 0;
+
+  for (gsize i = 0; i < count_values (a); i++)
+    if (mask->pixels[i / a->n_channels] > 0)
+      largest = MAX (largest, fabs ((double) a->pixels[i] - b->pixels[i]));
+  return largest;
+}
+
+/* What is far away does not count. It does for a larger piece, be that scaled down or not. */
 static void
 test_context (void)
 {
   g_autoptr (DdpmModel) model = new_model (3, 0);
   g_autoptr (DdpmImage) input = new_image (40, 40, 3), other = new_image (40, 40, 3);
   g_autoptr (DdpmImage) small = new_mask (40, 40, 2, 2, 2), large = new_mask (40, 40, 2, 2, 12);
-  DdpmSampleOptions options = new_fill_options (model, input, small);
-  g_autoptr (DdpmSampleJob) job = NULL, changed = NULL, scaled = NULL, changed_scaled = NULL;
 
-  for (guint c = 0; c < 3 * 40 * 10; c++)
-    other->pixels[3 * 40 * 20 + c] = 0;
-  job = run_job (model, &options);
-  options.mask = large;
-  scaled = run_job (model, &options);
-  options.inputs[0] = other;
-  changed_scaled = run_job (model, &options);
-  options.mask = small;
-  changed = run_job (model, &options);
-  g_assert_cmpfloat (
-    fabs ((double) get_image (job, 0)->pixels[3 * 83] - get_image (changed, 0)->pixels[3 * 83]), ==, 0);
-  g_assert_cmpfloat (
-    fabs ((double) get_image (scaled, 0)->pixels[3 * 83] - get_image (changed_scaled, 0)->pixels[3 * 83]), >,
-    1e-6);
-  assert_kept (get_image (scaled, 0), input, large);
+  model->scheduler.prediction_type = DDPM_PREDICT_SAMPLE; /* few of its values reach 0 or 1 */
+  for (guint i = 0; i < 3 * 40 * 10; i++)
+    other->pixels[3 * 40 * 20 + i] = 0;
+  for (guint i = 0; i < 3; i++)
+    {
+      const DdpmImage *mask = i == 0 ? small : large;
+      DdpmSampleOptions options = new_fill_options (model, input, mask);
+      g_autoptr (DdpmSampleJob) job = NULL, changed = NULL;
+
+      options.sizing = i == 1 ? DDPM_SIZING_FIT : DDPM_SIZING_AUTO;
+      job = run_job (model, &options);
+      options.inputs[0] = other;
+      changed = run_job (model, &options);
+      assert_kept (get_image (job, 0), input, mask);
+      if (i == 0)
+        g_assert_cmpfloat (get_masked_difference (get_image (job, 0), get_image (changed, 0), mask), ==, 0);
+      else
+        g_assert_cmpfloat (get_masked_difference (get_image (job, 0), get_image (changed, 0), mask), >, 1e-4);
+    }
 }
 
 /* Nothing of what is under the mask shows in what is made, neither directly nor scaled up or down. */
 static void
 test_hidden (void)
 {
-  static const guint sizes[] = { 5, SIZE, 27 };
+  static const guint sizes[] = { 5, SIZE, 14 };
   g_autoptr (DdpmModel) model = new_model (3, 0);
 
+  model->scheduler.prediction_type = DDPM_PREDICT_SAMPLE;
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     {
       const guint n = sizes[i];
@@ -286,6 +300,40 @@ test_hidden (void)
       options.inputs[0] = other;
       changed = run_job (model, &options);
       assert_same_bytes (get_image (job, 0), get_image (changed, 0));
+    }
+}
+
+/* At the picture's own size, whole or by windows, whatever the network has to have: what is not around the
+ * piece does not count, and what is made anew is. */
+static void
+test_sizings (void)
+{
+  static const DdpmSizing sizings[] = { DDPM_SIZING_AUTO, DDPM_SIZING_DIRECT, DDPM_SIZING_WINDOWS,
+                                        DDPM_SIZING_FIT };
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  g_autoptr (DdpmImage) input = new_image (61, 47, 3);
+  g_autoptr (DdpmImage) small = new_mask (61, 47, 20, 30, 2), large = new_mask (61, 47, 3, 3, 13);
+
+  for (guint i = 0; i < G_N_ELEMENTS (sizings); i++)
+    {
+      DdpmSampleOptions options = new_fill_options (model, input, large);
+      g_autoptr (DdpmSampleJob) job = NULL, small_job = NULL;
+      g_autofree char *text = NULL;
+
+      options.sizing = sizings[i];
+      job = run_job (model, &options);
+      assert_kept (get_image (job, 0), input, large);
+      g_assert_cmpfloat (get_change (get_image (job, 0), input, 9 * 61 + 9), >, 0.001);
+      text = ddpm_sample_job_describe (job, 0);
+      /* 39 pixels around 13 are more than twice the model's 8 */
+      g_assert_nonnull (strstr (text, i == 3 ? "fit" : i == 2 ? "windows" : "direct"));
+      g_assert_nonnull (strstr (text, "\"width\":61"));
+
+      options.mask = small;
+      small_job = run_job (model, &options);
+      assert_kept (get_image (small_job, 0), input, small);
+      g_assert_cmpfloat (get_change (get_image (small_job, 0), input, 31 * 61 + 21), >, 0.001);
+      g_assert_cmpuint (ddpm_sample_job_predict_bytes (small_job), <=, ddpm_sample_job_predict_bytes (job));
     }
 }
 
@@ -402,6 +450,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job-fill/what-a-seed-means", test_what_a_seed_means);
   g_test_add_func ("/sample-job-fill/context", test_context);
   g_test_add_func ("/sample-job-fill/hidden", test_hidden);
+  g_test_add_func ("/sample-job-fill/sizings", test_sizings);
   g_test_add_func ("/sample-job-fill/pieces", test_pieces);
   g_test_add_func ("/sample-job-fill/stop", test_stop);
   return g_test_run ();

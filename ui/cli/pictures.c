@@ -221,6 +221,26 @@ load_inputs (Inputs *inputs, const DdpmPictureArgs *args, char **paths, GError *
   return args->mask == NULL || inputs->mask != NULL;
 }
 
+/* The job takes one that can be undone where the model recommends another; who asks for one gets that. */
+static gboolean
+check_latent (const DdpmPictureArgs *args, const DdpmSampleOptions *options, const DdpmModel *model,
+              GError **error)
+{
+  const DdpmSamplerOptions sampler_options = {
+    .kind = options->sampler,
+    .n_steps = options->n_steps,
+    .eta = options->eta,
+  };
+  g_autoptr (DdpmSampler) sampler = NULL;
+
+  if (options->task != DDPM_TASK_INTERPOLATE || options->interpolation != DDPM_INTERPOLATION_LATENT
+      || (args->sampler == NULL && args->eta == NULL))
+    return TRUE;
+  sampler = ddpm_sampler_new (&sampler_options, &model->scheduler, error);
+  return sampler != NULL
+         && (ddpm_sampler_get_order (sampler) > 0 || ddpm_sampler_check_inversion (sampler, 0, error));
+}
+
 int
 ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint default_count, char **operands,
                     GError **error)
@@ -246,6 +266,8 @@ ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint defa
   if ((task == DDPM_TASK_INTERPOLATE || task == DDPM_TASK_PROGRESSIVE || args->ladder_to != NULL)
       && output.columns == 0)
     output.columns = options.count; /* they are a sequence */
+  if (!check_latent (args, &options, model, error))
+    return 2;
   if (!load_inputs (&inputs, args, operands + 1, error))
     return 1;
   options.inputs[0] = inputs.images[0];
