@@ -92,7 +92,7 @@ ddpm_sampler_set_sigmas (DdpmSampler *sampler)
   const guint n = sampler->n_timesteps;
   double *sigmas = sampler->sigmas = g_new (double, n + 1);
   const gboolean whole_table = sampler->klass->stepping == DDPM_STEPPING_SHIFTED;
-  const guint last = ddpm_sampler_count_usable_timesteps (sampler) - 1;
+  const guint last = sampler->schedule->n_timesteps - 1; /* also where lambda_min_clipped cuts some off */
   const gboolean own_sigmas = config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS && !sampler->own_list;
 
   for (guint i = 0; i < n; i++)
