@@ -437,31 +437,37 @@ run (const Task *task, const Picture *picture, unsigned step, unsigned halo, uns
 
 /* --- where a tile is one pixel: without a strip --------------------------------------------- */
 
-/* Whole groups of tiles from `tile` on, which begins one. */
+/* Tiles of a group that come of one vector of pixels. */
+#define RUN MIN (VECTOR, TILE_GROUP)
+
+/* VECTOR tiles from `tile` on, which begins a run. */
 FORCE_INLINE void
-store_groups (const vec *pixels, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
+store_runs (const vec *pixels, const DdpmConvTiles *tiles, unsigned tile, unsigned block)
 {
-  const size_t group_stride = (size_t) tiles->n_blocks * TILE_GROUP * VECTOR;
-  size_t place = (size_t) (tile / TILE_GROUP) * group_stride + (size_t) block * TILE_GROUP * VECTOR;
-
 #pragma GCC unroll 4
-  for (int group = 0; group < VECTOR; group += TILE_GROUP, place += group_stride)
-    if (tiles->numbers == DDPM_CONV_FLOATS)
-#pragma GCC unroll 16
-      for (int i = 0; i < TILE_GROUP; i++)
-        vec_store ((float *) tiles->values + place + i * VECTOR, pixels[group + i]);
-    else if (tiles->numbers == DDPM_CONV_BF16)
-#pragma GCC unroll 16
-      for (int i = 0; i < TILE_GROUP; i++)
-        vec_store_bf16 ((uint16_t *) tiles->values + place + i * VECTOR, pixels[group + i]);
-    else
-#pragma GCC unroll 8
-      for (int i = 0; i < TILE_GROUP; i += 2)
-        {
-          const uvec pair = vec_pair_bf16 (pixels[group + i], pixels[group + i + 1]);
+  for (int run = 0; run < VECTOR; run += RUN)
+    {
+      const unsigned first = tile + run;
+      const size_t group = (size_t) (first / TILE_GROUP) * tiles->n_blocks + block;
+      const size_t place = (group * TILE_GROUP + first % TILE_GROUP) * VECTOR;
 
-          memcpy ((uint16_t *) tiles->values + place + i * VECTOR, &pair, sizeof pair);
-        }
+      if (tiles->numbers == DDPM_CONV_FLOATS)
+#pragma GCC unroll 8
+        for (int i = 0; i < RUN; i++)
+          vec_store ((float *) tiles->values + place + i * VECTOR, pixels[run + i]);
+      else if (tiles->numbers == DDPM_CONV_BF16)
+#pragma GCC unroll 8
+        for (int i = 0; i < RUN; i++)
+          vec_store_bf16 ((uint16_t *) tiles->values + place + i * VECTOR, pixels[run + i]);
+      else
+#pragma GCC unroll 8
+        for (int i = 0; i < RUN; i += 2)
+          {
+            const uvec pair = vec_pair_bf16 (pixels[run + i], pixels[run + i + 1]);
+
+            memcpy ((uint16_t *) tiles->values + place + i * VECTOR, &pair, sizeof pair);
+          }
+    }
 }
 
 /* n pixels from `pixel` on, which are tiles from `tile` on. */
@@ -472,9 +478,9 @@ copy_pixels (const Task *task, const DdpmConvSource *source, Way way, unsigned i
   vec pixels[VECTOR];
 
   load_pixels (source, way, image, task->shape->n_images, pixel, pixels);
-  if (n == VECTOR && tile % TILE_GROUP == 0)
+  if (n == VECTOR && tile % RUN == 0)
     {
-      store_groups (pixels, task->tiles, tile, task->block);
+      store_runs (pixels, task->tiles, tile, task->block);
       return;
     }
   for (unsigned i = 0; i < n; i++)
