@@ -1,5 +1,14 @@
-# Sourced by the tests that look at a GIMP on a display of its own: the display, GIMP, its menu, its images.
-# Wants in front: tests/gimp/profile.sh, and watch (ddpm-gui-watch.py) and screenshots (a folder).
+# Sourced first by the tests that look at a GIMP on a display of its own: the display, GIMP, its menu, its images.
+# Wants tests/gimp/profile.sh, and watch (ddpm-gui-watch.py) and screenshots (a folder).
+
+# a session bus of its own, and with it an accessibility bus that no other test shares
+if [ -z "${DDPM_GUI_SESSION-}" ]
+then
+  DDPM_GUI_SESSION=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-session.XXXXXX")
+  XDG_RUNTIME_DIR=$DDPM_GUI_SESSION
+  export DDPM_GUI_SESSION XDG_RUNTIME_DIR
+  exec dbus-run-session -- sh "$0" "$@"
+fi
 
 # a step that has not come by then never will, on however slow a machine
 patience_s=120
@@ -8,7 +17,7 @@ end ()
 {
   for pid in $pids; do kill "$pid" 2>/dev/null; done
   wait 2>/dev/null
-  rm -rf "$work"
+  rm -rf "$work" "$DDPM_GUI_SESSION"
 }
 pids=
 trap end EXIT

@@ -3,9 +3,8 @@
 # item: the dialog opens, Return runs it, the pictures come, Ctrl+Z takes all of it back. Nothing waits for a time:
 # each step waits until what it wants can be seen.
 plugin_folder=$1 make_pictures=$2 watch=$3 screenshots=$4
-. "$(dirname "$0")/../gimp/profile.sh"
-
 . "$(dirname "$0")/display.sh"
+. "$(dirname "$0")/../gimp/profile.sh"
 
 # try_item NAME LETTER TITLE N: the whole way of one menu item that makes N layers
 try_item ()

@@ -3,8 +3,8 @@
 # the ways to end a run. Runs that are looked at would take minutes, so that they never end by themselves before.
 plugin_folder=$1 make_pictures=$2 watch=$3 screenshots=$4
 here=$(dirname "$0")
-. "$here/../gimp/profile.sh"
 . "$here/display.sh"
+. "$here/../gimp/profile.sh"
 
 look ()
 {
