@@ -5,7 +5,8 @@
  * Prints for each kind of picture made for the square the root mean square distance to the truth, in levels
  * of 255 of sRGB, colours premultiplied: of one fill, of the mean of several, and of the square made of its
  * rim alone (the solution of Laplace's equation, the smoothest there is). OUT.png shows them side by side:
- * the truth, what was known, the rim's, fills. */
+ * the truth, what was known, the rim's, fills. A second line tells the same of means and standard deviations
+ * of small blocks. */
 #include "core/ddpm.h"
 #include "core/job/train-held-out.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define SHARE 20 /* one of so many pictures is held out */
+#define BLOCK 7  /* pixels */
 
 static void
 list_pictures (const char *folder, const char *relative, GPtrArray *paths)
@@ -94,6 +96,36 @@ spread_rim (const DdpmImage *truth)
   return image;
 }
 
+/* The mean square distance, in levels of 255, of the means and standard deviations of blocks of the square:
+ * of how it looks to an eye that does not compare grain by grain. */
+static double
+get_distance_of_looks (const DdpmImage *a, const DdpmImage *b)
+{
+  double sum = 0;
+  guint n = 0;
+
+  for (guint top = a->height / 3; top + BLOCK <= a->height * 2 / 3; top += BLOCK)
+    for (guint left = a->width / 3; left + BLOCK <= a->width * 2 / 3; left += BLOCK)
+      for (guint c = 0; c < a->n_channels; c++, n += 2)
+        {
+          double sums[2] = { 0 }, squares[2] = { 0 }, deviations[2];
+
+          for (guint i = 0; i < BLOCK * BLOCK; i++)
+            for (guint k = 0; k < 2; k++)
+              {
+                const gsize pixel = (gsize) (top + i / BLOCK) * a->width + left + i % BLOCK;
+                const double value = 255.0 * (k == 0 ? a : b)->pixels[pixel * a->n_channels + c];
+
+                sums[k] += value / (BLOCK * BLOCK);
+                squares[k] += value * value / (BLOCK * BLOCK);
+              }
+          for (guint k = 0; k < 2; k++)
+            deviations[k] = sqrt (MAX (squares[k] - sums[k] * sums[k], 0));
+          sum += pow (sums[0] - sums[1], 2) + pow (deviations[0] - deviations[1], 2);
+        }
+  return sum / n;
+}
+
 static double
 get_distance (const DdpmImage *a, const DdpmImage *b)
 {
@@ -121,7 +153,7 @@ main (int argc, char **argv)
   g_autoptr (GPtrArray) shown = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_image_free);
   g_autoptr (DdpmImage) grid = NULL;
   DdpmSampleOptions options;
-  double one = 0, mean = 0, rim = 0;
+  double one = 0, mean = 0, rim = 0, one_looks = 0, rim_looks = 0;
   guint n_closer = 0, n_pictures;
 
   if (argc < 4)
@@ -179,6 +211,7 @@ main (int argc, char **argv)
           g_autoptr (DdpmImage) fill = premultiply (images[k]);
 
           own += get_distance (truth, fill) / n_images;
+          one_looks += get_distance_of_looks (truth, fill) / n_images;
           for (gsize i = 0; i < (gsize) truth->width * truth->height * truth->n_channels; i++)
             average->pixels[i] += fill->pixels[i] / n_images;
           if (k < 4)
@@ -187,11 +220,14 @@ main (int argc, char **argv)
       one += own;
       mean += get_distance (truth, average);
       rim += by_rim;
+      rim_looks += get_distance_of_looks (truth, spread);
       n_closer += own < by_rim;
     }
   printf ("%u pictures: fill %.1f, mean of %u %.1f, rim %.1f; closer than the rim's: %u\n", n_pictures,
           sqrt (one / n_pictures), options.count, sqrt (mean / n_pictures), sqrt (rim / n_pictures),
           n_closer);
+  printf ("means and deviations of blocks: fill %.1f, rim %.1f\n", sqrt (one_looks / n_pictures),
+          sqrt (rim_looks / n_pictures));
   grid = ddpm_image_grid ((DdpmImage *const *) shown->pdata, shown->len, shown->len / n_pictures, 2);
   out = g_file_new_for_path (argv[3]);
   if (!ddpm_image_save_png (grid, out, NULL, &error))
