@@ -5,6 +5,8 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "core/job/sample-start.h"
+
 static DdpmSampleOptions
 new_latent_options (const DdpmModel *model, const DdpmImage *lower, const DdpmImage *upper)
 {
@@ -131,6 +133,41 @@ test_batches (void)
     }
 }
 
+/* Between two latents there is another one as long as they are; a straight line would lead nearer to 0. */
+static void
+test_sphere (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  g_autoptr (DdpmImage) input = new_image (SIZE, SIZE, 3);
+  DdpmSampleOptions options = new_latent_options (model, input, input);
+  g_autoptr (DdpmSampleJob) job = new_job (model, &options);
+  float a[3 * SIZE * SIZE], b[3 * SIZE * SIZE], x[3 * SIZE * SIZE], unused[3 * SIZE * SIZE];
+  float *const ends[2] = { a, b };
+  double length = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (a); i++)
+    {
+      a[i] = i % 2 == 0 ? 1 : 0;
+      b[i] = 1 - a[i];
+    }
+  ddpm_sample_start_picture (job, ends, 0, x, unused, unused);
+  for (guint i = 0; i < G_N_ELEMENTS (x); i++)
+    length += x[i] * (double) x[i];
+  g_assert_cmpfloat_with_epsilon (length, G_N_ELEMENTS (a) / 2.0, 1e-3);
+  /* both ends themselves come after the pictures */
+  for (guint end = 0; end < 2; end++)
+    {
+      ddpm_sample_start_picture (job, ends, 1 + end, x, unused, unused);
+      for (guint i = 0; i < G_N_ELEMENTS (x); i++)
+        g_assert_cmpfloat_with_epsilon (x[i], ends[end][i], 1e-6);
+    }
+  /* where there is no angle, as they are */
+  memcpy (b, a, sizeof a);
+  ddpm_sample_start_picture (job, ends, 0, x, unused, unused);
+  for (guint i = 0; i < G_N_ELEMENTS (x); i++)
+    g_assert_cmpfloat_with_epsilon (x[i], a[i], 1e-6);
+}
+
 /* Strength 0: the plain mixture, and nothing to undo. */
 static void
 test_strength_0 (void)
@@ -202,6 +239,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job-latent/error", test_error);
   g_test_add_func ("/sample-job-latent/order", test_order);
   g_test_add_func ("/sample-job-latent/batches", test_batches);
+  g_test_add_func ("/sample-job-latent/sphere", test_sphere);
   g_test_add_func ("/sample-job-latent/strength-0", test_strength_0);
   g_test_add_func ("/sample-job-latent/stop", test_stop);
   return g_test_run ();
