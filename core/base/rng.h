@@ -27,7 +27,9 @@ typedef enum
   DDPM_RNG_EVALUATE_NOISE = 11,    /* epsilon; index = picture, step = t */
   DDPM_RNG_EVALUATE_PART = 12,     /* of a picture; index = picture */
   DDPM_RNG_KNOWN = 13,             /* of what a fill keeps; index = picture, step = step of the run */
-  DDPM_RNG_RENOISE = 14            /* back up in a fill; index = picture, step = step of the run */
+  DDPM_RNG_RENOISE = 14,           /* back up in a fill; index = picture, step = step of the run */
+  DDPM_RNG_COMMON =
+    15 /* of a canvas larger than the model's pictures; index = picture, step = step of the run */
 } DdpmRngPurpose;
 
 /* Names one stream. */

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of a picture. */
+#define MAX_CHANNELS 4
+
 /* Whether all new pictures have the noise of a step, or that which they begin with, in common. */
 static gboolean
 is_shared (const DdpmSampleJob *job, DdpmRngPurpose purpose, guint step)
@@ -68,6 +71,24 @@ mix_on_sphere (float *const ends[2], double lambda, float *x, gsize n)
 }
 
 void
+ddpm_sample_add_common (const DdpmSampleJob *job, DdpmRngKey key, gsize begin, float *noise, gsize n)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
+  const gsize plane = (gsize) job->width * job->height;
+  const gsize own = (gsize) config->sample_width * config->sample_height;
+  float means[MAX_CHANNELS];
+
+  if (job->inputs[0] != NULL || own == 0 || own >= plane)
+    return;
+  /* the start has a step of its own, the one before the first */
+  key.step = key.purpose == DDPM_RNG_LATENT ? 0 : key.step + 1;
+  key.purpose = DDPM_RNG_COMMON;
+  ddpm_rng_normal (key, means, job->n_channels);
+  for (gsize i = 0; i < n; i++)
+    noise[i] += means[(begin + i) / plane] * sqrtf (1.0f / (float) own - 1.0f / (float) plane);
+}
+
+void
 ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint index, float *x,
                            float *noise, float *scratch)
 {
@@ -76,7 +97,10 @@ ddpm_sample_start_picture (const DdpmSampleJob *job, float *const ends[2], guint
 
   if (job->inputs[0] == NULL || job->fill != NULL)
     {
-      ddpm_rng_normal (ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0), x, n);
+      const DdpmRngKey key = ddpm_sample_get_noise_key (job, DDPM_RNG_LATENT, index, 0);
+
+      ddpm_rng_normal (key, x, n);
+      ddpm_sample_add_common (job, key, 0, x, n);
       ddpm_sampler_start (course->sampler, x, x, n);
       return;
     }

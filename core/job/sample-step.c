@@ -28,6 +28,7 @@ draw_noise (const StepWork *work, DdpmRngPurpose purpose, guint picture, gsize b
                                                     job->fill != NULL ? work->k : work->step);
 
   ddpm_rng_normal_from (key, begin, noise, n);
+  ddpm_sample_add_common (job, key, begin, noise, n);
 }
 
 /* A piece of a picture of which something is known, made ready for a step. */

@@ -6,6 +6,7 @@
 
 #include "core/base/rng.h"
 #include "core/job/sample-predict.h"
+#include "core/job/sample-start.h"
 #include "core/job/windows.h"
 
 static const DdpmSizing sizings[] = { DDPM_SIZING_AUTO, DDPM_SIZING_DIRECT, DDPM_SIZING_WINDOWS,
@@ -276,6 +277,33 @@ test_scale_tile (void)
                                         large->pixels[((y + 3) % 12 * 15 + (x + 5) % 15) * 3 + c], 1e-5);
 }
 
+/* The noise of a larger canvas has something in common, channel by channel, in pieces as in one; that of the
+ * model's own size has nothing. */
+static void
+test_common (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  DdpmSampleOptions options = new_options (model);
+  const DdpmRngKey key = { .seed = 1, .purpose = DDPM_RNG_STEP, .step = 3 };
+
+  for (guint k = 1; k <= 2; k++)
+    {
+      const guint plane = SIZE * SIZE * k * k, n = 3 * plane;
+      g_autofree float *whole = g_new0 (float, n), *pieces = g_new0 (float, n);
+
+      options.width = options.height = k * SIZE;
+      g_autoptr (DdpmSampleJob) job = new_job (model, &options);
+      ddpm_sample_add_common (job, key, 0, whole, n);
+      for (guint begin = 0; begin < n; begin += 52)
+        ddpm_sample_add_common (job, key, begin, pieces + begin, MIN (52, n - begin));
+      g_assert_cmpmem (whole, n * sizeof (float), pieces, n * sizeof (float));
+      for (guint i = 0; i < n; i++)
+        g_assert_cmpfloat (whole[i], ==, k == 1 ? 0 : whole[i / plane * plane]);
+      if (k == 2)
+        g_assert_true (whole[0] != 0 && whole[plane] != 0 && whole[0] != whole[plane]);
+    }
+}
+
 /* More pixels take more canvases, and nothing else: the network works on as much at once. */
 static void
 test_memory (void)
@@ -355,6 +383,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-size/threads", test_threads);
   g_test_add_func ("/sample-size/seamless", test_seamless);
   g_test_add_func ("/sample-size/scale-tile", test_scale_tile);
+  g_test_add_func ("/sample-size/common", test_common);
   g_test_add_func ("/sample-size/memory", test_memory);
   g_test_add_func ("/sample-size/estimate", test_estimate);
   g_test_add_func ("/sample-size/preview", test_preview);
