@@ -27,7 +27,8 @@ typedef enum
 typedef enum
 {
   /* As the pictures: the model's own size, and for networks without attention moderate ones, DIRECT; larger
-   * ones WINDOWS; smaller ones FIT. */
+   * ones WINDOWS; smaller ones FIT. FILL: the pieces of the mask, each with as much again around it on every
+   * side, but not less than the model's size: FIT where that scales them down to half at most. */
   DDPM_SIZING_AUTO,
   DDPM_SIZING_DIRECT,  /* as a whole, at any size; the network was trained for one only */
   DDPM_SIZING_WINDOWS, /* by overlapping windows, averaged at every step (Bar-Tal et al. 2023), in memory that
@@ -145,7 +146,8 @@ double ddpm_sample_job_get_inversion_error (DdpmSampleJob *job, guint end);
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
- * index, count, sampler, steps, eta, strength, lambda, label and guidance where they apply, width, height,
+ * index, count, sampler, steps, eta, what the task has of strength, ladder-to and own-strength, method, lambda
+ * and inversion-error, shared, resamplings, timestep, label and guidance where they apply, width, height,
  * sizing and seamless as they came to be, batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
