@@ -146,9 +146,9 @@ double ddpm_sample_job_get_inversion_error (DdpmSampleJob *job, guint end);
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
- * index, count, sampler, steps, eta, what the task has of strength, ladder-to and own-strength, method, lambda
- * and inversion-error, shared, resamplings, timestep, label and guidance where they apply, width, height,
- * sizing and seamless as they came to be, batch, version. Caller frees. */
+ * index, count, sampler, steps, eta, what the task has of strength, ladder-to and own-strength, method,
+ * lambda and inversion-error, shared, resamplings, timestep, label and guidance where they apply, width,
+ * height, sizing and seamless as they came to be, batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS
