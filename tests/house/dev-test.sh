@@ -21,7 +21,7 @@ check ()
   fi
 }
 
-echo 1..14
+echo 1..15
 
 for script in "$root/dev" "$root"/tools/dev/*.sh "$root"/tests/house/*.sh
 do
@@ -38,6 +38,7 @@ refused ()
 }
 check 'an unknown command is refused with one sentence' '2 0 1' "$(refused nonsense)"
 check 'an unknown suite is refused with one sentence' '2 0 1' "$(refused test nonsense)"
+check 'an unknown suite of the newest GIMP is refused with one sentence' '2 0 1' "$(refused newest nonsense)"
 check 'build with an argument is refused with one sentence' '2 0 1' "$(refused build nonsense)"
 check 'a comparison with an unknown part is refused with one sentence' '2 0 1' "$(refused bench --quick nonsense)"
 check 'a comparison of training without a folder is refused with one sentence' '2 0 1' "$(refused bench training)"

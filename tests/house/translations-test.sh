@@ -1,0 +1,50 @@
+#!/bin/sh
+# translations-test.sh ROOT: every word that a user of GIMP sees can be translated, and is.
+set -eu
+cd "$1"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+number=0
+broken=0
+# report NAME LINES: one TAP case, failed when there are lines
+report ()
+{
+  number=$((number + 1))
+  if [ -z "$2" ]
+  then
+    echo "ok $number $1"
+  else
+    echo "not ok $number $1"
+    printf '%s\n' "$2" | sed 's/^/# /'
+    broken=1
+  fi
+}
+
+# messages OPTION: those of $folder/merged.po that msgattrib's option says, without the header
+messages ()
+{
+  msgattrib "$1" --no-obsolete --no-wrap "$folder/merged.po" | sed '1,/^$/d; /^#/d; /^msgstr/d; /^$/d'
+}
+
+languages=$(sed 's/#.*//' po/LINGUAS)
+printf "%s\n" $languages >"$folder/languages"
+sed 's/#.*//; /^$/d' po/POTFILES.in | LC_ALL=C sort >"$folder/listed"
+find plugin ui/gtk -name '*.[ch]' -exec grep -lE '\<(_|N_|C_|NC_|ngettext) \("?' {} + | LC_ALL=C sort >"$folder/marked"
+echo "1..$((2 + 3 * $(echo "$languages" | wc -w)))"
+report 'po/POTFILES.in lists the sources with words for users' "$(diff "$folder/listed" "$folder/marked" || true)"
+report 'po/LINGUAS lists the translations' \
+  "$(for file in po/*.po; do basename "$file" .po; done | diff - "$folder/languages" || true)"
+
+xgettext --files-from="$folder/marked" --output="$folder/all.pot" --from-code=UTF-8 --language=C \
+  --keyword=_ --keyword=N_ --keyword=C_:1c,2 --keyword=NC_:1c,2
+for language in $languages
+do
+  report "$language: no message is broken" \
+    "$(msgfmt --check --check-accelerators=_ --output-file=/dev/null "po/$language.po" 2>&1)"
+  msgmerge --quiet --no-fuzzy-matching --output-file="$folder/merged.po" "po/$language.po" "$folder/all.pot"
+  report "$language: every message is translated" "$(messages --untranslated; messages --only-fuzzy)"
+  report "$language: none that is gone" "$(msgattrib --only-obsolete "$folder/merged.po" | sed -n 's/^#~ msgid //p')"
+done
+
+exit $broken
