@@ -256,6 +256,35 @@ test_seamless (void)
         }
 }
 
+/* What the network says everywhere is what comes out everywhere, however often a window goes round. */
+static void
+test_constant (void)
+{
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    for (guint z = 0; z < G_N_ELEMENTS (sizings); z++)
+      {
+        g_autoptr (DdpmModel) model = new_model (3, 0);
+        const DdpmParam *bias = ddpm_unet_find_param (model->unet, "conv_out.bias");
+        DdpmSampleOptions options = new_options (model);
+
+        memset (model->weights, 0, ddpm_unet_get_n_weights (model->unet) * sizeof (float));
+        for (guint i = 0; i < bias->n_values; i++)
+          model->weights[bias->offset + i] = 1;
+        options.width = sizes[s].width;
+        options.height = sizes[s].height;
+        options.sizing = sizings[z];
+        options.seamless = DDPM_SEAMLESS_X | DDPM_SEAMLESS_Y;
+        g_autoptr (DdpmSampleJob) job = new_job (model, &options);
+        g_autoptr (DdpmTeam) team = ddpm_team_new (1);
+        g_autoptr (DdpmSamplePredictor) predictor = ddpm_sample_predictor_new (job, team, NULL);
+        g_autofree float *x = g_new0 (float, ddpm_sample_job_get_n_values (job));
+        const float *said = ddpm_sample_predictor_run (predictor, x, 500);
+
+        for (gsize i = 0; i < ddpm_sample_job_get_n_values (job); i++)
+          g_assert_cmpfloat_with_epsilon (said[i], 1, 1e-4);
+      }
+}
+
 /* A tile that is scaled is a tile: it does not matter where it begins. */
 static void
 test_scale_tile (void)
@@ -382,6 +411,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-size/own-size", test_own_size);
   g_test_add_func ("/sample-size/threads", test_threads);
   g_test_add_func ("/sample-size/seamless", test_seamless);
+  g_test_add_func ("/sample-size/constant", test_constant);
   g_test_add_func ("/sample-size/scale-tile", test_scale_tile);
   g_test_add_func ("/sample-size/common", test_common);
   g_test_add_func ("/sample-size/memory", test_memory);
