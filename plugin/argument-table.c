@@ -19,14 +19,14 @@
 static const char *const *
 get_samplers (void)
 {
-  static const char *words[16] = { DDPM_SAMPLER_AUTO };
+  static const char *words[DDPM_SAMPLER_N_KINDS + 2] = { DDPM_SAMPLER_AUTO };
   static gsize ready = 0;
 
   if (g_once_init_enter (&ready))
     {
       const char *const *names = ddpm_sampler_get_names ();
 
-      for (guint i = 0; names[i] != NULL && i + 2 < G_N_ELEMENTS (words); i++)
+      for (guint i = 0; i < DDPM_SAMPLER_N_KINDS; i++)
         words[i + 1] = names[i];
       g_once_init_leave (&ready, 1);
     }
@@ -37,6 +37,18 @@ static const char *const *
 get_methods (void)
 {
   return ddpm_interpolation_names;
+}
+
+static const char *const *
+get_sizings (void)
+{
+  return ddpm_sizing_names;
+}
+
+static const char *const *
+get_seams (void)
+{
+  return ddpm_seamless_names;
 }
 
 const DdpmArgument ddpm_argument_table[] = {
@@ -59,6 +71,16 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("Pixels of the new pictures; 0: the model's own width"), 0, 0, DDPM_IMAGE_MAX_SIDE },
   { "height", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_INTEGER, AT (height), N_ ("He_ight (0: the model's)"),
     N_ ("Pixels of the new pictures; 0: the model's own height"), 0, 0, DDPM_IMAGE_MAX_SIDE },
+  { "sizing", ALL, DDPM_ARGUMENT_WORD, AT (sizing), N_ ("Sizing"),
+    N_ ("What the model sees of pictures of other sizes than its own: direct, all at once; windows, "
+        "overlapping "
+        "parts, with all details; fit, the picture scaled to its size; auto, what suits best"),
+    .word = "auto", .get_words = get_sizings },
+  { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Seamless"),
+    N_ (
+      "Whether the pictures can be laid like tiles: side by side (x), one above the other (y), both, or none "
+      "of it"),
+    .word = "none", .get_words = get_seams },
   { "strength", VARY | INTERPOLATE, DDPM_ARGUMENT_PER_CENT, AT (strength), N_ ("S_trength (%)"),
     N_ ("How much is made anew, 0 to 100: 0 keeps the layer as it is, 100 keeps nothing of it"), 50, 0, 100 },
   { "ladder-to", VARY, DDPM_ARGUMENT_PER_CENT, AT (ladder_to), N_ ("Ladder _goes to (%)"),

@@ -190,6 +190,8 @@ ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *o
     options->guidance = arguments->guidance;
   options->width = arguments->width;
   options->height = arguments->height;
+  options->sizing = arguments->sizing;
+  options->seamless = arguments->seamless;
   options->strength = arguments->strength;
   options->ladder_to = arguments->ladder_to;
   options->interpolation = arguments->method;

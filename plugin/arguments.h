@@ -14,6 +14,8 @@ typedef struct
   double guidance;     /* counts where there is a label */
   guint count;         /* pictures */
   guint width, height; /* 0: the model's */
+  guint sizing;        /* DdpmSizing */
+  guint seamless;      /* DdpmSeamless */
   double strength;     /* 0 … 1 */
   double ladder_to;    /* the same; below 0: no ladder */
   guint method;        /* DdpmInterpolation */

@@ -85,6 +85,8 @@ make_layers (DdpmRun *run, const DdpmArguments *arguments, const DdpmPlace *plac
       const DdpmImage *picture = part != NULL ? part : pictures[i];
 
       layers[i] = make_layer (place->image, picture, name, record);
+      if (place->stencil != NULL)
+        ddpm_record_attach_mask (place->stencil, &place->origin.part, layers[i]);
       gimp_layer_set_offsets (layers[i], place->bounds.x + (place->bounds.width - (int) picture->width) / 2,
                               place->bounds.y + (place->bounds.height - (int) picture->height) / 2);
     }

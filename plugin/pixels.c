@@ -35,6 +35,28 @@ mask_picture (const DdpmImage *picture, const DdpmImage *mask)
   return masked;
 }
 
+/* Whether a value of the drawable is one of the 256 that an 8-bit file in sRGB has. */
+static gboolean
+is_8_bit_srgb (GimpDrawable *drawable)
+{
+  const Babl *format = gimp_drawable_get_format (drawable);
+
+  return babl_format_get_type (format, 0) == babl_type ("u8")
+         && babl_format_get_space (format) == babl_space ("sRGB");
+}
+
+/* Values to those that such a drawable, and a file, has: babl rounds either way, as it measures what is
+ * faster.
+ */
+static void
+round_to_8_bits (DdpmImage *picture)
+{
+  const gsize n_values = (gsize) picture->width * picture->height * picture->n_channels;
+
+  for (gsize i = 0; i < n_values; i++)
+    picture->pixels[i] = rintf (255.0f * picture->pixels[i]) / 255.0f;
+}
+
 DdpmImage *
 ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
 {
@@ -46,6 +68,8 @@ ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
 
   gegl_buffer_get (buffer, bounds, 1.0, get_format (n_channels), picture->pixels, GEGL_AUTO_ROWSTRIDE,
                    GEGL_ABYSS_NONE);
+  if (is_8_bit_srgb (drawable))
+    round_to_8_bits (picture);
   if (gimp_item_is_layer (GIMP_ITEM (drawable)) && gimp_layer_get_apply_mask (GIMP_LAYER (drawable)))
     mask = gimp_layer_get_mask (GIMP_LAYER (drawable));
   if (mask != NULL)
@@ -57,30 +81,17 @@ ddpm_drawable_read (GimpDrawable *drawable, const GeglRectangle *bounds)
   return g_steal_pointer (&picture);
 }
 
-/* Whether a value of the drawable is one of the 256 that an 8-bit file in sRGB has. */
-static gboolean
-is_8_bit_srgb (GimpDrawable *drawable)
-{
-  const Babl *format = gimp_drawable_get_format (drawable);
-
-  return babl_format_get_type (format, 0) == babl_type ("u8")
-         && babl_format_get_space (format) == babl_space ("sRGB");
-}
-
 void
 ddpm_drawable_write (GimpDrawable *drawable, const DdpmImage *picture)
 {
-  gsize n_values = (gsize) picture->width * picture->height * picture->n_channels;
   const GeglRectangle bounds = { 0, 0, picture->width, picture->height };
   g_autoptr (GeglBuffer) buffer = gimp_drawable_get_buffer (drawable);
   g_autoptr (DdpmImage) rounded = NULL;
 
-  /* babl may round a value between two others either way; a file of the same picture must not differ */
   if (is_8_bit_srgb (drawable))
     {
       rounded = ddpm_image_copy (picture);
-      for (gsize i = 0; i < n_values; i++)
-        rounded->pixels[i] = rintf (255.0f * rounded->pixels[i]) / 255.0f;
+      round_to_8_bits (rounded);
       picture = rounded;
     }
   gegl_buffer_set (buffer, &bounds, 0, get_format (picture->n_channels), picture->pixels,

@@ -46,6 +46,17 @@ find_outermost (GimpDrawable *drawable)
   return GIMP_LAYER (parent != NULL ? parent : item);
 }
 
+static const DdpmProcedure *
+find_maker (JsonObject *record, GimpDrawable *drawable, GError **error)
+{
+  const DdpmProcedure *maker = ddpm_procedure_find (ddpm_record_get_procedure (record));
+
+  if (maker != NULL && maker != &ddpm_procedure_repeat)
+    return maker;
+  ddpm_record_set_error (GIMP_ITEM (drawable), error);
+  return NULL;
+}
+
 static GimpValueArray *
 repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDrawable **drawables,
         GimpProcedureConfig *config, gpointer data)
@@ -53,6 +64,7 @@ repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDr
   const DdpmRequest asked = { .image = image, .drawables = drawables, .config = config };
   g_autofree GimpDrawable **origins = NULL;
   g_autoptr (JsonObject) record = NULL;
+  g_autoptr (DdpmImage) mask = NULL;
   GeglRectangle part;
   Again again = { 0 };
   GError *error = NULL;
@@ -60,15 +72,18 @@ repeat (GimpProcedure *procedure, GimpRunMode run_mode, GimpImage *image, GimpDr
   gegl_init (NULL, NULL);
   if (!ddpm_request_check (&asked, 1, TRUE, &error)
       || (record = ddpm_record_read (GIMP_ITEM (drawables[0]), &error)) == NULL
+      || (again.info = find_maker (record, drawables[0], &error)) == NULL
       || (origins = ddpm_record_find_drawables (record, image, &error)) == NULL)
     return gimp_procedure_new_return_values (procedure, GIMP_PDB_CALLING_ERROR, error);
 
-  again.info = ddpm_procedure_find (ddpm_record_get_procedure (record));
   again.record = record;
   again.request =
     (DdpmRequest) { .image = image, .drawables = origins, .above = find_outermost (drawables[0]) };
   if (ddpm_record_get_part (record, &part))
-    again.request.part = &part;
+    {
+      again.request.part = &part;
+      again.request.mask = mask = ddpm_record_read_mask (GIMP_ITEM (drawables[0]), &part);
+    }
   return run_twin (procedure, run_mode, &again);
 }
 
@@ -80,7 +95,8 @@ const DdpmProcedure ddpm_procedure_repeat = {
     "Takes the settings that are kept with the active layer, which another of these procedures has made, and "
     "opens the dialog of that procedure with them; called by a script it makes the same pictures again at "
     "once. "
-    "They begin with the same layers as before, which have to be in the image still."),
+    "They begin with the same layers as before, which have to be in the image still, and with the selection "
+    "as it was then; but with all that is visible as it is now."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE,
 };
 

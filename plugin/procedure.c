@@ -77,12 +77,29 @@ plan (gpointer data, DdpmModel *model, GError **error)
            : NULL;
 }
 
+/* How far layers that were turned into noise are from what that noise becomes again. */
+static void
+tell_inversion_error (DdpmSampleJob *job)
+{
+  g_autofree char *text = NULL;
+
+  if (ddpm_sample_job_get_inversion_error (job, 1) < 0)
+    return;
+  text = g_strdup_printf (
+    _ ("The lower layer comes back from its latent to within %.1f levels of 255, the upper "
+       "one to within %.1f."),
+    ddpm_sample_job_get_inversion_error (job, 0), ddpm_sample_job_get_inversion_error (job, 1));
+  gimp_message (text);
+}
+
 static gboolean
 insert (gpointer data, DdpmRun *run, GError **error)
 {
   Call *call = data;
 
   call->layers = ddpm_layers_insert (run, &call->arguments, &call->sources.place, error);
+  if (call->layers != NULL && call->run_mode != GIMP_RUN_NONINTERACTIVE)
+    tell_inversion_error (run->job);
   return call->layers != NULL;
 }
 

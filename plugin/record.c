@@ -11,8 +11,8 @@
 #define PROCEDURE "procedure"
 #define FOLDER "folder"
 #define TATTOOS "layers"
+#define NAMES "layer-names"
 #define PART "part"
-#define INVERSION_ERROR "inversion-error"
 
 static void
 add_integers (JsonObject *record, const char *name, const gint64 *values, guint n)
@@ -24,6 +24,23 @@ add_integers (JsonObject *record, const char *name, const gint64 *values, guint 
   json_object_set_array_member (record, name, array);
 }
 
+void
+ddpm_origin_clear (DdpmOrigin *origin)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (origin->names); i++)
+    g_clear_pointer (&origin->names[i], g_free);
+}
+
+static void
+add_names (JsonObject *record, char *const *names, guint n)
+{
+  JsonArray *array = json_array_new ();
+
+  for (guint i = 0; i < n; i++)
+    json_array_add_string_element (array, names[i]);
+  json_object_set_array_member (record, NAMES, array);
+}
+
 static void
 add_origin (JsonObject *record, const DdpmOrigin *origin)
 {
@@ -33,7 +50,10 @@ add_origin (JsonObject *record, const DdpmOrigin *origin)
 
   json_object_set_string_member (record, PROCEDURE, origin->procedure);
   if (n_tattoos > 0)
-    add_integers (record, TATTOOS, tattoos, n_tattoos);
+    {
+      add_integers (record, TATTOOS, tattoos, n_tattoos);
+      add_names (record, origin->names, n_tattoos);
+    }
   if (origin->part.width > 0)
     add_integers (record, PART, part, G_N_ELEMENTS (part));
 }
@@ -53,14 +73,6 @@ ddpm_record_new (DdpmSampleJob *job, guint index, const DdpmArguments *arguments
     json_object_set_boolean_member (record, "visible", TRUE);
   if (arguments->new_image)
     json_object_set_boolean_member (record, "new-image", TRUE);
-  if (ddpm_sample_job_get_inversion_error (job, 0) >= 0)
-    {
-      JsonArray *errors = json_array_new ();
-
-      for (guint end = 0; end < 2; end++)
-        json_array_add_double_element (errors, ddpm_sample_job_get_inversion_error (job, end));
-      json_object_set_array_member (record, INVERSION_ERROR, errors);
-    }
   return record;
 }
 
@@ -104,6 +116,16 @@ get_integers (JsonObject *record, const char *name, gint64 *values, guint n)
   return TRUE;
 }
 
+void
+ddpm_record_set_error (GimpItem *item, GError **error)
+{
+  g_autofree char *name = gimp_item_get_name (item);
+
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+               _ ("The settings kept with the layer “%s” do not say how it was made: select another one."),
+               name);
+}
+
 JsonObject *
 ddpm_record_read (GimpItem *item, GError **error)
 {
@@ -126,12 +148,10 @@ ddpm_record_read (GimpItem *item, GError **error)
       text = g_strndup (bytes, n_bytes);
       gimp_parasite_free (parasite);
     }
-  node = g_utf8_validate (text, -1, NULL) ? json_from_string (text, NULL) : NULL;
+  node = text != NULL && g_utf8_validate (text, -1, NULL) ? json_from_string (text, NULL) : NULL;
   if (node != NULL && JSON_NODE_HOLDS_OBJECT (node) && get_string (json_node_get_object (node), PROCEDURE))
     return json_node_dup_object (node);
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               _ ("The settings kept with the layer “%s” do not say how it was made: select another one."),
-               name);
+  ddpm_record_set_error (item, error);
   return NULL;
 }
 
@@ -139,6 +159,52 @@ const char *
 ddpm_record_get_procedure (JsonObject *record)
 {
   return get_string (record, PROCEDURE);
+}
+
+/* Of those in the array of that name; NULL: it has none there. */
+static const char *
+get_string_at (JsonObject *record, const char *name, guint index)
+{
+  JsonNode *node = json_object_get_member (record, name);
+  JsonArray *array = node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  JsonNode *element =
+    array != NULL && index < json_array_get_length (array) ? json_array_get_element (array, index) : NULL;
+
+  return element != NULL && json_node_get_value_type (element) == G_TYPE_STRING
+           ? json_node_get_string (element)
+           : NULL;
+}
+
+static GimpDrawable *
+find_by_tattoo (GimpImage *image, gint64 tattoo)
+{
+  GimpDrawable *found = NULL;
+
+  if (tattoo <= 0 || tattoo > G_MAXUINT32)
+    return NULL;
+  found = (GimpDrawable *) gimp_image_get_layer_by_tattoo (image, (guint) tattoo);
+  return found != NULL ? found : (GimpDrawable *) gimp_image_get_channel_by_tattoo (image, (guint) tattoo);
+}
+
+static GimpDrawable *
+find_by_name (GimpImage *image, const char *name)
+{
+  GimpDrawable *found = (GimpDrawable *) gimp_image_get_layer_by_name (image, name);
+
+  return found != NULL ? found : (GimpDrawable *) gimp_image_get_channel_by_name (image, name);
+}
+
+/* A copy of an image has other tattoos; a layer may have been given another name. */
+static GimpDrawable *
+find_drawable (GimpImage *image, gint64 tattoo, const char *name)
+{
+  GimpDrawable *by_tattoo = find_by_tattoo (image, tattoo), *by_name;
+  g_autofree char *its_name = by_tattoo != NULL ? gimp_item_get_name (GIMP_ITEM (by_tattoo)) : NULL;
+
+  if (name == NULL || g_strcmp0 (its_name, name) == 0)
+    return by_tattoo;
+  by_name = find_by_name (image, name);
+  return by_name != NULL ? by_name : by_tattoo;
 }
 
 GimpDrawable **
@@ -152,9 +218,7 @@ ddpm_record_find_drawables (JsonObject *record, GimpImage *image, GError **error
 
   for (guint i = 0; i < n; i++)
     {
-      drawables[i] = (GimpDrawable *) gimp_image_get_layer_by_tattoo (image, (guint) tattoos[i]);
-      if (drawables[i] == NULL)
-        drawables[i] = (GimpDrawable *) gimp_image_get_channel_by_tattoo (image, (guint) tattoos[i]);
+      drawables[i] = find_drawable (image, tattoos[i], get_string_at (record, NAMES, i));
       if (drawables[i] == NULL)
         {
           g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
@@ -186,10 +250,18 @@ set_argument (const DdpmArgument *argument, JsonNode *node, GObject *config)
   const GType type = node != NULL ? json_node_get_value_type (node) : G_TYPE_INVALID;
   const gboolean is_number = type == G_TYPE_INT64 || type == G_TYPE_DOUBLE;
   double number = is_number ? json_node_get_double (node) : argument->initial;
+  g_autofree char *digits =
+    type == G_TYPE_INT64 ? g_strdup_printf ("%d", (int) json_node_get_int (node)) : NULL;
 
   switch (argument->kind)
     {
-    case DDPM_ARGUMENT_TEXT:
+    case DDPM_ARGUMENT_TEXT: /* or the number of a label without a name */
+      g_object_set (config, argument->name,
+                    type == G_TYPE_STRING ? json_node_get_string (node)
+                    : digits != NULL      ? digits
+                                          : argument->word,
+                    NULL);
+      break;
     case DDPM_ARGUMENT_WORD:
       g_object_set (config, argument->name,
                     type == G_TYPE_STRING ? json_node_get_string (node) : argument->word, NULL);

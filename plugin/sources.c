@@ -1,6 +1,7 @@
 #include "plugin/sources.h"
 
 #include <glib/gi18n.h>
+#include <string.h>
 
 #include "plugin/pixels.h"
 
@@ -58,6 +59,7 @@ take (DdpmSources *sources, guint index, GimpDrawable *drawable, const GeglRecta
 
   sources->inputs.pictures[index] = ddpm_drawable_read (drawable, part);
   origin->tattoos[index] = gimp_item_get_tattoo (GIMP_ITEM (drawable));
+  origin->names[index] = gimp_item_get_name (GIMP_ITEM (drawable));
   if (index > 0)
     return;
   gimp_drawable_get_offsets (drawable, &x, &y);
@@ -140,25 +142,43 @@ ddpm_sources_take_drawable (DdpmSources *sources, const DdpmRequest *request, GE
   return TRUE;
 }
 
+/* A mask of the layer's size, from one of a part of it. */
+static DdpmImage *
+widen_mask (const DdpmImage *mask, const GeglRectangle *part, const GeglRectangle *all)
+{
+  DdpmImage *wide = ddpm_image_new (all->width, all->height, 1);
+
+  memset (wide->pixels, 0, (gsize) all->width * all->height * sizeof (float));
+  for (int y = 0; y < part->height; y++)
+    memcpy (wide->pixels + (gsize) (part->y + y) * all->width + part->x,
+            mask->pixels + (gsize) y * part->width, part->width * sizeof (float));
+  return wide;
+}
+
 gboolean
 ddpm_sources_take_selection (DdpmSources *sources, const DdpmRequest *request, GError **error)
 {
   GimpDrawable *drawable = request->drawables[0];
-  GimpSelection *selection = gimp_image_get_selection (request->image);
   const GeglRectangle all = get_extent (drawable);
+  const gboolean again =
+    request->mask != NULL && request->part != NULL && gegl_rectangle_contains (&all, request->part);
   GeglRectangle part, place;
 
-  if (gimp_selection_is_empty (request->image))
+  if (!again && gimp_selection_is_empty (request->image))
     {
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
                            _ ("Nothing is selected: select what is to be made anew."));
       return FALSE;
     }
-  if (!find_selected (drawable, &part, error))
+  if (again)
+    part = *request->part;
+  else if (!find_selected (drawable, &part, error))
     return FALSE;
   take (sources, 0, drawable, &all);
   place = sources->place.bounds;
-  sources->inputs.mask = ddpm_mask_read (GIMP_DRAWABLE (selection), &place);
+  sources->inputs.mask =
+    again ? widen_mask (request->mask, &part, &all)
+          : ddpm_mask_read (GIMP_DRAWABLE (gimp_image_get_selection (request->image)), &place);
   sources->place.stencil = sources->inputs.mask;
   sources->place.origin.part = part;
   sources->place.bounds = (GeglRectangle) { place.x + part.x, place.y + part.y, part.width, part.height };
@@ -188,4 +208,5 @@ ddpm_sources_clear (DdpmSources *sources)
   for (guint i = 0; i < G_N_ELEMENTS (sources->inputs.pictures); i++)
     g_clear_pointer (&sources->inputs.pictures[i], ddpm_image_free);
   g_clear_pointer (&sources->inputs.mask, ddpm_image_free);
+  ddpm_origin_clear (&sources->place.origin);
 }

@@ -14,6 +14,7 @@ typedef struct
 
   /* to repeat a run; NULL otherwise */
   const GeglRectangle *part; /* of the drawable or image, instead of the selection's bounds */
+  const DdpmImage *mask;     /* that part of the selection */
   GimpLayer *above;          /* where pictures that begin with no layer go, instead of the active layer */
 } DdpmRequest;
 
