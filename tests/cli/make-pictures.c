@@ -5,6 +5,7 @@
  *   make-pictures mask FILE WIDTH HEIGHT X Y SIZE                black with a white square
  *   make-pictures jpeg FILE WIDTH HEIGHT                         one JPEG
  *   make-pictures model FOLDER CHANNELS WIDTH HEIGHT WIDTHS…     a model folder, float16
+ *   make-pictures labelled-model …                               the same, with the labels apple and pear
  *   make-pictures weights FOLDER                                 weights for FOLDER/config.json, float16
  */
 #include "core/ddpm.h"
@@ -75,11 +76,13 @@ make_jpeg (const char *path, guint width, guint height, GError **error)
 }
 
 static gboolean
-make_model (const char *path, guint n_channels, guint width, guint height, char **widths, GError **error)
+make_model (const char *path, gboolean labelled, guint n_channels, guint width, guint height, char **widths,
+            GError **error)
 {
   g_autoptr (GFile) folder = g_file_new_for_path (path);
   g_auto (DdpmSchedulerConfig) scheduler = { 0 };
-  DdpmModelNotes notes = { .premultiplied = n_channels == 4 };
+  char *labels[] = { "apple", "pear", NULL };
+  DdpmModelNotes notes = { .premultiplied = n_channels == 4, .labels = labelled ? labels : NULL };
   DdpmUnetConfig config;
 
   ddpm_unet_config_init (&config);
@@ -93,6 +96,8 @@ make_model (const char *path, guint n_channels, guint width, guint height, char 
       config.down_block_types[i] = config.up_block_types[i] = DDPM_BLOCK_PLAIN;
     }
   config.layers_per_block = 1;
+  config.class_embed = labelled ? DDPM_CLASS_EMBED_TABLE : DDPM_CLASS_EMBED_NONE;
+  config.num_class_embeds = labelled ? G_N_ELEMENTS (labels) : 0; /* one for each, one for none */
   config.norm_num_groups = ddpm_unet_config_choose_groups (config.block_out_channels, config.n_levels);
   g_autoptr (DdpmUnet) unet = ddpm_unet_new (&config, error);
   if (unet == NULL)
@@ -149,9 +154,9 @@ main (int argc, char **argv)
                       (guint) atoi (argv[6]), (guint) atoi (argv[7]), &error);
   else if (argc == 5 && strcmp (argv[1], "jpeg") == 0)
     made = make_jpeg (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), &error);
-  else if (argc >= 7 && strcmp (argv[1], "model") == 0)
-    made = make_model (argv[2], (guint) atoi (argv[3]), (guint) atoi (argv[4]), (guint) atoi (argv[5]),
-                       argv + 6, &error);
+  else if (argc >= 7 && (strcmp (argv[1], "model") == 0 || strcmp (argv[1], "labelled-model") == 0))
+    made = make_model (argv[2], strcmp (argv[1], "model") != 0, (guint) atoi (argv[3]),
+                       (guint) atoi (argv[4]), (guint) atoi (argv[5]), argv + 6, &error);
   else if (argc == 3 && strcmp (argv[1], "weights") == 0)
     made = make_weights (argv[2], &error);
   if (made)

@@ -49,9 +49,10 @@ END
   export HOME GIMP3_DIRECTORY XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME
 }
 
-# make_model NAME CHANNELS WIDTH HEIGHT: random weights, installed in the profile's data folder
+# make_model NAME CHANNELS WIDTH HEIGHT [KIND]: random weights, installed in the profile's data folder; KIND is model or
+# labelled-model
 make_model ()
 {
   mkdir -p "$XDG_DATA_HOME/gimp-ddpm/models"
-  "$make_pictures" model "$XDG_DATA_HOME/gimp-ddpm/models/$1" "$2" "$3" "$4" 8 16
+  "$make_pictures" "${5-model}" "$XDG_DATA_HOME/gimp-ddpm/models/$1" "$2" "$3" "$4" 8 16
 }
