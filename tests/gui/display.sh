@@ -147,9 +147,17 @@ new_layers_are ()
   [ "$(state | grep -c "materials [0-9]* ([0-9]*)")" -eq "$1" ]
 }
 
+# no_process: of the plug-in
+no_process ()
+{
+  ! grep -q -s -a "$work/plug-ins/gimp-ddpm/gimp-ddpm" /proc/[0-9]*/cmdline
+}
+
 # undo NAME WANTED
 undo ()
 {
+  # layers are seen before the last of them is there
+  until_true no_process
   key "$gimp_window" ctrl+z
   if until_true state_is "$2"
   then ok "$1: one Ctrl+Z takes all of it back"

@@ -37,11 +37,6 @@ preview_differs ()
   [ "$(preview)" != "$1" ]
 }
 
-no_process ()
-{
-  ! grep -q -s -a "$work/plug-ins/gimp-ddpm/gimp-ddpm" /proc/[0-9]*/cmdline
-}
-
 # some_new_layers: what is there of the 1000 that were asked for
 some_new_layers ()
 {
