@@ -37,6 +37,11 @@ preview_differs ()
   [ "$(preview)" != "$1" ]
 }
 
+is_told ()
+{
+  look error >"$work/told"
+}
+
 # some_new_layers: what is there of the 1000 that were asked for
 some_new_layers ()
 {
@@ -129,11 +134,13 @@ verdict 'close: the run ends with its window' no_process
 same 'close: and the image is as before' "$(state)" "$start"
 
 open_dialog n 'Generate New Layers' || bail_out "the dialog does not open"
+# GIMP remembers what was asked for the last time
+until_true look set 'Number of pictures' 4 || bail_out "no number can be set"
 mv "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet" "$work/unet"
 key "$dialog" Return
-verdict 'error: it is told in the dialog' look error
+verdict 'error: it is told in the dialog' is_told
 shoot error
-look error | sed 's/^/# /'
+sed 's/^/# /' "$work/told"
 mv "$work/unet" "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet"
 key "$dialog" Return
 verdict 'error: and when it is mended, the same dialog works' new_layers_are 4
