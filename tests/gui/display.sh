@@ -1,13 +1,14 @@
 # Sourced first by the tests that look at a GIMP on a display of its own: the display, GIMP, its menu, its images.
 # Wants tests/gimp/profile.sh, and watch (ddpm-gui-watch.py) and screenshots (a folder).
 
-# a session bus of its own, and with it an accessibility bus that no other test shares
+# a session bus of its own, and with it an accessibility bus that no other test shares; what its services say is no TAP
 if [ -z "${DDPM_GUI_SESSION-}" ]
 then
   DDPM_GUI_SESSION=$(mktemp -d "${TMPDIR:-/tmp}/ddpm-session.XXXXXX")
   XDG_RUNTIME_DIR=$DDPM_GUI_SESSION
   export DDPM_GUI_SESSION XDG_RUNTIME_DIR
-  exec dbus-run-session -- sh "$0" "$@"
+  exec 4>&1
+  exec dbus-run-session -- sh -c 'exec sh "$@" >&4 4>&-' - "$0" "$@" >/dev/null
 fi
 
 # a step that has not come by then never will, on however slow a machine

@@ -109,7 +109,6 @@ try_live ()
 
 set_up
 open_layers
-start=$(state)
 
 try_live generate n 'Generate New Layers' Generate 'Number of pictures'
 try_live vary v 'Variations of a Layer' Vary 'Number of pictures'
@@ -118,6 +117,7 @@ try_live fill f 'Fill the Selection' Fill 'Number of fills'
 ask 'Gimp.Selection.none (image); image.set_selected_layers ([lower, upper])'
 try_live interpolate i 'Interpolate Layers' Interpolate 'Number of in-betweens'
 ask 'image.set_selected_layers ([upper])'
+start=$(state) # no longer clean, for the selection
 
 echo '# what is finished'
 begin n 'Generate New Layers' 'Number of pictures' 1000 20
