@@ -34,7 +34,8 @@ typedef struct
  * for. */
 GFile *ddpm_model_find (const char *name, GFile *extra_folder, GError **error);
 
-/* Whether the folder has the files by which a model is known; whether it can be opened, ddpm_model_open says. */
+/* Whether the folder has the files by which a model is known; whether it can be opened, ddpm_model_open says.
+ */
 gboolean ddpm_model_is_folder (const char *path);
 
 /* Names (or paths) of all models in those folders, sorted, each once; NULL-terminated, caller frees. */

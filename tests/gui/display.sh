@@ -145,7 +145,7 @@ state_is ()
 # new_layers_are N: N layers whose names end as those of new ones do
 new_layers_are ()
 {
-  [ "$(state | grep -c "materials [0-9]* ([0-9]*)")" -eq "$1" ]
+  [ "$(state | grep -c "materials [0-9]* (\(step \)\?[0-9]*)")" -eq "$1" ]
 }
 
 # no_process: of the plug-in

@@ -62,6 +62,9 @@ undo generate "$start"
 try_item vary v 'Variations of a Layer' 4
 undo vary "$start"
 
+try_item progressive p 'Progressive Steps' 8
+undo progressive "$start"
+
 ask 'image.set_selected_layers ([lower, upper])'
 try_item interpolate i 'Interpolate Layers' 4
 undo interpolate "$start"

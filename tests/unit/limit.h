@@ -5,6 +5,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* Address space that AddressSanitizer takes for threads that begin under the limit. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZER_BYTES ((guint64) 32 << 20)
+#else
+#define SANITIZER_BYTES 0
+#endif
+
 /* From now on the process can take that many bytes more than it has taken; G_MAXUINT64: as many as there are.
  */
 static inline void
@@ -18,7 +25,7 @@ limit_memory (guint64 bytes)
   if (bytes != G_MAXUINT64)
     {
       g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
-      limit.rlim_cur = g_ascii_strtoull (text, NULL, 10) * getpagesize () + bytes;
+      limit.rlim_cur = g_ascii_strtoull (text, NULL, 10) * getpagesize () + bytes + SANITIZER_BYTES;
     }
   g_assert_cmpint (setrlimit (RLIMIT_AS, &limit), ==, 0);
 }
