@@ -1,25 +1,10 @@
 #!/bin/sh
 # dev-test.sh ROOT: ./dev on bad usage, and its reading of apt's sources.
 set -eu
+. "$(dirname "$0")/tap.sh"
 root=$1
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-
-number=0
-broken=0
-# check NAME WANTED GOT
-check ()
-{
-  number=$((number + 1))
-  if [ "$2" = "$3" ]
-  then
-    echo "ok $number $1"
-  else
-    echo "not ok $number $1"
-    printf 'wanted:\n%s\ngot:\n%s\n' "$2" "$3" | sed 's/^/# /'
-    broken=1
-  fi
-}
 
 echo 1..15
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # includes-test.sh ROOT: includes run one way. What each folder may include of the others is the table below.
 set -eu
+. "$(dirname "$0")/tap.sh"
 cd "$1"
 
 # folder: what it may include besides its own headers
@@ -16,22 +17,6 @@ ui/gtk:core/ddpm.h
 ui/cli:core/ddpm.h
 plugin:core/ddpm.h ui/gtk
 '
-
-number=0
-broken=0
-# report NAME LINES: one TAP case, failed when there are lines
-report ()
-{
-  number=$((number + 1))
-  if [ -z "$2" ]
-  then
-    echo "ok $number $1"
-  else
-    echo "not ok $number $1"
-    printf '%s\n' "$2" | sed 's/^/# /'
-    broken=1
-  fi
-}
 
 # includes FOLDER: "FILE HEADER" for each include with quotation marks
 includes ()

@@ -1,25 +1,10 @@
 #!/bin/sh
 # install-test.sh ROOT: ./dev install and uninstall in homes of their own, with a build and models made up here.
 set -eu
+. "$(dirname "$0")/tap.sh"
 root=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-number=0
-broken=0
-# check NAME WANTED GOT
-check ()
-{
-  number=$((number + 1))
-  if [ "$2" = "$3" ]
-  then
-    echo "ok $number $1"
-  else
-    echo "not ok $number $1"
-    printf 'wanted:\n%s\ngot:\n%s\n' "$2" "$3" | sed 's/^/# /'
-    broken=1
-  fi
-}
 
 # a checkout that is built, in a path that has to be quoted
 top="$work/my house's"

@@ -1,25 +1,10 @@
 #!/bin/sh
 # translations-test.sh ROOT: every word that a user of GIMP sees can be translated, and is.
 set -eu
+. "$(dirname "$0")/tap.sh"
 cd "$1"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-
-number=0
-broken=0
-# report NAME LINES: one TAP case, failed when there are lines
-report ()
-{
-  number=$((number + 1))
-  if [ -z "$2" ]
-  then
-    echo "ok $number $1"
-  else
-    echo "not ok $number $1"
-    printf '%s\n' "$2" | sed 's/^/# /'
-    broken=1
-  fi
-}
 
 # messages OPTION: those of $folder/merged.po that msgattrib's option says, without the header
 messages ()

@@ -226,30 +226,16 @@ test_describe (void)
 }
 
 static void
-assert_refused (DdpmModel *model, const char *label, double guidance, const char *words)
-{
-  DdpmSampleOptions options = new_options (model);
-  g_autoptr (GError) error = NULL;
-
-  options.label = label;
-  options.guidance = guidance;
-  g_assert_null (ddpm_sample_job_new (model, &options, &error));
-  g_assert_error (error, DDPM_ERROR, DDPM_ERROR_USAGE);
-  if (strstr (error->message, words) == NULL)
-    g_error ("expected “%s” in “%s”", words, error->message);
-}
-
-static void
 test_refused (void)
 {
   g_autoptr (DdpmModel) labelled = new_labelled_model (), plain = new_model (3, 0);
 
-  assert_refused (labelled, "Stone", 1, "has no label \"Stone\"; it has Bricks, Wood, \303\204pfel");
-  assert_refused (labelled, "", 1, "has no label \"\"");
-  assert_refused (plain, "Wood", 1, "has no labels; leave out \"Wood\"");
-  assert_refused (labelled, NULL, 2, "Guidance is towards a label");
-  assert_refused (labelled, "Wood", -1, "The guidance is -1");
-  assert_refused (labelled, "Wood", NAN, "must be between 0 and 100");
+  assert_label_refused (labelled, "Stone", 1, "has no label \"Stone\"; it has Bricks, Wood, \303\204pfel");
+  assert_label_refused (labelled, "", 1, "has no label \"\"");
+  assert_label_refused (plain, "Wood", 1, "has no labels; leave out \"Wood\"");
+  assert_label_refused (labelled, NULL, 2, "Guidance is towards a label");
+  assert_label_refused (labelled, "Wood", -1, "The guidance is -1");
+  assert_label_refused (labelled, "Wood", NAN, "must be between 0 and 100");
 }
 
 int
