@@ -116,7 +116,7 @@ step_dpm (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSample
 const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m = {
   .kind = DDPM_SAMPLER_DPMPP_2M,
   .name = "dpmpp-2m",
-  .description = "DPM-Solver++; the best pictures in 10 to 25 steps",
+  .description = "DPM-Solver++; good pictures in 10 to 25 steps",
   .stepping = DDPM_STEPPING_SHIFTED,
   .thresholds = TRUE,
   .adapt = adapt,
