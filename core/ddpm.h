@@ -13,6 +13,7 @@
 #include "core/diffusion/objective.h"
 #include "core/diffusion/sampler.h"
 #include "core/diffusion/schedule.h"
+#include "core/job/chart.h"
 #include "core/job/evaluate-job.h"
 #include "core/job/progress.h"
 #include "core/job/sample-job.h"

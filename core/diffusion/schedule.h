@@ -12,8 +12,13 @@ typedef enum
   DDPM_BETAS_SCALED_LINEAR,
   DDPM_BETAS_SQUAREDCOS_CAP_V2,
   DDPM_BETAS_SIGMOID,
-  DDPM_BETAS_TRAINED
+  DDPM_BETAS_TRAINED /* not a formula: trained_betas */
 } DdpmBetaSchedule;
+
+#define DDPM_BETAS_N_FORMULAS DDPM_BETAS_TRAINED
+
+/* Those of the schedules that have a formula, in their order, as diffusers calls them; NULL-terminated. */
+extern const char *const ddpm_beta_schedule_names[DDPM_BETAS_N_FORMULAS + 1];
 
 typedef enum
 {

@@ -3,6 +3,9 @@
 
 #include <math.h>
 
+const char *const ddpm_beta_schedule_names[] = { "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid",
+                                                 NULL };
+
 void
 ddpm_scheduler_config_init (DdpmSchedulerConfig *config)
 {

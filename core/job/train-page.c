@@ -6,13 +6,14 @@
 
 #include "core/base/atomic-file.h"
 #include "core/data/image-png.h"
-#include "core/job/train-chart.h"
+#include "core/job/chart.h"
 #include "core/job/train-fields.h"
 #include "core/job/train-sample.h"
 #include "core/job/train-show.h"
 
 #define MOST_GRIDS 6    /* that are shown; the first, the last and some between */
 #define MOST_WIDTH 900u /* pixels of a picture in the page */
+#define MOST_CURVES 4   /* of a chart; the style has colours for them */
 
 static const char style[] =
   ":root{color-scheme:light dark;--back:#fff;--text:#1c1c1e;--dim:#63636b;--rule:#dcdce2;--box:#f5f5f8;"
@@ -219,7 +220,7 @@ append_charts (GString *html, const DdpmTrainLog *log)
     {
       const char *name;
       gsize member;
-    } curves[DDPM_CHART_MOST_CURVES];
+    } curves[MOST_CURVES];
   } charts[] = {
     { "Loss",
       "On pictures that are held out it goes up again when the model begins to learn by heart.",
@@ -245,9 +246,11 @@ append_charts (GString *html, const DdpmTrainLog *log)
   g_string_append (html, "<h2>Curves</h2>\n<div class=\"side-by-side\">\n");
   for (guint i = 0; i < G_N_ELEMENTS (charts); i++)
     {
-      DdpmChart chart = { charts[i].title, charts[i].note, charts[i].is_logarithmic };
+      DdpmChart chart = { .title = charts[i].title,
+                          .note = charts[i].note,
+                          .is_logarithmic = charts[i].is_logarithmic };
 
-      for (guint j = 0; j < DDPM_CHART_MOST_CURVES && charts[i].curves[j].name != NULL; j++)
+      for (guint j = 0; j < MOST_CURVES && charts[i].curves[j].name != NULL; j++)
         {
           chart.curves[j] =
             get_curve (memory, lines, n_lines, charts[i].curves[j].name, charts[i].curves[j].member);

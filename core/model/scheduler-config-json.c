@@ -9,8 +9,6 @@
 
 #define MAX_TIMESTEPS 1000000u
 
-/* DDPM_BETAS_TRAINED is no name but the presence of trained_betas. */
-static const char *const beta_names[] = { "linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid" };
 /* diffusers has no name for the last one, which it never predicts: its schedulers refuse such a model, rather
  * than taking what it says for something else. */
 static const char *const prediction_names[] = { "epsilon", "sample", "v_prediction", "mu" };
@@ -112,7 +110,7 @@ read_betas (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **
                                   &config->num_train_timesteps, error)
       || !ddpm_json_fields_get_double (fields, "beta_start", &config->beta_start, error)
       || !ddpm_json_fields_get_double (fields, "beta_end", &config->beta_end, error)
-      || !ddpm_json_fields_get_name (fields, "beta_schedule", beta_names, G_N_ELEMENTS (beta_names),
+      || !ddpm_json_fields_get_name (fields, "beta_schedule", ddpm_beta_schedule_names, DDPM_BETAS_N_FORMULAS,
                                      &schedule, error)
       || !ddpm_json_fields_get_bool (fields, "rescale_betas_zero_snr", &config->rescale_betas_zero_snr,
                                      error))
@@ -300,7 +298,7 @@ ddpm_scheduler_config_to_json (const DdpmSchedulerConfig *config)
   json_object_set_string_member (object, "_class_name", ddim ? "DDIMScheduler" : "DDPMScheduler");
   json_object_set_string_member (object, "_diffusers_version", DDPM_DIFFUSERS_VERSION);
   json_object_set_double_member (object, "beta_end", config->beta_end);
-  json_object_set_string_member (object, "beta_schedule", beta_names[schedule]);
+  json_object_set_string_member (object, "beta_schedule", ddpm_beta_schedule_names[schedule]);
   json_object_set_double_member (object, "beta_start", config->beta_start);
   json_object_set_boolean_member (object, "clip_sample", config->clip_sample);
   json_object_set_double_member (object, "clip_sample_range", config->clip_sample_range);

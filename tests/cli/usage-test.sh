@@ -9,9 +9,9 @@ mkdir pictures
 works 'ddpm --help' --help
 says 'ddpm --help names the subcommands' interpolate
 works 'ddpm --version' --version
-for command in train sample vary interpolate fill progressive evaluate info bench convert
+for command in train sample vary interpolate fill progressive evaluate info bench convert 'study schedule'
 do
-  works "$command --help" "$command" --help
+  works "$command --help" $command --help
   check "$command --help describes every option" \
     sh -c '! grep -E "^  (-[a-z], )?--[a-z0-9-]+(=[^ ]+)? *$" "$1"' sh "$out"
 done
@@ -22,6 +22,12 @@ do
   says "train --help has --$option" "--$option"
 done
 
+works 'study --help' study --help
+says 'study --help names the studies' '^  schedule '
+fails 'study without a study' 2 'study is missing: one of schedule' study
+fails 'unknown study' 2 'no study "beauty"' study beauty
+fails 'a drawing of another kind' 2 'ends in .svg or .png' study schedule -o a.gif
+fails 'a drawing into no folder' 1 'folder "nowhere" does not exist' study schedule -o nowhere/a.svg
 fails 'no subcommand' 2 'command is missing'
 fails 'unknown subcommand' 2 'no command "paint"' paint
 fails 'unknown option' 2 'unknown option' sample m -o a.png --paint

@@ -1,7 +1,7 @@
 /* report.html, and that nothing that is shown of a training can end it. */
 #include <math.h>
 
-#include "core/job/train-chart.h"
+#include "core/job/chart.h"
 #include "tests/unit/train-job-common.h"
 
 static char *
@@ -63,9 +63,11 @@ static void
 test_chart (void)
 {
   static const double x[] = { 1, 2, 3, 4 }, gaps[] = { 1, NAN, 0, 0.01 }, nothing[] = { NAN, NAN, NAN, NAN };
-  DdpmChart chart = {
-    "a < b", "c > d", TRUE, { { "one", FALSE, x, gaps, 4 }, { "two", TRUE, x, nothing, 4 } }, 2
-  };
+  DdpmChart chart = { .title = "a < b",
+                      .note = "c > d",
+                      .is_logarithmic = TRUE,
+                      .curves = { { "one", FALSE, x, gaps, 4 }, { "two", TRUE, x, nothing, 4 } },
+                      .n_curves = 2 };
   g_autoptr (GString) html = g_string_new (NULL), none = g_string_new (NULL);
   const char *points = NULL;
 
@@ -94,7 +96,10 @@ test_ticks (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
     {
-      const DdpmChart chart = { "ticks", NULL, TRUE, { { "one", FALSE, x, ranges[i], 2 } }, 1 };
+      const DdpmChart chart = { .title = "ticks",
+                                .is_logarithmic = TRUE,
+                                .curves = { { "one", FALSE, x, ranges[i], 2 } },
+                                .n_curves = 1 };
       g_autoptr (GString) html = g_string_new (NULL);
       g_autofree char *before = NULL;
       guint n = 0;
@@ -122,7 +127,7 @@ test_long_chart (void)
 {
   const guint n = 200000;
   g_autofree double *x = g_new (double, n), *y = g_new (double, n);
-  DdpmChart chart = { "long", NULL, FALSE, { { "one", FALSE, x, y, n } }, 1 };
+  DdpmChart chart = { .title = "long", .curves = { { "one", FALSE, x, y, n } }, .n_curves = 1 };
   g_autoptr (GString) html = g_string_new (NULL);
 
   for (guint i = 0; i < n; i++)

@@ -17,6 +17,7 @@ int ddpm_command_interpolate (const char *program, int argc, char **argv, GError
 int ddpm_command_fill (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_progressive (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_evaluate (const char *program, int argc, char **argv, GError **error);
+int ddpm_command_study (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_info (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_convert (const char *program, int argc, char **argv, GError **error);
 int ddpm_command_bench (const char *program, int argc, char **argv, GError **error);

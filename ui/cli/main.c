@@ -20,6 +20,7 @@ static const struct
   { "fill", ddpm_command_fill, "make a part of a picture anew" },
   { "progressive", ddpm_command_progressive, "show how a new picture comes to be" },
   { "evaluate", ddpm_command_evaluate, "measure how well a model knows pictures" },
+  { "study", ddpm_command_study, "repeat experiments of the papers, as tables and pictures" },
   { "info", ddpm_command_info, "tell what a model is" },
   { "convert", ddpm_command_convert, "write a model in another format" },
   { "bench", ddpm_command_bench, "measure the speed of a network" },
@@ -38,13 +39,13 @@ print_help (void)
           "The exit status is 0, 1 for a failure, 2 for wrong usage, 130 after Ctrl-C.\n");
 }
 
-/* Wrong usage is 2, everything else that fails 1. */
+/* Wrong usage is 2, everything else that fails 1. The program's name is that of the command by now. */
 static int
-report_error (const GError *error, const char *command)
+report_error (const GError *error)
 {
   if (error->domain == G_OPTION_ERROR)
     {
-      fprintf (stderr, "ddpm: %s; ddpm %s --help tells the options\n", error->message, command);
+      fprintf (stderr, "ddpm: %s; %s --help tells the options\n", error->message, g_get_prgname ());
       return 2;
     }
   fprintf (stderr, "ddpm: %s\n", error->message);
@@ -84,7 +85,7 @@ run_command (const char *program, int argc, char **argv)
 
         g_set_prgname (name); /* for the first line of --help */
         int status = commands[i].run (program, argc, argv, &error);
-        return error == NULL ? status : report_error (error, commands[i].name);
+        return error == NULL ? status : report_error (error);
       }
   fprintf (stderr, "ddpm: there is no command \"%s\"; ddpm --help tells what there is\n", argv[0]);
   return 2;

@@ -292,15 +292,12 @@ read_kind (const DdpmTrainArgs *args, const char *name, const Kind *kinds, guint
 static gboolean
 read_kinds (const DdpmTrainArgs *args, DdpmTrainOptions *options, GError **error)
 {
-  static const Kind schedules[] = { { "linear", DDPM_BETAS_LINEAR },
-                                    { "scaled_linear", DDPM_BETAS_SCALED_LINEAR },
-                                    { "squaredcos_cap_v2", DDPM_BETAS_SQUAREDCOS_CAP_V2 },
-                                    { "sigmoid", DDPM_BETAS_SIGMOID } };
   static const char *const pixels[] = { "auto", "grey", "rgb", "rgba", NULL };
   const char *pixels_name = ddpm_train_args_get (args, "pixels");
   guint schedule = options->schedule, prediction = options->prediction, variance = options->variance, kind;
 
-  if (!read_kind (args, "schedule", schedules, G_N_ELEMENTS (schedules), &schedule, error)
+  if (!ddpm_option_get_choice ("--schedule", ddpm_train_args_get (args, "schedule"), ddpm_beta_schedule_names,
+                               &schedule, error)
       || !read_kind (args, "predict", predictions, G_N_ELEMENTS (predictions), &prediction, error)
       || !read_kind (args, "variance", variances, G_N_ELEMENTS (variances), &variance, error)
       || !ddpm_option_get_choice ("--pixels", pixels_name, pixels, &kind, error))
