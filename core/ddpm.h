@@ -9,6 +9,7 @@
 #include "core/base/parallel.h"
 #include "core/base/rng.h"
 #include "core/data/dataset.h"
+#include "core/data/distances.h"
 #include "core/data/image.h"
 #include "core/diffusion/objective.h"
 #include "core/diffusion/sampler.h"

@@ -29,7 +29,12 @@ typedef enum
   DDPM_RNG_KNOWN = 13,             /* of what a fill keeps; index = picture, step = step of the run */
   DDPM_RNG_RENOISE = 14,           /* back up in a fill; index = picture, step = step of the run */
   DDPM_RNG_COMMON =
-    15 /* of a canvas larger than the model's pictures; index = picture, step = step of the run */
+    15, /* of a canvas larger than the model's pictures; index = picture, step = step of the run */
+  DDPM_RNG_DISTANCE_PLACE = 16,     /* in pictures that are compared; index = level of the pyramid */
+  DDPM_RNG_DISTANCE_DIRECTION = 17, /* to compare along; index = direction, step = level of the pyramid */
+  DDPM_RNG_EVALUATE_BYTES = 18,     /* where in its byte's width a value lies; index = picture */
+  DDPM_RNG_EVALUATE_SIGNS = 19,     /* to estimate a trace with; index = picture */
+  DDPM_RNG_EVALUATE_LABEL = 20      /* of samples: whose picture's; index = sample */
 } DdpmRngPurpose;
 
 /* Names one stream. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/data/neighbours.h"
+
 #define COARSE_SIDE 8
 #define FINE_SIDE 32
 #define MOST_UNREAD_PICTURES 512 /* of a folder so large that it is decoded while it is trained on */
@@ -82,23 +84,6 @@ static gsize
 get_n_fine (const DdpmDataset *dataset)
 {
   return (gsize) dataset->n_channels * MIN (FINE_SIDE, dataset->height) * MIN (FINE_SIDE, dataset->width);
-}
-
-static double
-get_distance (const float *a, const float *b, gsize n)
-{
-  float sums[8] = { 0 };
-  double sum = 0;
-  gsize i = 0;
-
-  for (; i + 8 <= n; i += 8)
-    for (guint lane = 0; lane < 8; lane++)
-      sums[lane] += (a[i + lane] - b[i + lane]) * (a[i + lane] - b[i + lane]);
-  for (; i < n; i++)
-    sum += (double) (a[i] - b[i]) * (a[i] - b[i]);
-  for (guint lane = 0; lane < 8; lane++)
-    sum += sums[lane];
-  return sqrt (sum / (double) n);
 }
 
 /* The flips and turns that training shows, each with every other one. */
@@ -304,7 +289,7 @@ look_coarsely (const DdpmTrainNearest *nearest, const float *undone, Candidate *
       for (guint at = nearest->first[i]; at < nearest->first[i + 1]; at++)
         for (guint t = 0; t < nearest->n_transforms; t++)
           candidates[i].distance =
-            MIN (candidates[i].distance, get_distance (nearest->table + at * n, undone + t * n, n));
+            MIN (candidates[i].distance, ddpm_rms_distance (nearest->table + at * n, undone + t * n, n));
     }
 }
 
@@ -322,7 +307,7 @@ measure (const Search *search, guint32 picture, const DdpmView *view)
   if (!ddpm_dataset_get (search->dataset, picture, view, search->tensor))
     return INFINITY;
   shrink_fine (search->dataset, search->tensor, search->fine);
-  return get_distance (search->fine, search->wanted, get_n_fine (search->dataset));
+  return ddpm_rms_distance (search->fine, search->wanted, get_n_fine (search->dataset));
 }
 
 /* `at` moved by `step` pixels; FALSE: a picture of this side cannot be. */
@@ -396,8 +381,8 @@ look_at_picture (const DdpmTrainNearest *nearest, const Search *search, const fl
     {
       const guint t = i / n_places, at = first + i % n_places;
 
-      views[i] = (Candidate) { get_distance (nearest->table + at * n, undone + t * n, n), candidate->picture,
-                               nearest->transforms[t], candidate->place, i };
+      views[i] = (Candidate) { ddpm_rms_distance (nearest->table + at * n, undone + t * n, n),
+                               candidate->picture, nearest->transforms[t], candidate->place, i };
       views[i].view.x = nearest->places[at].x;
       views[i].view.y = nearest->places[at].y;
     }
