@@ -15,12 +15,12 @@ static const DdpmSamplerClass *const classes[] = {
   &ddpm_sampler_class_ddpm,  &ddpm_sampler_class_ddim,     &ddpm_sampler_class_pndm,
   &ddpm_sampler_class_lms,   &ddpm_sampler_class_euler,    &ddpm_sampler_class_euler_ancestral,
   &ddpm_sampler_class_heun,  &ddpm_sampler_class_dpmpp_2m, &ddpm_sampler_class_dpmpp_2m_sde,
-  &ddpm_sampler_class_unipc,
+  &ddpm_sampler_class_unipc, &ddpm_sampler_class_langevin,
 };
 static const char *const names[] = { "ddpm", "ddim",     "pndm",         "lms",   "euler", "euler-ancestral",
                                      "heun", "dpmpp-2m", "dpmpp-2m-sde", "unipc", NULL };
-G_STATIC_ASSERT (G_N_ELEMENTS (classes) == DDPM_SAMPLER_N_KINDS);
-G_STATIC_ASSERT (G_N_ELEMENTS (classes) + 1 == G_N_ELEMENTS (names));
+G_STATIC_ASSERT (G_N_ELEMENTS (classes) == DDPM_SAMPLER_LANGEVIN + 1);
+G_STATIC_ASSERT (G_N_ELEMENTS (names) == DDPM_SAMPLER_N_KINDS + 1);
 
 const char *const *
 ddpm_sampler_get_names (void)
@@ -31,7 +31,7 @@ ddpm_sampler_get_names (void)
 gboolean
 ddpm_sampler_kind_from_name (const char *name, DdpmSamplerKind *kind)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (classes); i++)
+  for (guint i = 0; i < DDPM_SAMPLER_N_KINDS; i++)
     if (g_strcmp0 (name, classes[i]->name) == 0)
       {
         *kind = classes[i]->kind;
@@ -96,6 +96,20 @@ ddpm_sampler_kind_of_config (const DdpmSchedulerConfig *config)
 }
 
 static gboolean
+check_langevin (const DdpmLangevinOptions *options, GError **error)
+{
+  if (options->n_repeats < 1 || options->n_repeats > 10000)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "Langevin dynamics take 1 to 10000 steps at a noise level, not %u.",
+                        options->n_repeats);
+  return (options->step_size > 0 && options->step_size < 4)
+         || ddpm_refuse (error, DDPM_ERROR_USAGE,
+                         "The step size of Langevin dynamics is %g; it must be above 0, and below 4, where "
+                         "they run away.",
+                         options->step_size);
+}
+
+static gboolean
 check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config, GError **error)
 {
   if (!(options->eta >= 0 && options->eta <= 1))
@@ -120,7 +134,7 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
                    "The scheduler's clip_sample_range is %g; it must be above 0.", config->clip_sample_range);
       return FALSE;
     }
-  return TRUE;
+  return options->kind != DDPM_SAMPLER_LANGEVIN || check_langevin (&options->langevin, error);
 }
 
 /* Where nothing of the picture is left in x_t, epsilon tells nothing about x_0. */
@@ -239,6 +253,7 @@ ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *
   sampler->klass = find_class (options->kind);
   sampler->eta = options->eta;
   sampler->use_clipped_model_output = options->use_clipped_model_output;
+  sampler->langevin = options->langevin;
   sampler->start_scale = 1;
   ddpm_scheduler_config_copy (&sampler->config, config);
   adapt_config (&sampler->config, sampler->klass);

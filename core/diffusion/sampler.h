@@ -29,10 +29,23 @@ typedef enum
   DDPM_SAMPLER_HEUN,            /* Karras et al. 2022, algorithm 1 */
   DDPM_SAMPLER_DPMPP_2M,        /* Lu et al. 2022, "DPM-Solver++", algorithm 2; other orders, too */
   DDPM_SAMPLER_DPMPP_2M_SDE,    /* the same, section 5: of the stochastic equation */
-  DDPM_SAMPLER_UNIPC            /* Zhao et al. 2023, "UniPC", algorithms 1 and 2 */
+  DDPM_SAMPLER_UNIPC,           /* Zhao et al. 2023, "UniPC", algorithms 1 and 2 */
+  /* Annealed Langevin dynamics (Song and Ermon 2019, algorithm 1): to be studied, not offered to users. It
+   * takes thousands of steps to do what others do in tens. */
+  DDPM_SAMPLER_LANGEVIN
 } DdpmSamplerKind;
 
-#define DDPM_SAMPLER_N_KINDS (DDPM_SAMPLER_UNIPC + 1)
+#define DDPM_SAMPLER_N_KINDS (DDPM_SAMPLER_UNIPC + 1) /* that are offered */
+
+/* Of DDPM_SAMPLER_LANGEVIN. */
+typedef struct
+{
+  guint n_repeats; /* steps at each noise level, 1 … 10^4; the sampler's n_steps are the levels */
+  /* Their size alpha_i is that many times sigma_i^2, so that signal to noise is the same at all levels; above
+   * 0 and below 4, where they would run away. */
+  double step_size;
+  gboolean denoises; /* one more step at last, to what the network takes x_0 for */
+} DdpmLangevinOptions;
 
 typedef struct
 {
@@ -42,12 +55,14 @@ typedef struct
   gboolean use_clipped_model_output; /* DDIM */
   const guint *timesteps;            /* own descending list, n_timesteps of them; NULL: by spacing */
   guint n_timesteps;
+  DdpmLangevinOptions langevin;
 } DdpmSamplerOptions;
 
 /* What the config says of its own class's sampler is done as diffusers does it; another kind takes the
  * schedule, the prediction type and, where it knows such things, the variance, the spacing of timesteps and
  * the clipping from it, and is else as it is by default. Options and config are copied. Errors:
- * DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend). */
+ * DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend, what Langevin
+ * dynamics cannot do). */
 DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
                                GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);

@@ -98,6 +98,7 @@ set_course (DdpmSampleJob *job, DdpmSampleCourse *course, double strength, GErro
     .kind = job->options.sampler,
     .n_steps = job->options.n_steps,
     .eta = job->options.eta,
+    .langevin = job->options.langevin,
   };
 
   if (job->options.task == DDPM_TASK_VARY || job->options.task == DDPM_TASK_INTERPOLATE)

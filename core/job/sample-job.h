@@ -65,7 +65,8 @@ typedef struct
   DdpmSamplerKind sampler;
   guint n_steps; /* of the sampler, 1 … T */
   double eta;
-  double strength; /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
+  DdpmLangevinOptions langevin; /* of that sampler */
+  double strength;              /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
   /* VARY: the last picture's strength, 0 … 1; the others are spread evenly from `strength` to it. Each is the
    * picture that a variation of its strength has at its place. Below 0, the default: all have `strength`. */
   double ladder_to;

@@ -66,6 +66,7 @@ struct _DdpmSampler
   guint n_steps;     /* as asked for; DDIM's stride depends on it. 0 with an own list */
   double eta;
   gboolean use_clipped_model_output;
+  DdpmLangevinOptions langevin;
 };
 
 extern const DdpmSamplerClass ddpm_sampler_class_ddpm;
@@ -78,6 +79,7 @@ extern const DdpmSamplerClass ddpm_sampler_class_heun;
 extern const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m;
 extern const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m_sde;
 extern const DdpmSamplerClass ddpm_sampler_class_unipc;
+extern const DdpmSamplerClass ddpm_sampler_class_langevin;
 
 static inline DdpmLevel
 ddpm_level_from_alpha_bar (float alpha_bar)
