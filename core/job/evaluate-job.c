@@ -9,12 +9,11 @@
 #include "core/base/error.h"
 #include "core/base/memory.h"
 #include "core/base/rng.h"
-#include "core/data/augment.h"
 #include "core/data/labels.h"
 #include "core/diffusion/likelihood.h"
 #include "core/diffusion/objective.h"
+#include "core/job/picture-set.h"
 #include "core/job/sample-job.h"
-#include "core/job/train-held-out.h"
 
 #define MAX_BATCH 16
 #define MAX_PASS_BYTES ((gsize) 1 << 30)
@@ -83,98 +82,6 @@ run_clear (Run *run)
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
-
-static void
-tell_reading (guint done, guint total, gpointer user_data)
-{
-  const Run *run = user_data;
-  const DdpmProgress progress = {
-    .phase = DDPM_PHASE_PREPARE, .step = done, .total = total, .seconds_left = -1, .loss = NAN
-  };
-
-  if (run->func != NULL)
-    run->func (&progress, run->user_data);
-}
-
-static gboolean
-check_model (const DdpmModel *model, GError **error)
-{
-  if (!ddpm_model_check_channels (model, error))
-    return FALSE;
-  switch (ddpm_unet_get_config (model->unet)->in_channels)
-    {
-    case 1:
-    case 3:
-      return TRUE;
-    case 4:
-      return model->notes.premultiplied
-             || ddpm_refuse (
-               error, DDPM_ERROR_UNSUPPORTED,
-               "The model \"%s\" was trained on colours that are not multiplied by their alpha, "
-               "which are not what it would be measured on",
-               model->name);
-    default:
-      return ddpm_refuse (
-        error, DDPM_ERROR_UNSUPPORTED,
-        "The model \"%s\" has 2 channels; only grey (1), RGB (3) and RGBA (4) models can be measured",
-        model->name);
-    }
-}
-
-static gboolean
-load_pictures (Run *run, GCancellable *cancellable, GError **error)
-{
-  static const DdpmPixels pixels[] = {
-    [1] = DDPM_PIXELS_GREY, [3] = DDPM_PIXELS_RGB, [4] = DDPM_PIXELS_RGBA
-  };
-  const DdpmUnetConfig *config = ddpm_unet_get_config (run->model->unet);
-  const gboolean wraps = run->model->notes.circular_padding;
-  const guint crop = run->options->crop;
-  DdpmDatasetOptions options = {
-    .fit = { .kind = wraps       ? crop != 0 ? DDPM_FIT_TILE_PARTS : DDPM_FIT_TILE
-                     : crop != 0 ? DDPM_FIT_PARTS
-                                 : DDPM_FIT_MIDDLE,
-             .width = run->options->width,
-             .height = run->options->height,
-             .shorter_side = crop },
-    .multiple = ddpm_unet_config_get_size_multiple (config),
-    .pixels = pixels[config->in_channels],
-  };
-  DdpmFit *fit = &options.fit;
-
-  if (fit->width == 0)
-    {
-      fit->width = config->sample_width;
-      fit->height = config->sample_height;
-    }
-  if (fit->width != 0 && !ddpm_unet_config_check_size (config, fit->height, fit->width, error))
-    return FALSE;
-  run->dataset = ddpm_dataset_load (run->options->pictures, &options, tell_reading, run, cancellable, error);
-  return run->dataset != NULL;
-}
-
-static gboolean
-choose_pictures (Run *run, GError **error)
-{
-  const DdpmDataset *dataset = run->dataset;
-  const guint share = run->options->held_out, most = run->options->max_pictures;
-  guint n = 0;
-
-  run->chosen = g_new (guint32, dataset->n_pictures);
-  for (guint i = 0; i < dataset->n_pictures; i++)
-    if (share == 0 || ddpm_train_held_out_contains (dataset->paths[i], share))
-      run->chosen[n++] = i;
-  if (n == 0)
-    return ddpm_refuse (
-      error, DDPM_ERROR_USAGE,
-      "--held-out %u: none of the %u pictures is held out; leave it out, or give the number "
-      "that the training was given",
-      share, dataset->n_pictures);
-  run->n_chosen = most > 0 ? MIN (most, n) : n;
-  for (guint i = 0; i < run->n_chosen; i++)
-    run->chosen[i] = run->chosen[(guint64) i * n / run->n_chosen];
-  return TRUE;
-}
 
 static void
 find_labels (Run *run)
@@ -254,17 +161,22 @@ static gboolean
 prepare (Run *run, GCancellable *cancellable, GError **error)
 {
   const DdpmSchedulerConfig *config = &run->model->scheduler;
-  const guint n_draws = run->options->n_draws;
+  const DdpmEvaluateOptions *options = run->options;
+  const guint n_draws = options->n_draws;
 
-  if (!check_model (run->model, error))
-    return FALSE;
   run->schedule = ddpm_schedule_new (config, error);
   if (run->schedule == NULL || !ddpm_likelihood_check (run->schedule, config->prediction_type, error))
     return FALSE;
   run->objective = (DdpmObjective) { .schedule = run->schedule,
                                      .prediction = config->prediction_type,
                                      .variance = config->variance_type };
-  if (!load_pictures (run, cancellable, error) || !choose_pictures (run, error))
+  run->dataset = ddpm_picture_set_load (run->model, options->pictures, options->width, options->height,
+                                        options->crop, run->func, run->user_data, cancellable, error);
+  if (run->dataset == NULL)
+    return FALSE;
+  run->chosen =
+    ddpm_picture_set_choose (run->dataset, options->held_out, options->max_pictures, &run->n_chosen, error);
+  if (run->chosen == NULL)
     return FALSE;
   find_labels (run);
   run->views_per_picture =
@@ -298,22 +210,6 @@ get_view (const Run *run, guint64 number)
   return (View) { picture, begin + ddpm_rng_below (key, k, end - begin), end - begin };
 }
 
-/* The picture chosen[place], or the next one that can be read, to x0; its number. */
-static guint
-show_picture (Run *run, guint place, DdpmRngKey key, float *x0)
-{
-  static const DdpmAugment none = { 0 };
-  DdpmHeldPicture held;
-  DdpmView part;
-
-  if (!ddpm_dataset_hold (run->dataset, run->chosen, run->n_chosen, place, &held))
-    return run->chosen[place]; /* of no more use: the dataset tells */
-  part = ddpm_augment_choose (&none, run->dataset, held.index, key);
-  ddpm_dataset_show (run->dataset, &held, &part, x0);
-  ddpm_dataset_release (run->dataset, &held);
-  return held.index;
-}
-
 static void
 prepare_view (guint task, guint worker, gpointer data)
 {
@@ -325,7 +221,8 @@ prepare_view (guint task, guint worker, gpointer data)
   const gsize n = run->n_picture;
   float *x0 = run->x0 + task * n, *x_t = run->x_t + task * n;
   float *noise = run->output + task * run->n_output; /* nothing is there yet */
-  const guint shown = show_picture (run, view.picture, part_key, x0);
+  const guint shown =
+    ddpm_picture_set_show (run->dataset, run->chosen, run->n_chosen, view.picture, part_key, x0);
   ddpm_rng_normal (noise_key, noise, n);
   ddpm_schedule_add_noise (run->schedule, view.t, x0, noise, x_t, n);
   ddpm_objective_get_target (&run->objective, view.t, x0, x_t, noise, run->target + task * n, n);
