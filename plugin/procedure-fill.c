@@ -18,13 +18,10 @@ const DdpmProcedure ddpm_procedure_fill = {
   .blurb = N_ ("Make what is selected anew with a diffusion model, so that it fits what lies around it"),
   .help = N_ (
     "Makes the selected part of the active layer anew so that it fits its surroundings, soft edges and "
-    "several "
-    "pieces included; a soft edge fades from the new to the old. Each result is a new layer above, as large "
-    "as "
-    "the selection and transparent where nothing is selected: what lies below stays as it is, to the last "
-    "bit. "
-    "The resamplings say how often the model goes back and forth to fit the new to the old. A layer's mask "
-    "counts as its transparency."),
+    "several pieces included; a soft edge fades from the new to the old. Each result is a new layer above, "
+    "as large as the selection and transparent where nothing is selected: what lies below stays as it is, to "
+    "the last bit. The resamplings say how often the model goes back and forth to fit the new to the old. A "
+    "layer's mask counts as its transparency."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE,
   .task = DDPM_TASK_FILL,
   .collect = collect,

@@ -63,8 +63,7 @@ const DdpmProcedure ddpm_procedure_interpolate = {
     "into noise, by the method “latent”, and mixes that. The in-betweens are new layers in order above the "
     "lower one, at its place and size, the first most like the lower and the last most like the upper layer, "
     "named as frames for GIMP's animation filters. The strength says how much noise is added. Layer masks "
-    "count "
-    "as transparency."),
+    "count as transparency."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLES,
   .task = DDPM_TASK_INTERPOLATE,
   .collect = collect,

@@ -94,9 +94,8 @@ const DdpmProcedure ddpm_procedure_repeat = {
   .help = N_ (
     "Takes the settings that are kept with the active layer, which another of these procedures has made, and "
     "opens the dialog of that procedure with them; called by a script it makes the same pictures again at "
-    "once. "
-    "They begin with the same layers as before, which have to be in the image still, and with the selection "
-    "as it was then; but with all that is visible as it is now."),
+    "once. They begin with the same layers as before, which have to be in the image still, and with the "
+    "selection as it was then; but with all that is visible as it is now."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE,
 };
 

@@ -26,9 +26,8 @@ const DdpmProcedure ddpm_procedure_vary = {
   .blurb = N_ ("Make variations of the active layer with a diffusion model"),
   .help = N_ (
     "Brings the active layer, or all that is visible, or the part of it within the selection's bounds, to "
-    "the "
-    "model's size, adds noise and takes it away again. The results are new layers above the original, at the "
-    "same place and size. With a ladder each has another strength. A layer's mask counts as its "
+    "the model's size, adds noise and takes it away again. The results are new layers above the original, at "
+    "the same place and size. With a ladder each has another strength. A layer's mask counts as its "
     "transparency."),
   .sensitivity = GIMP_PROCEDURE_SENSITIVE_DRAWABLE | GIMP_PROCEDURE_SENSITIVE_DRAWABLES
                  | GIMP_PROCEDURE_SENSITIVE_NO_DRAWABLES,

@@ -263,8 +263,7 @@ ddpm_unet_config_check_size (const DdpmUnetConfig *config, guint height, guint w
   if (low_width == high_width && low_height == high_height)
     return fail (error, DDPM_ERROR_USAGE,
                  "a size of %ux%u pixels does not fit this network, which halves it %u times; the nearest "
-                 "size that works "
-                 "is %ux%u",
+                 "size that works is %ux%u",
                  width, height, config->n_levels - 1, low_width, low_height);
   return fail (
     error, DDPM_ERROR_USAGE,
