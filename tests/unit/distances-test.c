@@ -146,11 +146,11 @@ test_pyramid (void)
 static void
 test_neighbours (void)
 {
-  static const float b[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+  static const float b[] = { 5, 0, 1, 2, 3, 4, 6, 7, 8, 9 };
   static const float a[] = { 11.9f, 12.1f, -2.5f, -50, 4.25f };
-  static const float same[] = { 7, 7, 7, 7 };
+  static const float same[] = { 7, 7, 7, 7 }, ends[] = { 0, 1 };
   const DdpmNeighbourSet set_b = { b, 10, 1 }, set_a = { a, 5, 1 }, collapsed = { same, 4, 1 },
-                         pair = { b, 2, 1 }, one = { b, 1, 1 };
+                         pair = { ends, 2, 1 }, one = { b, 1, 1 };
   g_autoptr (DdpmTeam) team = ddpm_team_new (2);
   DdpmNeighbours n;
 
@@ -223,50 +223,76 @@ test_same (void)
   g_assert_cmpfloat (distances.sliced_wasserstein[0], >, 0.001);
 }
 
-/* A step up by 0.1 in pictures of deviation 0.25 is 0.4 deviations at the coarsest level, and nothing at the
- * others; and neighbours are that much farther, too. */
+/* A step up by 0.4 deviations, which are not the same in all channels, is seen at the coarsest level and at no
+ * other; and neighbours are that much farther. */
 static void
 test_moved (void)
 {
   enum
   {
     N = 40,
-    MOST = 4 * 24 * 24
+    N_CHANNELS = 4,
+    MOST = N_CHANNELS * 24 * 24
   };
   static const guint sides[] = { 8, 24 };
+  const double exact = 0.4 * sqrt (N_CHANNELS * 49) * get_mean_cosine (N_CHANNELS * 49);
 
   for (guint s = 0; s < G_N_ELEMENTS (sides); s++)
     {
-      const guint side = sides[s], n_values = 4 * side * side;
+      const guint side = sides[s], n_values = N_CHANNELS * side * side;
       g_autofree float *a = g_new (float, N *MOST), *b = make_noise (N, n_values, 0);
       DdpmDistances distances;
+      double sum = 0;
       guint last;
 
       for (guint i = 0; i < N * n_values; i++)
         {
-          /* every other picture is the negative of the one before it */
-          const float x = i / n_values % 2 == 1 ? -b[i - n_values] : b[i] < 0.5f ? -0.25f : 0.25f;
+          const float deviation = 0.08f * (float) (1 + i / (side * side) % N_CHANNELS), mean = 0.3f;
 
-          b[i] = x;
-          a[i] = x + 0.1f;
+          /* every other picture is the negative of the one before it, but for the mean */
+          b[i] = i / n_values % 2 == 1 ? 2 * mean - b[i - n_values]
+                                       : mean + (b[i] < 0.5f ? -deviation : deviation);
+          a[i] = b[i] + 0.4f * deviation;
         }
-      distances = measure (a, N, b, N, 4, side, 5, 2);
+      distances = measure (a, N, b, N, N_CHANNELS, side, 5, 2);
       last = distances.n_levels - 1;
       g_assert_cmpuint (distances.n_levels, ==, 1 + s);
       for (guint l = 0; l < last; l++)
         g_assert_cmpfloat (distances.sliced_wasserstein[l], <, 1e-5);
       g_assert_cmpfloat (distances.sliced_wasserstein[last], >, 0.3);
-      g_assert_cmpfloat_with_epsilon (distances.nearest, 12.75, 0.01);
-      if (last == 0)
-        {
-          const double exact = 0.4 * sqrt (4 * 49) * get_mean_cosine (4 * 49);
-          double sum = 0;
+      g_assert_cmpfloat_with_epsilon (distances.nearest,
+                                      127.5 * 0.4 * 0.08 * sqrt ((1 + 4 + 9 + 16) / 4.0), 0.01);
+      if (last > 0)
+        continue;
+      for (guint32 seed = 0; seed < 8; seed++)
+        sum += measure (a, N, b, N, N_CHANNELS, side, seed, 2).sliced_wasserstein[0];
+      g_test_message ("%g of %g", sum / 8, exact);
+      g_assert_cmpfloat_with_epsilon (sum / 8 / exact, 1, 0.03);
+    }
+}
 
-          for (guint32 seed = 0; seed < 8; seed++)
-            sum += measure (a, N, b, N, 4, side, seed, 2).sliced_wasserstein[0];
-          g_test_message ("%g of %g", sum / 8, exact);
-          g_assert_cmpfloat_with_epsilon (sum / 8 / exact, 1, 0.03);
+/* Places lie all over the pictures: a change at any edge is seen. */
+static void
+test_places (void)
+{
+  enum
+  {
+    N = 12,
+    SIDE = 40,
+    N_VALUES = SIDE * SIDE
+  };
+  for (guint edge = 0; edge < 4; edge++)
+    {
+      g_autofree float *a = make_noise (N, N_VALUES, 0), *b = make_noise (N, N_VALUES, 0);
+
+      for (guint i = 0; i < N * N_VALUES; i++)
+        {
+          const guint across = edge < 2 ? i % SIDE : i / SIDE % SIDE;
+
+          if (edge % 2 == 0 ? across < 4 : across >= SIDE - 4)
+            a[i] = -a[i];
         }
+      g_assert_cmpfloat (measure (a, N, b, N, 1, SIDE, edge, 1).sliced_wasserstein[0], >, 1e-4);
     }
 }
 
@@ -346,6 +372,9 @@ test_threads (void)
                       other = measure (a, N - 4, b, N, 3, SIDE, 8, 1);
 
   g_assert_cmpmem (&one, sizeof one, &three, sizeof three);
+  g_assert_cmpuint (one.n_levels, ==, 2);
+  g_assert_cmpfloat (one.sliced_wasserstein_mean, ==,
+                     (one.sliced_wasserstein[0] + one.sliced_wasserstein[1]) / 2);
   g_assert_cmpfloat (one.sliced_wasserstein[0], !=, other.sliced_wasserstein[0]);
   g_assert_cmpfloat (one.precision, ==, other.precision);
 }
@@ -384,6 +413,7 @@ main (int argc, char **argv)
   g_test_add_func ("/distances/neighbours", test_neighbours);
   g_test_add_func ("/distances/same", test_same);
   g_test_add_func ("/distances/moved", test_moved);
+  g_test_add_func ("/distances/places", test_places);
   g_test_add_func ("/distances/scale", test_scale);
   g_test_add_func ("/distances/modes", test_modes);
   g_test_add_func ("/distances/threads", test_threads);
