@@ -90,8 +90,9 @@ ddpm_sampler_kind_of_config (const DdpmSchedulerConfig *config)
 
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     if (config->class_name != NULL && g_str_has_prefix (config->class_name, kinds[i].prefix))
-      return kinds[i].kind == DDPM_SAMPLER_DPMPP_2M && config->random ? DDPM_SAMPLER_DPMPP_2M_SDE
-                                                                      : kinds[i].kind;
+      return kinds[i].kind == DDPM_SAMPLER_DPMPP_2M && config->algorithm >= DDPM_ALGORITHM_SDE_DPMSOLVERPP
+               ? DDPM_SAMPLER_DPMPP_2M_SDE
+               : kinds[i].kind;
   return DDPM_SAMPLER_DDIM;
 }
 

@@ -62,6 +62,18 @@ typedef enum
   DDPM_SOLVER_BH2
 } DdpmSolverType;
 
+/* In which variables DPM-Solver computes. All stand for the same two equations, which are the probability
+ * flow and, from DDPM_ALGORITHM_SDE_DPMSOLVERPP on, the stochastic one: samplers look at no more than that.
+ */
+typedef enum
+{
+  DDPM_ALGORITHM_DPMSOLVERPP,
+  DDPM_ALGORITHM_DPMSOLVER,
+  DDPM_ALGORITHM_DEIS,
+  DDPM_ALGORITHM_SDE_DPMSOLVERPP,
+  DDPM_ALGORITHM_SDE_DPMSOLVER
+} DdpmAlgorithm;
+
 /* What a scheduler_config.json holds; defaults as in diffusers' DDPMScheduler and DDIMScheduler. */
 typedef struct
 {
@@ -83,7 +95,7 @@ typedef struct
   DdpmSigmas sigmas;
   gboolean final_sigma_min;   /* final_sigmas_type: the last step ends at timestep 0's noise, not at none */
   gboolean skip_prk_steps;    /* PNDM */
-  gboolean random;            /* DPM-Solver++: algorithm_type is one of a stochastic equation */
+  DdpmAlgorithm algorithm;    /* DPM-Solver */
   guint solver_order;         /* DPM-Solver++ and UniPC: 1 … 3 */
   DdpmSolverType solver_type; /* likewise */
   gboolean lower_order_final; /* likewise */

@@ -33,16 +33,17 @@ gboolean ddpm_unet_config_from_json (DdpmUnetConfig *config, JsonNode *node, con
 JsonNode *ddpm_unet_config_to_json (const DdpmUnetConfig *config);
 
 /* Initialises config and fills it; cleared on failure. Any scheduler class for models that predict from
- * discrete timesteps is read for its schedule, with the defaults of its class; class_name is kept so that a
- * caller can say which sampler it will use instead. Errors: DDPM_ERROR_FILE, DDPM_ERROR_UNSUPPORTED
- * (schedules and predictions of other kinds). */
+ * discrete timesteps is read, with the defaults of its class; ddpm_sampler_kind_of_config tells the sampler
+ * that stands for it. Errors: DDPM_ERROR_FILE, DDPM_ERROR_UNSUPPORTED (schedules, predictions and noise
+ * levels of other kinds). */
 gboolean ddpm_scheduler_config_from_json (DdpmSchedulerConfig *config, JsonNode *node, const char *file_name,
                                           GError **error);
 
 /* "epsilon, variance fixed_small": what the network predicts; caller frees. */
 char *ddpm_scheduler_config_describe (const DdpmSchedulerConfig *config);
 
-/* As a DDIMScheduler if it is one, else as a DDPMScheduler; the caller unrefs. */
+/* Under its class's name, with all members that this class has in diffusers and are known here, so that
+ * from_pretrained makes the same scheduler; and what is read again is the same config. The caller unrefs. */
 JsonNode *ddpm_scheduler_config_to_json (const DdpmSchedulerConfig *config);
 
 /* Initialises notes and fills them; cleared on failure. Errors: DDPM_ERROR_FILE. */

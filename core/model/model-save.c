@@ -32,18 +32,25 @@ make_component (const char *class_name)
   return array;
 }
 
+/* DDIMPipeline and PNDMPipeline make every scheduler one of theirs; DDPMPipeline takes it as it is. */
+static const char *
+get_pipeline (const char *scheduler_class)
+{
+  if (g_str_equal (scheduler_class, "DDIMScheduler"))
+    return "DDIMPipeline";
+  return g_str_equal (scheduler_class, "PNDMScheduler") ? "PNDMPipeline" : "DDPMPipeline";
+}
+
 static JsonNode *
 make_index (const DdpmSchedulerConfig *scheduler)
 {
-  gboolean ddim = g_strcmp0 (scheduler->class_name, "DDIMScheduler") == 0;
   JsonObject *object = json_object_new ();
   JsonNode *node = json_node_new (JSON_NODE_OBJECT);
 
   json_node_take_object (node, object);
-  json_object_set_string_member (object, "_class_name", ddim ? "DDIMPipeline" : "DDPMPipeline");
+  json_object_set_string_member (object, "_class_name", get_pipeline (scheduler->class_name));
   json_object_set_string_member (object, "_diffusers_version", DDPM_DIFFUSERS_VERSION);
-  json_object_set_array_member (object, "scheduler",
-                                make_component (ddim ? "DDIMScheduler" : "DDPMScheduler"));
+  json_object_set_array_member (object, "scheduler", make_component (scheduler->class_name));
   json_object_set_array_member (object, "unet", make_component ("UNet2DModel"));
   return node;
 }

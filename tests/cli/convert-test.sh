@@ -58,9 +58,23 @@ sed -i 's/"DDPMScheduler"/"PNDMScheduler"/' flat/scheduler_config.json
 # together as long as before
 LC_ALL=C sed -i 's/\.to_q\./.query./g; s/\.to_k\./.key./g' flat/diffusion_pytorch_model.safetensors
 works 'convert a flat folder' convert flat -o nested
-says 'of another scheduler' 'PNDMScheduler is written as DDPMScheduler'
+check 'its scheduler is kept' grep -q '"_class_name": "PNDMScheduler"' nested/scheduler/scheduler_config.json
 reads 'a flat folder made nested' nested F16
 check 'its weights are the same' cmp nested/$weights plain/$weights
+
+# every kind of scheduler
+for name in DDIM PNDM LMSDiscrete EulerDiscrete EulerAncestralDiscrete HeunDiscrete DPMSolverMultistep \
+  UniPCMultistep
+do
+  cp -R flat flat-$name
+  printf '{"_class_name": "%sScheduler", "timestep_spacing": "trailing"}\n' $name >flat-$name/scheduler_config.json
+  works "convert a model of $name" convert flat-$name -o nested-$name
+  reads 'it' nested-$name F16
+  check 'its class is kept' grep -q "\"${name}Scheduler\"" nested-$name/model_index.json
+  works 'sample it' sample flat-$name -o $name-before.png --steps 4
+  works 'sample what was written' sample nested-$name -o $name-after.png --steps 4
+  same 'the same picture' "$("$look" differ $name-before.png $name-after.png)" 0
+done
 
 # averaged weights of a training script
 mkdir checkpoint

@@ -16,8 +16,25 @@ class_embed_type down_block_types downsample_padding downsample_type dropout fli
 layers_per_block mid_block_scale_factor mid_block_type norm_eps norm_num_groups num_class_embeds num_train_timesteps
 out_channels resnet_time_scale_shift sample_size time_embedding_dim time_embedding_type up_block_types
 upsample_type""".split()
-SCHEDULER_KEYS = """beta_end beta_schedule beta_start clip_sample clip_sample_range num_train_timesteps prediction_type
-rescale_betas_zero_snr sample_max_value steps_offset thresholding timestep_spacing trained_betas""".split()
+BETAS = "beta_end beta_schedule beta_start num_train_timesteps prediction_type trained_betas "
+SPACING = "steps_offset timestep_spacing "
+CLIPPING = "clip_sample clip_sample_range "
+THRESHOLDING = "dynamic_thresholding_ratio sample_max_value thresholding "
+SIGMAS = "use_exponential_sigmas use_karras_sigmas "
+SOLVER = "lower_order_final solver_order solver_type " + THRESHOLDING + SIGMAS
+ZERO_SNR = "rescale_betas_zero_snr "
+SCHEDULER_KEYS = {
+    "DDPMScheduler": CLIPPING + THRESHOLDING + ZERO_SNR + "variance_type",
+    "DDIMScheduler": CLIPPING + THRESHOLDING + ZERO_SNR + "set_alpha_to_one",
+    "PNDMScheduler": "set_alpha_to_one skip_prk_steps",
+    "LMSDiscreteScheduler": SIGMAS,
+    "EulerDiscreteScheduler": SIGMAS + ZERO_SNR + "final_sigmas_type",
+    "EulerAncestralDiscreteScheduler": ZERO_SNR,
+    "HeunDiscreteScheduler": SIGMAS + CLIPPING,
+    "DPMSolverMultistepScheduler": SOLVER + ZERO_SNR + "algorithm_type euler_at_final final_sigmas_type variance_type",
+    "UniPCMultistepScheduler": SOLVER + ZERO_SNR + "disable_corrector final_sigmas_type predict_x0",
+}
+PIPELINES = {"DDIMScheduler": "DDIMPipeline", "PNDMScheduler": "PNDMPipeline"}  # DDPMPipeline takes the others
 SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -233,10 +250,12 @@ def check_config(config):
 def check_scheduler(scheduler, index):
     class_name = scheduler["_class_name"]
     check(index["scheduler"] == ["diffusers", class_name], "model_index.json says", index["scheduler"])
-    check(class_name in ("DDPMScheduler", "DDIMScheduler"), "the scheduler is a", class_name)
-    own = {"DDPMScheduler": "variance_type", "DDIMScheduler": "set_alpha_to_one"}[class_name]
-    missing = [key for key in SCHEDULER_KEYS + [own] if key not in scheduler]
+    check(class_name in SCHEDULER_KEYS, "the scheduler is a", class_name)
+    keys = (BETAS + SPACING + SCHEDULER_KEYS[class_name]).split()
+    missing = [key for key in keys if key not in scheduler]
     check(not missing, "the scheduler lacks", *missing)
+    pipeline = PIPELINES.get(class_name, "DDPMPipeline")
+    check(index["_class_name"] == pipeline, "the pipeline is a", index["_class_name"], "and no", pipeline)
     betas = scheduler["trained_betas"]
     check(betas is None or len(betas) == scheduler["num_train_timesteps"], "trained_betas are too few or many")
     check(0 < scheduler["beta_start"] <= scheduler["beta_end"] < 1, "betas do not rise within 0 … 1")
@@ -244,7 +263,6 @@ def check_scheduler(scheduler, index):
 
 def check_folder(folder, dtype):
     index = read_json(folder, "model_index.json")
-    check(index["_class_name"] in ("DDPMPipeline", "DDIMPipeline"), "the pipeline is a", index["_class_name"])
     parts = {key for key in index if not key.startswith("_")}
     check(parts == {"unet", "scheduler"}, "the pipeline has", *sorted(parts))
     check(index["unet"] == ["diffusers", "UNet2DModel"], "model_index.json says", index["unet"])

@@ -51,6 +51,19 @@ trajectory_clear (Trajectory *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Trajectory, trajectory_clear)
 
+/* By way of what would be written of it, which has to be the same scheduler. */
+static gboolean
+read_config (DdpmSchedulerConfig *config, JsonObject *object, const char *name, GError **error)
+{
+  g_auto (DdpmSchedulerConfig) first = { 0 };
+  g_autoptr (JsonNode) written = NULL;
+
+  if (!ddpm_scheduler_config_from_json (&first, json_object_get_member (object, "config"), name, error))
+    return FALSE;
+  written = ddpm_scheduler_config_to_json (&first);
+  return ddpm_scheduler_config_from_json (config, written, name, error);
+}
+
 static gboolean
 make_sampler (Trajectory *self, JsonObject *object, GError **error)
 {
@@ -64,8 +77,7 @@ make_sampler (Trajectory *self, JsonObject *object, GError **error)
     .use_clipped_model_output = check_json_boolean (call, "use_clipped_model_output", FALSE),
   };
 
-  if (!ddpm_scheduler_config_from_json (&config, json_object_get_member (object, "config"), self->name,
-                                        error))
+  if (!read_config (&config, object, self->name, error))
     return FALSE;
   options.kind = self->kind = ddpm_sampler_kind_of_config (&config);
   self->in_sigma = options.kind == DDPM_SAMPLER_EULER || options.kind == DDPM_SAMPLER_HEUN

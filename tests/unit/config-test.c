@@ -5,17 +5,8 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "tests/unit/config-common.h"
 #include "tests/unit/scratch.h"
-
-static JsonNode *
-parse (const char *text)
-{
-  g_autoptr (GError) error = NULL;
-  JsonNode *node = ddpm_json_parse (text, strlen (text), &error);
-
-  g_assert_no_error (error);
-  return node;
-}
 
 static void
 test_json_read (void)
@@ -283,8 +274,6 @@ test_unet_written (void)
   g_assert_cmpstr (text, ==, expected_text);
 }
 
-typedef gboolean (*Reader) (JsonNode *node, GError **error);
-
 static gboolean
 read_unet_node (JsonNode *node, GError **error)
 {
@@ -294,33 +283,11 @@ read_unet_node (JsonNode *node, GError **error)
 }
 
 static gboolean
-read_scheduler_node (JsonNode *node, GError **error)
-{
-  g_auto (DdpmSchedulerConfig) config = { 0 };
-
-  return ddpm_scheduler_config_from_json (&config, node, "some/config.json", error);
-}
-
-static gboolean
 read_notes_node (JsonNode *node, GError **error)
 {
   g_auto (DdpmModelNotes) notes = { 0 };
 
   return ddpm_model_notes_from_json (&notes, node, "some/config.json", error);
-}
-
-static void
-assert_refused (Reader reader, const char *text, DdpmError code, const char *reason)
-{
-  g_autoptr (JsonNode) node = parse (text);
-  g_autoptr (GError) error = NULL;
-
-  if (reader (node, &error))
-    g_error ("%s was accepted", text);
-  g_assert_error (error, DDPM_ERROR, (gint) code);
-  g_test_message ("%s", error->message);
-  g_assert_nonnull (strstr (error->message, "some/config.json"));
-  g_assert_nonnull (strstr (error->message, reason));
 }
 
 static void
@@ -378,125 +345,6 @@ test_unet_bad (void)
     assert_refused (read_unet_node, cases[i].text, DDPM_ERROR_FILE, cases[i].reason);
   for (guint i = 0; i < G_N_ELEMENTS (unsupported); i++)
     assert_refused (read_unet_node, unsupported[i].text, DDPM_ERROR_UNSUPPORTED, unsupported[i].reason);
-}
-
-static void
-read_scheduler (DdpmSchedulerConfig *config, const char *text)
-{
-  g_autoptr (JsonNode) node = parse (text);
-  g_autoptr (GError) error = NULL;
-
-  ddpm_scheduler_config_from_json (config, node, "scheduler_config.json", &error);
-  g_assert_no_error (error);
-}
-
-static void
-test_scheduler (void)
-{
-  g_auto (DdpmSchedulerConfig) config = { 0 }, old = { 0 }, heun = { 0 }, again = { 0 };
-  g_autoptr (JsonNode) node = NULL;
-
-  read_scheduler (&config,
-                  "{\"_class_name\":\"DDIMScheduler\",\"num_train_timesteps\":3,\"beta_start\":0.1,"
-                  "\"beta_end\":0.2,\"beta_schedule\":\"scaled_linear\",\"trained_betas\":[0.1,0.5,0.25],"
-                  "\"prediction_type\":\"v_prediction\",\"clip_sample\":false,\"clip_sample_range\":2,"
-                  "\"timestep_spacing\":\"trailing\",\"steps_offset\":1,\"set_alpha_to_one\":false,"
-                  "\"rescale_betas_zero_snr\":true,\"thresholding\":true,\"dynamic_thresholding_ratio\":0.9,"
-                  "\"sample_max_value\":1.5}");
-  g_assert_cmpint (config.beta_schedule, ==, DDPM_BETAS_TRAINED);
-  g_assert_cmpfloat (config.trained_betas[1], ==, 0.5f);
-  g_assert_cmpint (config.prediction_type, ==, DDPM_PREDICT_V);
-  g_assert_cmpint (config.timestep_spacing, ==, DDPM_SPACING_TRAILING);
-  g_assert_false (config.set_alpha_to_one || config.clip_sample);
-  g_assert_true (config.thresholding && config.rescale_betas_zero_snr);
-
-  node = ddpm_scheduler_config_to_json (&config);
-  g_assert_true (ddpm_scheduler_config_from_json (&again, node, "again", NULL));
-  g_assert_cmpstr (again.class_name, ==, "DDIMScheduler");
-  g_assert_cmpmem (again.trained_betas, 12, config.trained_betas, 12);
-  g_assert_cmpuint (again.steps_offset, ==, 1);
-  g_assert_cmpfloat (again.sample_max_value, ==, 1.5);
-  g_assert_false (again.set_alpha_to_one);
-  g_assert_cmpint (again.timestep_spacing, ==, DDPM_SPACING_TRAILING);
-
-  read_scheduler (&old,
-                  "{\"_class_name\":\"DDPMScheduler\",\"tensor_format\":\"pt\",\"timestep_values\":null,"
-                  "\"predict_epsilon\":false,\"variance_type\":\"fixed_large\"}");
-  g_assert_cmpint (old.prediction_type, ==, DDPM_PREDICT_SAMPLE);
-  g_assert_cmpint (old.variance_type, ==, DDPM_VARIANCE_FIXED_LARGE);
-  g_assert_cmpuint (old.num_train_timesteps, ==, 1000);
-
-  read_scheduler (&heun, "{\"_class_name\":\"HeunDiscreteScheduler\",\"variance_type\":null,"
-                         "\"lambda_min_clipped\":-Infinity}");
-  g_assert_cmpfloat (heun.beta_end, ==, 0.012);
-  g_assert_cmpint (heun.timestep_spacing, ==, DDPM_SPACING_LINSPACE);
-  g_assert_cmpstr (heun.class_name, ==, "HeunDiscreteScheduler");
-}
-
-static void
-test_scheduler_written (void)
-{
-  static const char expected[] =
-    "{\"_class_name\":\"DDPMScheduler\",\"_diffusers_version\":\"0.33.0\",\"beta_end\":0.02,\"beta_"
-    "schedule\":"
-    "\"linear\",\"beta_start\":0.0001,\"clip_sample\":true,\"clip_sample_range\":1.0,"
-    "\"dynamic_thresholding_ratio\":0.995,\"num_train_timesteps\":1000,\"prediction_type\":\"epsilon\","
-    "\"rescale_betas_zero_snr\":false,\"sample_max_value\":1.0,\"steps_offset\":0,\"thresholding\":false,"
-    "\"timestep_spacing\":\"leading\",\"trained_betas\":null,\"variance_type\":\"fixed_small\"}";
-  g_autoptr (JsonNode) node = parse (expected), written = NULL;
-  g_auto (DdpmSchedulerConfig) config = { 0 };
-  g_autofree char *text = NULL, *expected_text = ddpm_json_to_text (node);
-
-  ddpm_scheduler_config_init (&config);
-  written = ddpm_scheduler_config_to_json (&config);
-  text = ddpm_json_to_text (written);
-  g_assert_cmpstr (text, ==, expected_text);
-}
-
-static void
-test_scheduler_bad (void)
-{
-  static const char *const wrong[] = {
-    "{\"num_train_timesteps\":0}",
-    "{\"num_train_timesteps\":1e3}",
-    "{\"num_train_timesteps\":2000000000}",
-    "{\"beta_start\":\"0.1\"}",
-    "{\"beta_end\":NaN}",
-    "{\"trained_betas\":[0.1]}",
-    "{\"trained_betas\":0.1}",
-    "{\"clip_sample\":null}",
-    "{\"clip_sample_range\":Infinity}",
-    "{\"steps_offset\":-1}",
-    "{\"beta_schedule\":3}",
-    "{\"_class_name\":[]}",
-    "{\"num_train_timesteps\":2,\"trained_betas\":[0.1,null]}",
-    "{\"predict_epsilon\":\"no\"}",
-  };
-  static const char *const unsupported[] = {
-    "{\"beta_schedule\":\"laplace\"}",
-    "{\"prediction_type\":\"flow_prediction\"}",
-    "{\"variance_type\":\"other\"}",
-    "{\"timestep_spacing\":\"other\"}",
-    "{\"_class_name\":\"ScoreSdeVeScheduler\"}",
-    "{\"_class_name\":\"FlowMatchEulerDiscreteScheduler\"}",
-  };
-
-  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
-    assert_refused (read_scheduler_node, wrong[i], DDPM_ERROR_FILE, "has to be");
-  for (guint i = 0; i < G_N_ELEMENTS (unsupported); i++)
-    assert_refused (read_scheduler_node, unsupported[i], DDPM_ERROR_UNSUPPORTED, "");
-}
-
-static void
-test_scheduler_copy (void)
-{
-  g_auto (DdpmSchedulerConfig) config = { 0 }, copy = { 0 };
-
-  read_scheduler (&config, "{\"_class_name\":\"X\",\"num_train_timesteps\":2,\"trained_betas\":[0.5,0.25]}");
-  ddpm_scheduler_config_copy (&copy, &config);
-  ddpm_scheduler_config_clear (&config);
-  g_assert_cmpstr (copy.class_name, ==, "X");
-  g_assert_cmpfloat (copy.trained_betas[1], ==, 0.25f);
 }
 
 static void
@@ -561,10 +409,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/config/unet/class-types", test_unet_class_types);
   g_test_add_func ("/config/unet/written", test_unet_written);
   g_test_add_func ("/config/unet/bad", test_unet_bad);
-  g_test_add_func ("/config/scheduler/read", test_scheduler);
-  g_test_add_func ("/config/scheduler/written", test_scheduler_written);
-  g_test_add_func ("/config/scheduler/bad", test_scheduler_bad);
-  g_test_add_func ("/config/scheduler/copy", test_scheduler_copy);
   g_test_add_func ("/config/notes/read", test_notes);
   g_test_add_func ("/config/notes/bad", test_notes_bad);
   return g_test_run ();

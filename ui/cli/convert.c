@@ -61,17 +61,12 @@ static void
 report (const DdpmModel *model, const char *output, guint dtype)
 {
   const gsize n = ddpm_unet_get_n_weights (model->unet);
-  const char *class_name = model->scheduler.class_name;
-  const gboolean is_kept =
-    g_strcmp0 (class_name, "DDPMScheduler") == 0 || g_strcmp0 (class_name, "DDIMScheduler") == 0;
   g_autofree char *bytes = ddpm_format_bytes ((double) n * (dtypes[dtype] == DDPM_DTYPE_F32 ? 4 : 2));
 
   printf ("written      %s: %.2f M parameters as %s, %s\n", output, (double) n / 1e6, dtype_names[dtype],
           bytes);
   if (!model->has_scheduler)
     printf ("scheduler    %s has none; the usual one is written\n", model->name);
-  else if (!is_kept)
-    printf ("scheduler    %s is written as DDPMScheduler, with the same noise\n", class_name);
   if (model->scheduler.prediction_type == DDPM_PREDICT_MU)
     printf ("predicts     mu, which only this program makes pictures with\n");
 }
