@@ -18,6 +18,7 @@
 #include "core/job/evaluate-job.h"
 #include "core/job/progress.h"
 #include "core/job/sample-job.h"
+#include "core/job/study-langevin.h"
 #include "core/job/train-fields.h"
 #include "core/job/train-job.h"
 #include "core/job/train-ranks.h"

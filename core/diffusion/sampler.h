@@ -30,8 +30,8 @@ typedef enum
   DDPM_SAMPLER_DPMPP_2M,        /* Lu et al. 2022, "DPM-Solver++", algorithm 2; other orders, too */
   DDPM_SAMPLER_DPMPP_2M_SDE,    /* the same, section 5: of the stochastic equation */
   DDPM_SAMPLER_UNIPC,           /* Zhao et al. 2023, "UniPC", algorithms 1 and 2 */
-  /* Annealed Langevin dynamics (Song and Ermon 2019, algorithm 1): to be studied, not offered to users. It
-   * takes thousands of steps to do what others do in tens. */
+  /* Annealed Langevin dynamics (Song and Ermon 2019, algorithm 1): to be studied, with options that users
+   * need not know */
   DDPM_SAMPLER_LANGEVIN
 } DdpmSamplerKind;
 

@@ -11,6 +11,7 @@ static const struct
   const char *help;
 } studies[] = {
   { "schedule", ddpm_study_schedule, "beta, alpha_bar and signal to noise of the schedules" },
+  { "langevin", ddpm_study_langevin, "a model read as a score, by annealed Langevin dynamics" },
 };
 
 static void
