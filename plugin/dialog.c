@@ -22,7 +22,8 @@ typedef enum
   OUTCOME_STAY
 } Outcome;
 
-#define UPDATE_INTERVAL_ms 50
+/* A frame of the screen: what is finished in between is seen in the next one. */
+#define UPDATE_INTERVAL_ms 16
 /* Settings that change in quick succession, as a slider's, are looked at once. */
 #define PLAN_DELAY_ms 150
 
@@ -42,6 +43,7 @@ typedef struct
   DdpmRun *run; /* under way, or one whose pictures could not be inserted yet; or NULL */
   GMainLoop *loop;
   Wish wish;
+  DdpmRunState shown; /* of the run, in the window */
 } Dialog;
 
 static void
@@ -172,8 +174,9 @@ look_at_run (gpointer user_data)
   const DdpmRunState state = ddpm_run_get_state (dialog->run);
 
   take_pictures (dialog, &state);
-  if (dialog->wish == WISH_ALL)
+  if (dialog->wish == WISH_ALL && (state.step != dialog->shown.step || state.total != dialog->shown.total))
     ddpm_window_show_progress (dialog->window, &state);
+  dialog->shown = state;
   if (state.ended)
     g_main_loop_quit (dialog->loop);
   return G_SOURCE_CONTINUE;
@@ -241,6 +244,7 @@ live (Dialog *dialog)
 
   dialog->loop = loop;
   dialog->wish = WISH_ALL;
+  dialog->shown = (DdpmRunState) { 0 };
   ddpm_window_set_running (dialog->window, TRUE);
   g_signal_connect (widget, "response", G_CALLBACK (respond), dialog);
   g_signal_connect (widget, "close", G_CALLBACK (escape), dialog);
