@@ -71,12 +71,12 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("Pixels of the new pictures; 0: the model's own width"), 0, 0, DDPM_IMAGE_MAX_SIDE },
   { "height", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_INTEGER, AT (height), N_ ("He_ight (0: the model's)"),
     N_ ("Pixels of the new pictures; 0: the model's own height"), 0, 0, DDPM_IMAGE_MAX_SIDE },
-  { "sizing", ALL, DDPM_ARGUMENT_WORD, AT (sizing), N_ ("Sizing"),
+  { "sizing", ALL, DDPM_ARGUMENT_WORD, AT (sizing), N_ ("Si_zing"),
     N_ ("What the model sees of pictures of other sizes than its own: direct, all at once; windows, "
         "overlapping "
         "parts, with all details; fit, the picture scaled to its size; auto, what suits best"),
     .word = "auto", .get_words = get_sizings },
-  { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Seamless"),
+  { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Tiles seamlessl_y"),
     N_ (
       "Whether the pictures can be laid like tiles: side by side (x), one above the other (y), both, or none "
       "of it"),
@@ -94,10 +94,10 @@ const DdpmArgument ddpm_argument_table[] = {
   { "resamplings", FILL, DDPM_ARGUMENT_INTEGER, AT (resamplings), N_ ("Resamplin_gs"),
     N_ ("How often the steps are gone through, back and forth, 1 to 100: more fit better and take longer"), 5,
     1, DDPM_MAX_RESAMPLINGS },
-  { "shared", PROGRESSIVE, DDPM_ARGUMENT_NUMBER, AT (shared), N_ ("Common noise _from 1 down to"),
-    N_ ("1: the estimates of one picture. Less, to 0: that many pictures whose noise is the same from the "
+  { "shared", PROGRESSIVE, DDPM_ARGUMENT_PER_CENT, AT (shared), N_ ("Common noise _from 100 down to (%)"),
+    N_ ("100: the estimates of one picture. Less, to 0: that many pictures whose noise is the same from the "
         "first step down to this part of the steps; takes a sampler that adds noise"),
-    1, 0, 1 },
+    100, 0, 100 },
   { "seed", ALL, DDPM_ARGUMENT_INTEGER, AT (seed), N_ ("See_d"),
     N_ ("The same seed with the same settings makes the same pictures, 0 to 2147483647"), 0, 0,
     DDPM_MAX_SEED },
@@ -111,7 +111,7 @@ const DdpmArgument ddpm_argument_table[] = {
     0, 0, MAX_STEPS },
   { "eta", ALL, DDPM_ARGUMENT_NUMBER, AT (eta), N_ ("Fresh noise (et_a)"),
     N_ ("DDIM only: how much fresh noise each step adds, 0 to 1"), 0, 0, 1 },
-  { "visible", VARY, DDPM_ARGUMENT_SWITCH, AT (visible), N_ ("All visible la_yers"),
+  { "visible", VARY, DDPM_ARGUMENT_SWITCH, AT (visible), N_ ("All v_isible layers"),
     N_ ("Begin with what is seen of the image instead of the active layer") },
   { "new-image", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_SWITCH, AT (new_image), N_ ("As an e_xtra image"),
     N_ ("The pictures become layers of a new image of their size") },

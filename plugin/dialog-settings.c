@@ -338,7 +338,7 @@ static const Row rows[] = {
   { "strength", ROW_SPECIAL, .make = make_strength_row },
   { "ladder-to", ROW_SPECIAL, .make = make_ladder_row },
   { "method", ROW_CHOICE, .choices = methods },
-  { "shared", ROW_SCALE, FALSE, 0, 1, 0.01 },
+  { "shared", ROW_SCALE, FALSE, 0, 100, 1 },
   { "seed", ROW_SPECIAL, .make = make_seed_row },
   { "dialog-new-seed", ROW_CHECK },
   { "visible", ROW_CHECK },
@@ -391,7 +391,7 @@ add_row (DdpmSettings *settings, GtkWidget *box, const Row *row)
 static GtkWidget *
 make_more (DdpmSettings *settings)
 {
-  GtkWidget *more = gtk_expander_new (_ ("Sampling")),
+  GtkWidget *more = gtk_expander_new_with_mnemonic (_ ("Sampling and _quality")),
             *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, SPACING_px);
   gboolean chosen = FALSE;
 

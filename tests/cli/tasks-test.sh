@@ -61,10 +61,10 @@ fails 'a ladder beyond all' 2 'ladder-to' vary rgb $a -o x.png --ladder-to 101
 # shared noise
 works 'shared noise' sample rgb -o shared -n 2 --sampler ddpm --steps 10 --shared 0
 same 'all of it makes one picture' "$("$look" differ shared/seed-0-0001.png shared/seed-0-0002.png)" 0
-works 'a part of it' sample rgb -o part -n 2 --sampler ddpm --steps 10 --shared 0.5
+works 'a part of it' sample rgb -o part -n 2 --sampler ddpm --steps 10 --shared 50
 check 'makes two' test "$("$look" differ part/seed-0-0001.png part/seed-0-0002.png)" -gt 0
-fails 'without noise there is none to share' 2 'adds none' sample rgb -o x.png --sampler ddim --shared 0.5
-fails 'more than all' 2 'shared' sample rgb -o x.png --shared 1.1
+fails 'without noise there is none to share' 2 'adds none' sample rgb -o x.png --sampler ddim --shared 50
+fails 'more than all' 2 'shared' sample rgb -o x.png --shared 101
 
 # latents
 works 'latents' interpolate rgb $a $b -o latent -n 3 --method latent --strength 20 --steps 50

@@ -38,8 +38,8 @@ def test_shared():
     options = ["-n", "3", "--seed", "9", "--steps", "6", "--sampler", "ddpm"]
     arguments = {"model": "colour", "seed": 9, "steps": 6, "sampler": "ddpm", "count": 3}
     with new_image(40, 40) as image:
-        _, _, layers = call("progressive", image=image, shared=0.5, **arguments)
-        compare("the pixels of `ddpm sample --shared`", layers, ddpm("sample", "colour", "--shared", "0.5", *options))
+        _, _, layers = call("progressive", image=image, shared=50.0, **arguments)
+        compare("the pixels of `ddpm sample --shared`", layers, ddpm("sample", "colour", "--shared", "50", *options))
         same("in a group that says so", [layer.get_name() for layer in image.get_layers()],
              ["colour 9, the same noise down to step 500"])
         report("each another one", len({pixels(layer) for layer in layers}) == 3)

@@ -96,8 +96,8 @@ def test_arguments():
         scene.refused("a ladder above 100", "vary", "ladder-to", ladder_to=101.0)
         scene.refused("a method that does not exist", "interpolate", "noise, latent", method="magic")
         scene.refused("no resamplings", "fill", "resamplings", resamplings=0)
-        scene.refused("noise shared with nobody", "progressive", "shared", shared=1.5)
-        scene.refused("noise shared by a sampler without", "progressive", "noise", shared=0.5, sampler="ddim")
+        scene.refused("noise shared with nobody", "progressive", "shared", shared=100.5)
+        scene.refused("noise shared by a sampler without", "progressive", "noise", shared=50.0, sampler="ddim")
 
 
 def test_drawables():

@@ -82,6 +82,7 @@ static gboolean
 check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput *output, GError **error)
 {
   double strength = 100 * options->strength, ladder_to = 100 * options->ladder_to;
+  double shared = 100 * options->shared;
   guint sampler = options->sampler, precision = options->precision, method = options->interpolation;
   guint sizing = options->sizing, seamless = options->seamless;
 
@@ -101,7 +102,7 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
       || !ddpm_option_get_size ("--size", args->size, &options->width, &options->height, error)
       || !ddpm_option_get_double ("--strength", args->strength, 0, 100, &strength, error)
       || !ddpm_option_get_double ("--ladder-to", args->ladder_to, 0, 100, &ladder_to, error)
-      || !ddpm_option_get_double ("--shared", args->shared, 0, 1, &options->shared, error)
+      || !ddpm_option_get_double ("--shared", args->shared, 0, 100, &shared, error)
       || !ddpm_option_get_choice ("--method", args->method, ddpm_interpolation_names, &method, error)
       || !ddpm_option_get_uint ("--resamplings", args->resamplings, 1, DDPM_MAX_RESAMPLINGS,
                                 &options->resamplings, error))
@@ -113,6 +114,7 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
   options->seamless = seamless;
   options->strength = strength / 100;
   options->ladder_to = ladder_to / 100;
+  options->shared = shared / 100;
   options->interpolation = method;
   options->label = args->label;
   output->is_grid = args->grid || args->columns != NULL;

@@ -12,10 +12,9 @@ ddpm_command_sample (const char *program, int argc, char **argv, GError **error)
     { "size", 0, 0, G_OPTION_ARG_STRING, &args.size,
       "Pixels of the pictures, any size (default: the model's own)", "N|WxH" },
     { "shared", 0, 0, G_OPTION_ARG_STRING, &args.shared,
-      "Noise that all pictures have in common: from the first step down to this part of them, 0 to 1; the "
-      "less "
-      "is left, the more alike they are (default: 1, nothing; takes --sampler ddpm or --eta 1)",
-      "X" },
+      "Noise that all pictures have in common: from the first step (100) down to this one, in per cent, 0 to "
+      "100; the lower, the more alike they are (default: 100, nothing; takes --sampler ddpm or --eta 1)",
+      "PERCENT" },
     G_OPTION_ENTRY_NULL,
   };
 
