@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* Mapped rather than allocated: zero-filled, page-aligned, and given back to the system at once. Large pages,
  * where the system has them, take a tenth of the time to come and are found faster. */
@@ -20,7 +21,7 @@ ddpm_arena_init (DdpmArena *arena, gsize size_bytes, GError **error)
   arena->base = NULL;
   arena->size_bytes = 0;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "%.0f MB of memory are needed and cannot be had; use a smaller size or batch",
+               _ ("%.0f MB of memory are needed and cannot be had; use a smaller size or batch"),
                size_bytes / 1e6);
   return FALSE;
 }

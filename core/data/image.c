@@ -1,10 +1,12 @@
 /* The picture itself: making, converting, cutting, tiling, and the way to a network's tensor and back. */
 #include "core/data/image.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* Also turns NaN into 0. */
 static inline float
@@ -51,17 +53,17 @@ ddpm_image_check_size (guint64 width, guint64 height, GError **error)
 {
   if (width == 0 || height == 0)
     {
-      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE, "it has no pixels");
+      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("it has no pixels"));
       return FALSE;
     }
   if (width <= DDPM_IMAGE_MAX_SIDE && height <= DDPM_IMAGE_MAX_SIDE
       && width * height <= DDPM_IMAGE_MAX_PIXELS)
     return TRUE;
 
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-               "%" G_GUINT64_FORMAT " x %" G_GUINT64_FORMAT
-               " pixels are too many (at most %u on a side and %u million in all)",
-               width, height, DDPM_IMAGE_MAX_SIDE, DDPM_IMAGE_MAX_PIXELS / 1000000);
+  g_set_error (
+    error, DDPM_ERROR, DDPM_ERROR_FILE,
+    _ ("%" PRIu64 " x %" PRIu64 " pixels are too many (at most %u on a side and %u million in all)"), width,
+    height, DDPM_IMAGE_MAX_SIDE, DDPM_IMAGE_MAX_PIXELS / 1000000);
   return FALSE;
 }
 
@@ -79,7 +81,7 @@ ddpm_image_try_new (guint width, guint height, guint n_channels, GError **error)
   if (pixels == NULL)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "its %u x %u pixels need %.0f MB of memory that cannot be had", width, height,
+                   _ ("its %u x %u pixels need %.0f MB of memory that cannot be had"), width, height,
                    (double) width * height * n_channels * sizeof (float) / 1e6);
       return NULL;
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 void
 ddpm_sampler_start (const DdpmSampler *sampler, const float *noise, float *x, gsize n)
@@ -70,8 +71,8 @@ ddpm_sampler_check_inversion (const DdpmSampler *sampler, guint first, GError **
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        "The sampler %s adds noise at random, so that no latent leads to a given picture; take ddim "
-        "with eta 0, or another one that does not.",
+        _ ("The sampler %s adds noise at random, so that no latent leads to a given picture; take ddim with "
+           "eta 0, or another one that does not."),
         sampler->klass->name);
       return FALSE;
     }
@@ -79,8 +80,8 @@ ddpm_sampler_check_inversion (const DdpmSampler *sampler, guint first, GError **
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        "At timestep %g this schedule is pure noise (rescale_betas_zero_snr), where nothing is left "
-        "of a picture to find its latent by; begin later, with a smaller strength.",
+        _ ("At timestep %g this schedule is pure noise (rescale_betas_zero_snr), where nothing is left of a "
+           "picture to find its latent by; begin later, with a smaller strength."),
         sampler->timesteps[first]);
       return FALSE;
     }

@@ -1,6 +1,7 @@
 #include "core/diffusion/samplers/sampler-private.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* A noise that is infinite has no sigma, so that those who compute in it leave a little of the picture, as
  * diffusers does. */
@@ -101,13 +102,14 @@ check_langevin (const DdpmLangevinOptions *options, GError **error)
 {
   if (options->n_repeats < 1 || options->n_repeats > 10000)
     return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "Langevin dynamics take 1 to 10000 steps at a noise level, not %u.",
+                        _ ("Langevin dynamics take 1 to 10000 steps at a noise level, not %u."),
                         options->n_repeats);
   return (options->step_size > 0 && options->step_size < 4)
-         || ddpm_refuse (error, DDPM_ERROR_USAGE,
-                         "The step size of Langevin dynamics is %g; it must be above 0, and below 4, where "
-                         "they run away.",
-                         options->step_size);
+         || ddpm_refuse (
+           error, DDPM_ERROR_USAGE,
+           _ ("The step size of Langevin dynamics is %g; it must be above 0, and below 4, where they run "
+              "away."),
+           options->step_size);
 }
 
 static gboolean
@@ -115,7 +117,7 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
 {
   if (!(options->eta >= 0 && options->eta <= 1))
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "eta is %g; it must be between 0 and 1.",
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("eta is %g; it must be between 0 and 1."),
                    options->eta);
       return FALSE;
     }
@@ -123,16 +125,18 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
       && !(config->dynamic_thresholding_ratio >= 0 && config->dynamic_thresholding_ratio <= 1
            && config->sample_max_value > 0))
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The scheduler's dynamic_thresholding_ratio is %g and its sample_max_value %g; the first "
-                   "must be between 0 and 1, the second above 0.",
-                   config->dynamic_thresholding_ratio, config->sample_max_value);
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_USAGE,
+        _ ("The scheduler's dynamic_thresholding_ratio is %g and its sample_max_value %g; the first must be "
+           "between 0 and 1, the second above 0."),
+        config->dynamic_thresholding_ratio, config->sample_max_value);
       return FALSE;
     }
   if (config->clip_sample && !(config->clip_sample_range > 0))
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The scheduler's clip_sample_range is %g; it must be above 0.", config->clip_sample_range);
+                   _ ("The scheduler's clip_sample_range is %g; it must be above 0."),
+                   config->clip_sample_range);
       return FALSE;
     }
   return options->kind != DDPM_SAMPLER_LANGEVIN || check_langevin (&options->langevin, error);
@@ -146,8 +150,8 @@ check_start (const DdpmSampler *sampler, GError **error)
     return TRUE;
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_USAGE,
-    "At timestep %g this schedule is pure noise (rescale_betas_zero_snr), where a network that predicts "
-    "epsilon says nothing about the picture; take another number of steps or timestep_spacing.",
+    _ ("At timestep %g this schedule is pure noise (rescale_betas_zero_snr), where a network that predicts "
+       "epsilon says nothing about the picture; take another number of steps or timestep_spacing."),
     sampler->timesteps[0]);
   return FALSE;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* Tables are float and follow diffusers' order of operations, because published weights were trained with,
  * and are sampled by, exactly those numbers: betas are made in float, alpha_bar is accumulated in double over
@@ -121,7 +122,7 @@ check_config (const DdpmSchedulerConfig *config, GError **error)
   if (n < 1 || n > MAX_TIMESTEPS)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "num_train_timesteps is %u; a schedule has 1 to %d timesteps.", n, MAX_TIMESTEPS);
+                   _ ("num_train_timesteps is %u; a schedule has 1 to %d timesteps."), n, MAX_TIMESTEPS);
       return FALSE;
     }
   if (config->beta_schedule == DDPM_BETAS_TRAINED)
@@ -129,20 +130,21 @@ check_config (const DdpmSchedulerConfig *config, GError **error)
       if (config->trained_betas != NULL)
         return TRUE;
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                           "The schedule is to use trained_betas, but there are none.");
+                           _ ("The schedule is to use trained_betas, but there are none."));
       return FALSE;
     }
   if (!(config->beta_start >= 0 && config->beta_start <= 1 && config->beta_end >= 0 && config->beta_end <= 1))
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "beta_start is %g and beta_end is %g; both must be between 0 and 1.", config->beta_start,
-                   config->beta_end);
+                   _ ("beta_start is %g and beta_end is %g; both must be between 0 and 1."),
+                   config->beta_start, config->beta_end);
       return FALSE;
     }
   if (config->rescale_betas_zero_snr && n < 2)
     {
-      g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                           "rescale_betas_zero_snr needs at least 2 timesteps; num_train_timesteps is 1.");
+      g_set_error_literal (
+        error, DDPM_ERROR, DDPM_ERROR_USAGE,
+        _ ("rescale_betas_zero_snr needs at least 2 timesteps; num_train_timesteps is 1."));
       return FALSE;
     }
   return TRUE;
@@ -160,21 +162,22 @@ check_tables (const DdpmSchedule *schedule, GError **error)
       if (!(beta >= 0 && beta <= 1))
         {
           g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                       "The schedule's beta number %u is %g; every beta must be between 0 and 1.", t, beta);
+                       _ ("The schedule's beta number %u is %g; every beta must be between 0 and 1."), t,
+                       beta);
           return FALSE;
         }
       if (!(alpha_bar < 1))
         {
           g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                               "The schedule adds no noise at timestep 0; beta_start must be larger.");
+                               _ ("The schedule adds no noise at timestep 0; beta_start must be larger."));
           return FALSE;
         }
       if (alpha_bar <= 0 && t + 1 < schedule->n_timesteps)
         {
           g_set_error (
             error, DDPM_ERROR, DDPM_ERROR_USAGE,
-            "The schedule leaves nothing of the picture at timestep %u already; use smaller betas or "
-            "fewer timesteps than %u.",
+            _ ("The schedule leaves nothing of the picture at timestep %u already; use smaller betas or "
+               "fewer timesteps than %u."),
             t, schedule->n_timesteps);
           return FALSE;
         }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 typedef struct
 {
@@ -88,7 +89,7 @@ check_mask (const DdpmImage *input, const DdpmImage *mask, GError **error)
   if (mask == NULL || (mask->width == input->width && mask->height == input->height))
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               "The mask has %u x %u pixels and the picture %u x %u; they have to be of one size.",
+               _ ("The mask has %u x %u pixels and the picture %u x %u; they have to be of one size."),
                mask->width, mask->height, input->width, input->height);
   return FALSE;
 }
@@ -113,8 +114,8 @@ ddpm_sample_fill_new (const DdpmImage *input, const DdpmImage *mask, guint width
     return g_steal_pointer (&fill);
   g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
                        mask != NULL
-                         ? "The mask is empty; it has to be white where the picture is made anew."
-                         : "Nothing of the picture is transparent; say by a mask what is made anew.");
+                         ? _ ("The mask is empty; it has to be white where the picture is made anew.")
+                         : _ ("Nothing of the picture is transparent; say by a mask what is made anew."));
   return NULL;
 }
 

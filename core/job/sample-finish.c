@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/job/sample-job-input.h"
 #include "core/job/sample-size.h"
 
@@ -15,8 +16,8 @@ check_finite (const DdpmSampleRun *run, guint index, const float *x, GError **er
       {
         g_set_error (
           error, DDPM_ERROR, DDPM_ERROR_NUMERIC,
-          "The model \"%s\" made picture %u of numbers that are not finite; its weights are damaged or do "
-          "not fit its config.json and scheduler_config.json.",
+          _ ("The model \"%s\" made picture %u of numbers that are not finite; its weights are damaged or do "
+             "not fit its config.json and scheduler_config.json."),
           run->job->model->name, index + 1);
         return FALSE;
       }

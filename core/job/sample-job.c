@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "core/base/memory.h"
+#include "core/base/text.h"
 #include "core/job/sample-predict.h"
 #include "core/job/sample-size.h"
 
@@ -54,7 +55,7 @@ set_label (DdpmSampleJob *job, const char *label, GError **error)
   if (job->guided && !ddpm_model_has_label_names (job->model))
     return ddpm_refuse (
       error, DDPM_ERROR_USAGE,
-      "The model \"%s\" has seen no picture without a label, which guidance compares with; leave it out.",
+      _ ("The model \"%s\" has seen no picture without a label, which guidance compares with; leave it out."),
       job->model->name);
   return TRUE;
 }
@@ -70,10 +71,11 @@ check_shared (const DdpmSampleJob *job, GError **error)
   for (guint k = 0; k < course->n_steps; k++)
     if (ddpm_sampler_step_needs_noise (course->sampler, k))
       return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               "Pictures that share noise differ by that of later steps, and %s with eta %g adds none; take "
-               "the sampler ddpm, or ddim with eta 1.",
-               ddpm_sampler_kind_get_name (job->options.sampler), job->options.eta);
+  g_set_error (
+    error, DDPM_ERROR, DDPM_ERROR_USAGE,
+    _ ("Pictures that share noise differ by that of later steps, and %s with eta %g adds none; take the "
+       "sampler ddpm, or ddim with eta 1."),
+    ddpm_sampler_kind_get_name (job->options.sampler), job->options.eta);
   return FALSE;
 }
 
@@ -85,7 +87,7 @@ check_progressive (const DdpmSampleJob *job, GError **error)
   if (job->options.task != DDPM_TASK_PROGRESSIVE || job->options.count <= n_steps)
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-               "%u steps have as many estimates, not %u; take more steps or fewer pictures.", n_steps,
+               _ ("%u steps have as many estimates, not %u; take more steps or fewer pictures."), n_steps,
                job->options.count);
   return FALSE;
 }
@@ -200,8 +202,8 @@ void
 ddpm_sample_job_set_memory_error (const DdpmSampleJob *job, GError **error)
 {
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "There is not enough memory for %u picture%s of %u x %u pixels at once.", job->batch,
-               job->batch == 1 ? "" : "s", job->wanted_width, job->wanted_height);
+               _ ("There is not enough memory for %u x %u pixels, %u at once."), job->wanted_width,
+               job->wanted_height, job->batch);
 }
 
 static gboolean
@@ -212,9 +214,12 @@ check_memory (DdpmSampleJob *job, GError **error)
   if (needed <= available)
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-               "This takes %.2f GB of memory, and %.2f GB are free; %s, or close other programs.",
-               needed / 1e9, available / 1e9,
-               job->batch > 1 ? "make fewer pictures at once (a smaller batch)" : "make smaller pictures");
+               job->batch > 1
+                 ? _ ("This takes %.2f GB of memory, and %.2f GB are free; make fewer pictures at once (a "
+                      "smaller batch), or close other programs.")
+                 : _ ("This takes %.2f GB of memory, and %.2f GB are free; make smaller pictures, or close "
+                      "other programs."),
+               needed / 1e9, available / 1e9);
   return FALSE;
 }
 

@@ -1,5 +1,6 @@
 /* A sampling job's options: their defaults, and what can be said of them without looking at the model. */
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/job/sample-job-private.h"
 
 #define DEFAULT_STEPS 50
@@ -51,36 +52,37 @@ ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
 
   if (options->count < 1 || options->count > DDPM_MAX_COUNT)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The number of pictures is %u; it must be between 1 and %d.", options->count,
+                 _ ("The number of pictures is %u; it must be between 1 and %d."), options->count,
                  DDPM_MAX_COUNT);
   else if (options->seed > DDPM_MAX_SEED)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The seed is %u; it must be between 0 and %d.",
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("The seed is %u; it must be between 0 and %d."),
                  options->seed, DDPM_MAX_SEED);
   else if (!(options->strength >= 0 && options->strength <= 1))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The strength is %g; it must be between 0 and 1.",
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("The strength is %g; it must be between 0 and 1."),
                  options->strength);
   else if (!(options->ladder_to <= 1))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The ladder's last strength is %g; it must be between 0 and 1.", options->ladder_to);
+                 _ ("The ladder's last strength is %g; it must be between 0 and 1."), options->ladder_to);
   else if (!(options->shared >= 0 && options->shared <= 1))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The noise is shared to %g; it must be between 0 and 1.", options->shared);
+                 _ ("The noise is shared to %g; it must be between 0 and 1."), options->shared);
   else if (options->resamplings < 1 || options->resamplings > DDPM_MAX_RESAMPLINGS)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                 "The number of resamplings is %u; it must be between 1 and %d.", options->resamplings,
+                 _ ("The number of resamplings is %u; it must be between 1 and %d."), options->resamplings,
                  DDPM_MAX_RESAMPLINGS);
   else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "The guidance is %g; it must be between 0 and %d.",
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("The guidance is %g; it must be between 0 and %d."),
                  options->guidance, DDPM_MAX_GUIDANCE);
   else if (options->guidance != 1 && options->label == NULL)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                         "Guidance is towards a label; give one, or leave the guidance out.");
+                         _ ("Guidance is towards a label; give one, or leave the guidance out."));
   else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Variations need one picture to begin with.");
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                         _ ("Variations need one picture to begin with."));
   else if (options->task == DDPM_TASK_INTERPOLATE && n_inputs != 2)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Interpolation needs two pictures.");
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("Interpolation needs two pictures."));
   else if (options->task == DDPM_TASK_FILL && options->inputs[0] == NULL)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, "A fill needs a picture to begin with.");
+    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("A fill needs a picture to begin with."));
   else
     return TRUE;
   return FALSE;

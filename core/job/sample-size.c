@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/job/sample-job-input.h"
 
 /* A network without attention may see pictures up to this at once. */
@@ -51,14 +52,14 @@ set_wanted_size (DdpmSampleJob *job, GError **error)
   if (job->wanted_width == 0 || job->wanted_height == 0)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                   "The model \"%s\" does not say how large its pictures are; give width and height.",
+                   _ ("The model \"%s\" does not say how large its pictures are; give width and height."),
                    job->model->name);
       return FALSE;
     }
   if (job->wanted_width > DDPM_IMAGE_MAX_SIDE || job->wanted_height > DDPM_IMAGE_MAX_SIDE
       || (guint64) job->wanted_width * job->wanted_height > DDPM_IMAGE_MAX_PIXELS)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, "Pictures of %u x %u pixels are too large.",
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("Pictures of %u x %u pixels are too large."),
                    job->wanted_width, job->wanted_height);
       return FALSE;
     }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 gboolean
 ddpm_json_fields_init (DdpmJsonFields *fields, JsonNode *node, const char *file_name, GError **error)
@@ -10,8 +11,8 @@ ddpm_json_fields_init (DdpmJsonFields *fields, JsonNode *node, const char *file_
   *fields = (DdpmJsonFields) { .file_name = file_name };
   if (!JSON_NODE_HOLDS_OBJECT (node))
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s holds no JSON object; it should begin with '{'",
-                   file_name);
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                   _ ("%s holds no JSON object; it should begin with '{'"), file_name);
       return FALSE;
     }
   fields->object = json_node_get_object (node);
@@ -43,7 +44,7 @@ ddpm_json_fields_find (const DdpmJsonFields *fields, const char *key)
 gboolean
 ddpm_json_fields_fail (const DdpmJsonFields *fields, const char *key, const char *expected, GError **error)
 {
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s: \"%s\" has to be %s", fields->file_name, key,
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s: \"%s\" has to be %s"), fields->file_name, key,
                expected);
   return FALSE;
 }
@@ -98,7 +99,8 @@ get_uint (const DdpmJsonFields *fields, const char *key, guint min, guint max, g
       *value = 0;
       return TRUE;
     }
-  expected = g_strdup_printf ("a whole number from %u to %u%s", min, max, null ? ", or null" : "");
+  expected = g_strdup_printf (
+    null ? _ ("a whole number from %u to %u, or null") : _ ("a whole number from %u to %u"), min, max);
   return ddpm_json_fields_fail (fields, key, expected, error);
 }
 
@@ -122,7 +124,7 @@ ddpm_json_fields_get_double (const DdpmJsonFields *fields, const char *key, doub
   JsonNode *node = ddpm_json_fields_find (fields, key);
 
   return node == NULL || ddpm_json_node_to_double (node, value)
-         || ddpm_json_fields_fail (fields, key, "a finite number", error);
+         || ddpm_json_fields_fail (fields, key, _ ("a finite number"), error);
 }
 
 gboolean
@@ -133,7 +135,7 @@ ddpm_json_fields_get_bool (const DdpmJsonFields *fields, const char *key, gboole
   if (node == NULL)
     return TRUE;
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_BOOLEAN)
-    return ddpm_json_fields_fail (fields, key, "true or false", error);
+    return ddpm_json_fields_fail (fields, key, _ ("true or false"), error);
   *value = json_node_get_boolean (node);
   return TRUE;
 }
@@ -147,7 +149,7 @@ ddpm_json_fields_get_string (const DdpmJsonFields *fields, const char *key, cons
   if (node == NULL)
     return TRUE;
   if (!JSON_NODE_HOLDS_NULL (node) && ddpm_json_node_to_string (node) == NULL)
-    return ddpm_json_fields_fail (fields, key, "a string, or null", error);
+    return ddpm_json_fields_fail (fields, key, _ ("a string, or null"), error);
   *value = ddpm_json_node_to_string (node);
   return TRUE;
 }
@@ -164,7 +166,7 @@ ddpm_json_fields_get_name (const DdpmJsonFields *fields, const char *key, const 
     return TRUE;
   name = ddpm_json_node_to_string (node);
   if (name == NULL)
-    return ddpm_json_fields_fail (fields, key, "a string", error);
+    return ddpm_json_fields_fail (fields, key, _ ("a string"), error);
 
   known = g_string_new (NULL);
   for (guint i = 0; i < n; i++)
@@ -179,7 +181,7 @@ ddpm_json_fields_get_name (const DdpmJsonFields *fields, const char *key, const 
       g_string_append_printf (known, "%s\"%s\"", known->len > 0 ? ", " : "", names[i]);
     }
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-               "%s: \"%s\" is \"%s\", which is not supported; known are %s", fields->file_name, key, name,
+               _ ("%s: \"%s\" is \"%s\", which is not supported; known are %s"), fields->file_name, key, name,
                known->str);
   return FALSE;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 #define MAX_NUMBER_LENGTH 400
 
@@ -20,7 +21,7 @@ ddpm_json_scan_fail (const DdpmJsonScan *scan, GError **error, const char *forma
   va_start (args, format);
   message = g_strdup_vprintf (format, args);
   va_end (args);
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "line %u: %s", line, message);
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("line %u: %s"), line, message);
   return FALSE;
 }
 
@@ -33,7 +34,7 @@ ddpm_json_scan_init (DdpmJsonScan *scan, const char *text, gsize length, GError 
   if (g_utf8_validate_len (text, length, &bad))
     return TRUE;
   scan->at = bad;
-  return ddpm_json_scan_fail (scan, error, "this is not UTF-8 text");
+  return ddpm_json_scan_fail (scan, error, _ ("this is not UTF-8 text"));
 }
 
 char
@@ -49,8 +50,8 @@ ddpm_json_scan_expect (DdpmJsonScan *scan, char c, GError **error)
 {
   if (ddpm_json_scan_peek (scan) != c)
     return ddpm_json_scan_fail (
-      scan, error, scan->at == scan->end ? "the text ends where '%c' should stand" : "'%c' should stand here",
-      c);
+      scan, error,
+      scan->at == scan->end ? _ ("the text ends where '%c' should stand") : _ ("'%c' should stand here"), c);
   scan->at++;
   return TRUE;
 }
@@ -81,7 +82,7 @@ scan_hex (DdpmJsonScan *scan, gunichar *value, GError **error)
       int digit = scan->at < scan->end ? g_ascii_xdigit_value (*scan->at) : -1;
 
       if (digit < 0)
-        return ddpm_json_scan_fail (scan, error, "four hexadecimal digits should follow \\u");
+        return ddpm_json_scan_fail (scan, error, _ ("four hexadecimal digits should follow \\u"));
       *value = *value * 16 + digit;
       scan->at++;
     }
@@ -103,11 +104,11 @@ scan_unicode_escape (DdpmJsonScan *scan, GString *string, GError **error)
       if (!scan_hex (scan, &low, error))
         return FALSE;
       if (low < 0xdc00 || low >= 0xe000)
-        return ddpm_json_scan_fail (scan, error, "half a character is escaped in a string");
+        return ddpm_json_scan_fail (scan, error, _ ("half a character is escaped in a string"));
       high = 0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00);
     }
   if (high == 0 || (high >= 0xd800 && high < 0xe000))
-    return ddpm_json_scan_fail (scan, error, "no character is escaped in a string");
+    return ddpm_json_scan_fail (scan, error, _ ("no character is escaped in a string"));
   g_string_append_unichar (string, high);
   return TRUE;
 }
@@ -125,7 +126,7 @@ scan_escape (DdpmJsonScan *scan, GString *string, GError **error)
       return scan_unicode_escape (scan, string, error);
     }
   if (letter == NULL)
-    return ddpm_json_scan_fail (scan, error, "a string has an escape that JSON does not know");
+    return ddpm_json_scan_fail (scan, error, _ ("a string has an escape that JSON does not know"));
   g_string_append_c (string, values[letter - letters]);
   scan->at++;
   return TRUE;
@@ -151,7 +152,7 @@ ddpm_json_scan_string (DdpmJsonScan *scan, GError **error)
         break;
       if (*scan->at != '\\')
         {
-          ddpm_json_scan_fail (scan, error, "a string is not closed before the end of its line");
+          ddpm_json_scan_fail (scan, error, _ ("a string is not closed before the end of its line"));
           return NULL;
         }
       scan->at++;
@@ -160,7 +161,7 @@ ddpm_json_scan_string (DdpmJsonScan *scan, GError **error)
     }
   if (scan->at == scan->end)
     {
-      ddpm_json_scan_fail (scan, error, "the text ends in the middle of a string");
+      ddpm_json_scan_fail (scan, error, _ ("the text ends in the middle of a string"));
       return NULL;
     }
   scan->at++;
@@ -177,7 +178,7 @@ ddpm_json_scan_size (DdpmJsonScan *scan, guint64 *value, GError **error)
   if (!ddpm_json_scan_number (scan, &number, &integer, &is_integer, error))
     return FALSE;
   if (!is_integer || integer < 0)
-    return ddpm_json_scan_fail (scan, error, "a whole number of at least 0 should stand here");
+    return ddpm_json_scan_fail (scan, error, _ ("a whole number of at least 0 should stand here"));
   *value = integer;
   return TRUE;
 }
@@ -237,14 +238,14 @@ ddpm_json_scan_number (DdpmJsonScan *scan, double *number, gint64 *integer, gboo
     scan->at++;
   n_digits = scan_digits (scan);
   if (n_digits == 0 || (n_digits > 1 && scan->at[-(gssize) n_digits] == '0'))
-    return ddpm_json_scan_fail (scan, error, "a number should stand here");
+    return ddpm_json_scan_fail (scan, error, _ ("a number should stand here"));
   *is_integer = TRUE;
   if (scan->at < scan->end && *scan->at == '.')
     {
       *is_integer = FALSE;
       scan->at++;
       if (scan_digits (scan) == 0)
-        return ddpm_json_scan_fail (scan, error, "a digit should follow the point of a number");
+        return ddpm_json_scan_fail (scan, error, _ ("a digit should follow the point of a number"));
     }
   if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E'))
     {
@@ -253,10 +254,10 @@ ddpm_json_scan_number (DdpmJsonScan *scan, double *number, gint64 *integer, gboo
       if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-'))
         scan->at++;
       if (scan_digits (scan) == 0)
-        return ddpm_json_scan_fail (scan, error, "a digit should follow the 'e' of a number");
+        return ddpm_json_scan_fail (scan, error, _ ("a digit should follow the 'e' of a number"));
     }
   if (scan->at - from > MAX_NUMBER_LENGTH)
-    return ddpm_json_scan_fail (scan, error, "a number has more than %d digits", MAX_NUMBER_LENGTH);
+    return ddpm_json_scan_fail (scan, error, _ ("a number has more than %d digits"), MAX_NUMBER_LENGTH);
 
   memcpy (buffer, from, scan->at - from);
   buffer[scan->at - from] = 0;
@@ -276,7 +277,7 @@ skip_members (DdpmJsonScan *scan, char close, guint depth, GError **error)
   gboolean first = TRUE, more;
 
   if (depth >= DDPM_JSON_MAX_DEPTH)
-    return ddpm_json_scan_fail (scan, error, "more than %d brackets stand within each other",
+    return ddpm_json_scan_fail (scan, error, _ ("more than %d brackets stand within each other"),
                                 DDPM_JSON_MAX_DEPTH);
   scan->at++;
   while (ddpm_json_scan_next (scan, close, &first, &more, error))
@@ -325,5 +326,5 @@ ddpm_json_scan_end (DdpmJsonScan *scan, GError **error)
 {
   ddpm_json_scan_peek (scan);
   return scan->at == scan->end
-         || ddpm_json_scan_fail (scan, error, "nothing should follow the last closing bracket");
+         || ddpm_json_scan_fail (scan, error, _ ("nothing should follow the last closing bracket"));
 }

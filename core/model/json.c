@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "core/base/atomic-file.h"
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/json-scan.h"
 
 /* No configuration comes near; a file that does is not one. */
@@ -19,7 +21,7 @@ static gboolean
 check_depth (const DdpmJsonScan *scan, guint depth, GError **error)
 {
   return depth < DDPM_JSON_MAX_DEPTH
-         || ddpm_json_scan_fail (scan, error, "more than %d brackets stand within each other",
+         || ddpm_json_scan_fail (scan, error, _ ("more than %d brackets stand within each other"),
                                  DDPM_JSON_MAX_DEPTH);
 }
 
@@ -32,7 +34,7 @@ parse_member (DdpmJsonScan *scan, guint depth, JsonObject *object, GError **erro
   if (key == NULL)
     return FALSE;
   if (json_object_has_member (object, key))
-    return ddpm_json_scan_fail (scan, error, "\"%s\" stands here for the second time", key);
+    return ddpm_json_scan_fail (scan, error, _ ("\"%s\" stands here for the second time"), key);
   if (!ddpm_json_scan_expect (scan, ':', error))
     return FALSE;
   value = parse_value (scan, depth + 1, error);
@@ -157,17 +159,18 @@ read_text (GFile *file, const char *name, gsize *length, GError **error)
   GStatBuf info;
 
   if (path == NULL || g_stat (path, &info) != 0)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be read: %s", name,
-                 path == NULL ? "it is not on this machine" : g_strerror (errno));
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s cannot be read: %s"), name,
+                 path == NULL ? _ ("it is not on this machine") : g_strerror (errno));
   else if (!S_ISREG (info.st_mode))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is not a file; a JSON file should be there", name);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s is not a file; a JSON file should be there"),
+                 name);
   else if (info.st_size > MAX_FILE_BYTES)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                 "%s has %" G_GOFFSET_FORMAT " bytes, which is too much for a "
-                 "configuration; put the right file there",
-                 name, (goffset) info.st_size);
+    g_set_error (
+      error, DDPM_ERROR, DDPM_ERROR_FILE,
+      _ ("%s has %" PRIu64 " bytes, which is too much for a configuration; put the right file there"), name,
+      (guint64) info.st_size);
   else if (!g_file_get_contents (path, &text, length, &reason))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be read: %s", name, reason->message);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s cannot be read: %s"), name, reason->message);
   return text;
 }
 
@@ -185,13 +188,13 @@ ddpm_json_read (GFile *file, GError **error)
   root = ddpm_json_parse (text, length, error);
   if (root == NULL)
     {
-      g_prefix_error (error, "%s is not valid JSON: ", name);
+      g_prefix_error (error, _ ("%s is not valid JSON: "), name);
       return NULL;
     }
   if (!JSON_NODE_HOLDS_OBJECT (root))
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s holds no JSON object; it should begin with '{'",
-                   name);
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                   _ ("%s holds no JSON object; it should begin with '{'"), name);
       return NULL;
     }
   return g_steal_pointer (&root);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 gboolean
 ddpm_model_is_folder (const char *path)
@@ -68,7 +69,7 @@ ddpm_model_find (const char *name, GFile *extra_folder, GError **error)
   if (*name == 0)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "no model is named; give the name of one or its folder");
+                   _ ("no model is named; give the name of one or its folder"));
       return NULL;
     }
   if (ddpm_model_is_folder (name))
@@ -82,14 +83,15 @@ ddpm_model_find (const char *name, GFile *extra_folder, GError **error)
 
   if (strchr (name, G_DIR_SEPARATOR) != NULL)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "there is no folder %s; give the folder of a model",
-                   name);
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                   _ ("there is no folder %s; give the folder of a model"), name);
       return NULL;
     }
   g_ptr_array_add (folders, NULL);
   list = g_strjoinv (", ", (char **) folders->pdata);
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-               "there is no model \"%s\": it is no folder here, and none of that name is in %s", name, list);
+               _ ("there is no model \"%s\": it is no folder here, and none of that name is in %s"), name,
+               list);
   return NULL;
 }
 

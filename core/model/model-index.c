@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/json-fields.h"
 #include "core/model/json.h"
 
@@ -12,10 +13,10 @@ static const char *
 explain_component (const char *key)
 {
   if (strcmp (key, "vqvae") == 0 || strcmp (key, "vae") == 0)
-    return "the decoder that makes a picture of what the network makes (latents)";
+    return _ ("the decoder that makes a picture of what the network makes (latents)");
   if (strcmp (key, "text_encoder") == 0 || strcmp (key, "tokenizer") == 0 || strcmp (key, "bert") == 0)
-    return "which reads the words that the network is told";
-  return "which takes part in making the picture";
+    return _ ("which reads the words that the network is told");
+  return _ ("which takes part in making the picture");
 }
 
 /* "ConsistencyModelPipeline" of model_index.json, and the class of its scheduler; NULL: not said. */
@@ -47,16 +48,16 @@ check_pipeline (JsonObject *index, const char *name, GError **error)
     if (JSON_NODE_HOLDS_ARRAY (value) && strcmp (key, "unet") != 0 && strcmp (key, "scheduler") != 0)
       return ddpm_refuse (
         error, DDPM_ERROR_UNSUPPORTED,
-        "%s describes a %s with the component \"%s\", %s; that part is not here: only models "
-        "of a unet and a scheduler can be used",
-        name, class_name != NULL ? class_name : "model", key, explain_component (key));
+        _ ("%s describes a %s with the component \"%s\", %s; that part is not here: only models of a unet "
+           "and a scheduler can be used"),
+        name, class_name != NULL ? class_name : _ ("model"), key, explain_component (key));
   if (class_name == NULL || g_strv_contains (known, class_name))
     return TRUE;
   return ddpm_refuse (
     error, DDPM_ERROR_UNSUPPORTED,
-    "%s describes a %s, whose way to make pictures (%s) is not here; only unconditional models "
-    "of the kinds DDPMPipeline, DDIMPipeline and PNDMPipeline can be used",
-    name, class_name, scheduler != NULL ? scheduler : "its scheduler is not said");
+    _ ("%s describes a %s, whose way to make pictures (%s) is not here; only unconditional models of the "
+       "kinds DDPMPipeline, DDIMPipeline and PNDMPipeline can be used"),
+    name, class_name, scheduler != NULL ? scheduler : _ ("its scheduler is not said"));
 }
 
 gboolean

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 gboolean
 ddpm_model_has_label_names (const DdpmModel *model)
@@ -34,7 +35,7 @@ find_by_name (const DdpmModel *model, const char *label, guint32 *row, GError **
         }
     }
   all = g_strjoinv (", ", names);
-  return ddpm_refuse (error, DDPM_ERROR_USAGE, "The model \"%s\" has no label \"%s\"; it has %s.",
+  return ddpm_refuse (error, DDPM_ERROR_USAGE, _ ("The model \"%s\" has no label \"%s\"; it has %s."),
                       model->name, label, all);
 }
 
@@ -47,8 +48,8 @@ find_by_number (const DdpmModel *model, const char *label, guint n, guint32 *row
   if (!g_ascii_string_to_unsigned (label, 10, 0, n - 1, &number, NULL))
     return ddpm_refuse (
       error, DDPM_ERROR_USAGE,
-      "The labels of the model \"%s\" have no names; give a number from 0 to %u, not \"%s\".", model->name,
-      n - 1, label);
+      _ ("The labels of the model \"%s\" have no names; give a number from 0 to %u, not \"%s\"."),
+      model->name, n - 1, label);
   *row = (guint32) number;
   return TRUE;
 }
@@ -70,13 +71,14 @@ ddpm_model_find_label (const DdpmModel *model, const char *label, guint32 *row, 
     case DDPM_CLASS_EMBED_TIMESTEP: /* floats count so far */
       return find_by_number (model, label, 1 << 24, row, error);
     case DDPM_CLASS_EMBED_IDENTITY:
-      return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                          "The labels of the model \"%s\" are vectors, which \"%s\" is not; leave it out.",
-                          model->name, label);
+      return ddpm_refuse (
+        error, DDPM_ERROR_USAGE,
+        _ ("The labels of the model \"%s\" are vectors, which \"%s\" is not; leave it out."), model->name,
+        label);
     case DDPM_CLASS_EMBED_NONE:
       break;
     }
   return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                      "The model \"%s\" has no labels; leave out \"%s\", or train one with --labels.",
+                      _ ("The model \"%s\" has no labels; leave out \"%s\", or train one with --labels."),
                       model->name, label);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/tensor.h"
 
 #define PIECE_VALUES 65536     /* that a thread converts at once */
@@ -84,7 +85,8 @@ find_tensor (const DdpmSafetensors *file, const DdpmParam *param, const char *fi
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_FILE,
-        "%s lacks the tensor \"%s\", which the network in config.json has; the two do not belong together",
+        _ (
+          "%s lacks the tensor \"%s\", which the network in config.json has; the two do not belong together"),
         file_name, param->name);
       return NULL;
     }
@@ -96,15 +98,15 @@ find_tensor (const DdpmSafetensors *file, const DdpmParam *param, const char *fi
       expected = describe_shape (param->shape, param->n_dims);
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_FILE,
-        "%s: the tensor \"%s\" has the shape %s, but the network in config.json needs %s; the two do not "
-        "belong together",
+        _ ("%s: the tensor \"%s\" has the shape %s, but the network in config.json needs %s; the two do not "
+           "belong together"),
         file_name, tensor->name, shape, expected);
       return NULL;
     }
   if (tensor->dtype > DDPM_DTYPE_F64)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                   "%s: the tensor \"%s\" is stored as %s, but weights have to be floating-point numbers",
+                   _ ("%s: the tensor \"%s\" is stored as %s, but weights have to be floating-point numbers"),
                    file_name, tensor->name, ddpm_dtype_get_name (tensor->dtype));
       return NULL;
     }

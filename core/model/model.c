@@ -3,6 +3,7 @@
 #include "core/model/model.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/model-index.h"
 #include "core/model/weights-file.h"
 
@@ -48,12 +49,12 @@ check_folder (GFile *folder, GError **error)
   if (type == G_FILE_TYPE_DIRECTORY)
     return TRUE;
   if (type == G_FILE_TYPE_UNKNOWN)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "there is no folder %s; give the folder of a model",
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("there is no folder %s; give the folder of a model"),
                  name);
   else if (ddpm_file_is_pickle (name))
     return ddpm_safetensors_refuse_pickle (name, error);
   else
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is a file; give the folder of the model", name);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s is a file; give the folder of the model"), name);
   return FALSE;
 }
 
@@ -71,8 +72,8 @@ read_network (DdpmModel *model, GError **error)
 
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_FILE,
-        "%s is not the folder of a model: %s is missing; give a folder that diffusers or \"ddpm train\" "
-        "has written",
+        _ ("%s is not the folder of a model: %s is missing; give a folder that diffusers or \"ddpm train\" "
+           "has written"),
         folder, name);
       return FALSE;
     }
@@ -109,10 +110,11 @@ read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
   if (config->time_embedding_type != DDPM_TIME_EMBEDDING_LEARNED
       || config->num_train_timesteps >= model->scheduler.num_train_timesteps)
     return TRUE;
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-               "%s has %u timesteps, but the network has learned only %u of them (num_train_timesteps in its "
-               "config.json); the two do not belong together",
-               name, model->scheduler.num_train_timesteps, config->num_train_timesteps);
+  g_set_error (
+    error, DDPM_ERROR, DDPM_ERROR_FILE,
+    _ ("%s has %u timesteps, but the network has learned only %u of them (num_train_timesteps in its "
+       "config.json); the two do not belong together"),
+    name, model->scheduler.num_train_timesteps, config->num_train_timesteps);
   return FALSE;
 }
 
@@ -140,8 +142,8 @@ check_labels (const DdpmModel *model, GError **error)
     return TRUE;
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_FILE,
-    "%s: the list of labels has the length %u, but the network has %u classes, and needs one for each "
-    "label and one for none",
+    _ ("%s: the list of labels has the length %u, but the network has %u classes, and needs one for each "
+       "label and one for none"),
     name, g_strv_length (model->notes.labels), n_rows);
   return FALSE;
 }
@@ -252,7 +254,7 @@ complete (DdpmModel *header, GError **error)
   if (model->weights == NULL)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "the weights of %s need %.0f MB of memory, which cannot be had", model->name,
+                   _ ("the weights of %s need %.0f MB of memory, which cannot be had"), model->name,
                    n * sizeof (float) / 1e6);
       return NULL;
     }
@@ -275,7 +277,7 @@ ddpm_model_open_ema (GFile *folder, GError **error)
   if (!file_exists (averaged))
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "%s has no folder unet_ema with averaged weights; its unet is all there is", name);
+                   _ ("%s has no folder unet_ema with averaged weights; its unet is all there is"), name);
       return NULL;
     }
   empty = g_new0 (DdpmModel, 1);
@@ -291,13 +293,13 @@ ddpm_model_check_channels (const DdpmModel *model, GError **error)
   if (config->out_channels
       != ddpm_variance_get_out_channels (model->scheduler.variance_type, config->in_channels))
     return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
-                        "The model \"%s\" has %u channels in and %u out, which does not go with its "
-                        "scheduler's variance: as many "
-                        "with a fixed one, twice as many with a learned one.",
+                        _ ("The model \"%s\" has %u channels in and %u out, which does not go with its "
+                           "scheduler's variance: as many with a fixed one, twice as many with a learned "
+                           "one."),
                         model->name, config->in_channels, config->out_channels);
   if (config->in_channels > 4)
     return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
-                        "The model \"%s\" has %u channels; pictures have 1 (grey) to 4 (RGB with alpha).",
+                        _ ("The model \"%s\" has %u channels; pictures have 1 (grey) to 4 (RGB with alpha)."),
                         model->name, config->in_channels);
   return TRUE;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "core/base/text.h"
 #include "core/model/json-fields.h"
 
 #define MAX_STEPS 1000000u
@@ -43,7 +44,7 @@ read_either (const DdpmJsonFields *fields, const char *key, const char *usual, c
   *value = g_strcmp0 (word, other) == 0;
   if (*value || g_strcmp0 (word, usual) == 0)
     return TRUE;
-  expected = g_strdup_printf ("\"%s\" or \"%s\"", usual, other);
+  expected = g_strdup_printf (_ ("\"%s\" or \"%s\""), usual, other);
   return ddpm_json_fields_fail (fields, key, expected, error);
 }
 
@@ -57,13 +58,13 @@ read_labels (DdpmModelNotes *notes, const DdpmJsonFields *fields, GError **error
   if (node == NULL || JSON_NODE_HOLDS_NULL (node))
     return TRUE;
   if (!JSON_NODE_HOLDS_ARRAY (node))
-    return ddpm_json_fields_fail (fields, "labels", "a list of names, or null", error);
+    return ddpm_json_fields_fail (fields, "labels", _ ("a list of names, or null"), error);
   array = json_node_get_array (node);
   n = json_array_get_length (array);
   if (n == 0)
     return TRUE;
   if (n > MAX_LABELS)
-    return ddpm_json_fields_fail (fields, "labels", "a list of at most 10000 names", error);
+    return ddpm_json_fields_fail (fields, "labels", _ ("a list of at most 10000 names"), error);
 
   notes->labels = g_new0 (char *, n + 1);
   for (guint i = 0; i < n; i++)
@@ -71,7 +72,8 @@ read_labels (DdpmModelNotes *notes, const DdpmJsonFields *fields, GError **error
       const char *label = ddpm_json_node_to_string (json_array_get_element (array, i));
 
       if (label == NULL || *label == 0 || g_strv_contains ((const char *const *) notes->labels, label))
-        return ddpm_json_fields_fail (fields, "labels", "a list of names, none empty and none twice", error);
+        return ddpm_json_fields_fail (fields, "labels", _ ("a list of names, none empty and none twice"),
+                                      error);
       notes->labels[i] = g_strdup (label);
     }
   return TRUE;
@@ -85,7 +87,7 @@ check_thumbnail (const DdpmModelNotes *notes, const DdpmJsonFields *fields, GErr
 
   if (name == NULL || (*name != 0 && *name != '.' && strpbrk (name, "/\\") == NULL))
     return TRUE;
-  return ddpm_json_fields_fail (fields, "thumbnail", "the name of a file in the model's folder", error);
+  return ddpm_json_fields_fail (fields, "thumbnail", _ ("the name of a file in the model's folder"), error);
 }
 
 gboolean

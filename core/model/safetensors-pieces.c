@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/json-fields.h"
 #include "core/model/json.h"
 
@@ -27,9 +28,10 @@ get_piece (Joining *joining, const char *file_name, GError **error)
     return piece;
   if (*file_name == '\0' || *file_name == '.' || strpbrk (file_name, "/\\") != NULL)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "%s names the file \"%s\", but only files beside it are read; download the model again",
-                   joining->name, file_name);
+      g_set_error (
+        error, DDPM_ERROR, DDPM_ERROR_FILE,
+        _ ("%s names the file \"%s\", but only files beside it are read; download the model again"),
+        joining->name, file_name);
       return NULL;
     }
   file = g_file_get_child (joining->folder, file_name);
@@ -50,16 +52,17 @@ add_tensor (Joining *joining, const char *tensor_name, JsonNode *node, GError **
   const DdpmTensor *tensor = NULL;
 
   if (file_name == NULL)
-    return ddpm_refuse (error, DDPM_ERROR_FILE, "%s: \"weight_map\" has to name a file for \"%s\"",
+    return ddpm_refuse (error, DDPM_ERROR_FILE, _ ("%s: \"weight_map\" has to name a file for \"%s\""),
                         joining->name, tensor_name);
   piece = get_piece (joining, file_name, error);
   if (piece == NULL)
     return FALSE;
   tensor = ddpm_safetensors_find (piece, tensor_name);
   if (tensor == NULL)
-    return ddpm_refuse (error, DDPM_ERROR_FILE,
-                        "%s says that the tensor \"%s\" is in %s, where it is not; download the model again",
-                        joining->name, tensor_name, file_name);
+    return ddpm_refuse (
+      error, DDPM_ERROR_FILE,
+      _ ("%s says that the tensor \"%s\" is in %s, where it is not; download the model again"), joining->name,
+      tensor_name, file_name);
   g_array_append_val (whole->tensors, *tensor);
   tensor = &g_array_index (whole->tensors, DdpmTensor, whole->tensors->len - 1);
   g_hash_table_insert (whole->by_name, tensor->name, (gpointer) tensor);
@@ -84,7 +87,8 @@ ddpm_safetensors_open_pieces (GFile *index, GError **error)
     return NULL;
   if (map == NULL || !JSON_NODE_HOLDS_OBJECT (map))
     {
-      ddpm_refuse (error, DDPM_ERROR_FILE, "%s has no \"weight_map\" that tells where each tensor is", name);
+      ddpm_refuse (error, DDPM_ERROR_FILE, _ ("%s has no \"weight_map\" that tells where each tensor is"),
+                   name);
       return NULL;
     }
   whole->pieces = g_ptr_array_new_with_free_func ((GDestroyNotify) ddpm_safetensors_free);

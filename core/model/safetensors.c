@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/json-scan.h"
 #include "core/model/tensor.h"
 
@@ -55,11 +57,10 @@ ddpm_safetensors_refuse_pickle (const char *name, GError **error)
 
   g_set_error (
     error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-    "%s is a pickled file, which can run any program when it is opened, so it is not read; Python with "
-    "PyTorch "
-    "converts it, taking nothing but tensors from it: python3 -c 'import sys, torch, safetensors.torch as s; "
-    "d = torch.load(sys.argv[1], weights_only=True, map_location=\"cpu\"); "
-    "s.save_file({k: v.contiguous() for k, v in d.get(\"state_dict\", d).items()}, sys.argv[2])' %s %s",
+    _ ("%s is a pickled file, which can run any program when it is opened, so it is not read; Python with "
+       "PyTorch converts it, taking nothing but tensors from it: python3 -c 'import sys, torch, "
+       "safetensors.torch as s; d = torch.load(sys.argv[1], weights_only=True, map_location=\"cpu\"); "
+       "s.save_file({k: v.contiguous() for k, v in d.get(\"state_dict\", d).items()}, sys.argv[2])' %s %s"),
     name, from, to);
   return FALSE;
 }
@@ -89,7 +90,7 @@ check_kind (const char *name, const guint8 *data, gsize size, GError **error)
   if (size >= sizeof (lfs) - 1 && memcmp (data, lfs, sizeof (lfs) - 1) == 0)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "%s is only a Git LFS pointer to the weights; fetch them with \"git lfs pull\"", name);
+                   _ ("%s is only a Git LFS pointer to the weights; fetch them with \"git lfs pull\""), name);
       return FALSE;
     }
   return TRUE;
@@ -111,7 +112,8 @@ scan_shape (DdpmJsonScan *scan, DdpmTensor *tensor, GError **error)
       if (!ddpm_json_scan_size (scan, &size, error))
         return FALSE;
       if (tensor->n_dims == DDPM_TENSOR_MAX_DIMS || size > G_MAXSIZE)
-        return ddpm_json_scan_fail (scan, error, "a shape has more than %d dimensions", DDPM_TENSOR_MAX_DIMS);
+        return ddpm_json_scan_fail (scan, error, _ ("a shape has more than %d dimensions"),
+                                    DDPM_TENSOR_MAX_DIMS);
       tensor->shape[tensor->n_dims++] = size;
     }
   return FALSE;
@@ -127,7 +129,7 @@ scan_dtype (DdpmJsonScan *scan, DdpmTensor *tensor, GError **error)
   if (ddpm_dtype_from_name (name, &tensor->dtype))
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-               "the tensor \"%s\" is stored as \"%s\", which is not supported", tensor->name, name);
+               _ ("the tensor \"%s\" is stored as \"%s\", which is not supported"), tensor->name, name);
   return FALSE;
 }
 
@@ -158,7 +160,7 @@ scan_member (DdpmJsonScan *scan, Entry *entry, GError **error)
     return ddpm_json_scan_skip (scan, 2, error);
 
   if (*seen)
-    return ddpm_json_scan_fail (scan, error, "\"%s\" stands here for the second time", key);
+    return ddpm_json_scan_fail (scan, error, _ ("\"%s\" stands here for the second time"), key);
   *seen = TRUE;
   if (seen == &entry->has_dtype)
     return scan_dtype (scan, &entry->tensor, error);
@@ -182,7 +184,7 @@ scan_entry (DdpmJsonScan *scan, Entry *entry, GError **error)
   while (more);
 
   if (!entry->has_dtype || !entry->has_shape || !entry->has_offsets)
-    return ddpm_json_scan_fail (scan, error, "the tensor \"%s\" lacks its dtype, shape or data_offsets",
+    return ddpm_json_scan_fail (scan, error, _ ("the tensor \"%s\" lacks its dtype, shape or data_offsets"),
                                 entry->tensor.name);
   return TRUE;
 }
@@ -208,7 +210,7 @@ scan_metadata (DdpmJsonScan *scan, GHashTable *metadata, GError **error)
       if (value == NULL)
         return FALSE;
       if (!g_hash_table_insert (metadata, g_steal_pointer (&key), value))
-        return ddpm_json_scan_fail (scan, error, "a name in \"__metadata__\" stands there twice");
+        return ddpm_json_scan_fail (scan, error, _ ("a name in \"__metadata__\" stands there twice"));
     }
   return FALSE;
 }
@@ -234,7 +236,7 @@ scan_header (DdpmSafetensors *file, const char *text, gsize length, GArray *entr
       if (g_str_equal (key, "__metadata__"))
         {
           if (has_metadata)
-            return ddpm_json_scan_fail (&scan, error, "\"__metadata__\" stands here for the second time");
+            return ddpm_json_scan_fail (&scan, error, _ ("\"__metadata__\" stands here for the second time"));
           has_metadata = TRUE;
           if (!scan_metadata (&scan, file->metadata, error))
             return FALSE;
@@ -277,13 +279,11 @@ check_entry (Entry *entry, gsize data_size, GError **error)
 
   if (entry->begin > entry->end || entry->end > data_size)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                 "its tensor \"%s\" claims bytes %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT
-                 ", but there are %" G_GSIZE_FORMAT,
+                 _ ("its tensor \"%s\" claims bytes %" PRIu64 " to %" PRIu64 ", but there are %zu"),
                  tensor->name, entry->begin, entry->end, data_size);
   else if (!fits || size != entry->end - entry->begin)
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                 "its tensor \"%s\" has %" G_GUINT64_FORMAT
-                 " bytes, which is not what its shape and type need",
+                 _ ("its tensor \"%s\" has %" PRIu64 " bytes, which is not what its shape and type need"),
                  tensor->name, entry->end - entry->begin);
   else
     {
@@ -310,8 +310,8 @@ take_entries (DdpmSafetensors *file, GArray *entries, const guint8 *data, gsize 
       if (entry->begin != covered)
         {
           g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                       entry->begin < covered ? "its tensor \"%s\" shares bytes with another one"
-                                              : "there is a gap before its tensor \"%s\"",
+                       entry->begin < covered ? _ ("its tensor \"%s\" shares bytes with another one")
+                                              : _ ("there is a gap before its tensor \"%s\""),
                        entry->tensor.name);
           return FALSE;
         }
@@ -322,7 +322,7 @@ take_entries (DdpmSafetensors *file, GArray *entries, const guint8 *data, gsize 
     }
   if (covered != data_size)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%" G_GUINT64_FORMAT " bytes follow its last tensor",
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%" PRIu64 " bytes follow its last tensor"),
                    data_size - covered);
       return FALSE;
     }
@@ -333,7 +333,8 @@ take_entries (DdpmSafetensors *file, GArray *entries, const guint8 *data, gsize 
 
       if (!g_hash_table_insert (file->by_name, tensor->name, tensor))
         {
-          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "it has two tensors named \"%s\"", tensor->name);
+          g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("it has two tensors named \"%s\""),
+                       tensor->name);
           return FALSE;
         }
     }
@@ -355,7 +356,7 @@ parse (DdpmSafetensors *file, const guint8 *data, gsize size, GError **error)
 
   if (size < 8)
     {
-      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "it has only %" G_GSIZE_FORMAT " bytes", size);
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("it has only %zu bytes"), size);
       return FALSE;
     }
   memcpy (&header_size, data, 8);
@@ -363,14 +364,14 @@ parse (DdpmSafetensors *file, const guint8 *data, gsize size, GError **error)
   if (header_size > size - 8)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "its header should have %" G_GUINT64_FORMAT " bytes, but only %" G_GSIZE_FORMAT " follow",
-                   header_size, size - 8);
+                   _ ("its header should have %" PRIu64 " bytes, but only %zu follow"), header_size,
+                   size - 8);
       return FALSE;
     }
   if (header_size > MAX_HEADER_BYTES)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
-                   "its header has %" G_GUINT64_FORMAT " bytes, and %u are the limit", header_size,
+                   _ ("its header has %" PRIu64 " bytes, and %u are the limit"), header_size,
                    MAX_HEADER_BYTES);
       return FALSE;
     }
@@ -380,7 +381,7 @@ parse (DdpmSafetensors *file, const guint8 *data, gsize size, GError **error)
   if (!scan_header (file, (const char *) data + 8, header_size, entries, error))
     {
       if (!unsupported (error))
-        g_prefix_error (error, "in its header, ");
+        g_prefix_error (error, "%s", _ ("in its header, "));
       return FALSE;
     }
   return take_entries (file, entries, data + 8 + header_size, size - 8 - header_size, error);
@@ -395,15 +396,15 @@ map_file (GFile *file, const char *name, GError **error)
   GStatBuf info;
 
   if (path == NULL || g_stat (path, &info) != 0)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be read: %s", name,
-                 path == NULL ? "it is not on this machine" : g_strerror (errno));
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s cannot be read: %s"), name,
+                 path == NULL ? _ ("it is not on this machine") : g_strerror (errno));
   else if (!S_ISREG (info.st_mode))
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is not a file; a safetensors file should be there",
-                 name);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE,
+                 _ ("%s is not a file; a safetensors file should be there"), name);
   else if (ddpm_file_is_pickle (name))
     ddpm_safetensors_refuse_pickle (name, error);
   else if ((map = g_mapped_file_new (path, FALSE, &reason)) == NULL)
-    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s cannot be read: %s", name, reason->message);
+    g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s cannot be read: %s"), name, reason->message);
   return map;
 }
 
@@ -429,10 +430,11 @@ ddpm_safetensors_open (GFile *file, GError **error)
   opened->metadata = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (!parse (opened, data, size, error))
     {
-      g_prefix_error (
-        error,
-        unsupported (error) ? "%s: " : "%s is damaged or no safetensors file, copy or download it again: ",
-        name);
+      g_prefix_error (error,
+                      unsupported (error)
+                        ? "%s: "
+                        : _ ("%s is damaged or no safetensors file, copy or download it again: "),
+                      name);
       return NULL;
     }
   return g_steal_pointer (&opened);

@@ -1,6 +1,7 @@
 /* scheduler/scheduler_config.json: a DdpmSchedulerConfig as diffusers' schedulers name its members, both
  * ways: the loops over the table of scheduler-keys.c, and what is to be said of a file as a whole. */
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/config.h"
 #include "core/model/scheduler-keys.h"
 
@@ -21,8 +22,8 @@ read_class (DdpmSchedulerConfig *config, const DdpmJsonFields *fields, GError **
     if (g_str_has_prefix (class_name, other_families[i]))
       return ddpm_refuse (
         error, DDPM_ERROR_UNSUPPORTED,
-        "%s describes a %s, whose models are not of the DDPM kind; only those that predict noise at a "
-        "timestep can be used",
+        _ ("%s describes a %s, whose models are not of the DDPM kind; only those that predict noise at a "
+           "timestep can be used"),
         fields->file_name, class_name);
   ddpm_scheduler_config_set_class (config, class_name);
   return TRUE;
@@ -55,7 +56,7 @@ check_others (const DdpmJsonFields *fields, GError **error)
 
       if (text != NULL && !g_str_equal (text, others[i].value) && !JSON_NODE_HOLDS_NULL (node))
         return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
-                            "%s: \"%s\" is %s, which no sampler here does; put %s there to go without it",
+                            _ ("%s: \"%s\" is %s, which no sampler here does; put %s there to go without it"),
                             fields->file_name, others[i].key, text, others[i].value);
     }
   return TRUE;

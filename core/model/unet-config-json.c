@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/model/json-fields.h"
 
 #define MAX_NUMBER 1000000000u
@@ -28,8 +29,8 @@ check_class (const DdpmJsonFields *fields, GError **error)
   if (class_name == NULL || g_str_equal (class_name, "UNet2DModel"))
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-               "%s describes a %s, but only networks of the class UNet2DModel can be used", fields->file_name,
-               class_name);
+               _ ("%s describes a %s, but only networks of the class UNet2DModel can be used"),
+               fields->file_name, class_name);
   return FALSE;
 }
 
@@ -52,7 +53,8 @@ read_sample_size (DdpmUnetConfig *config, const DdpmJsonFields *fields, GError *
       && ddpm_json_node_to_uint (json_array_get_element (pair, 0), 1, MAX_NUMBER, &config->sample_height)
       && ddpm_json_node_to_uint (json_array_get_element (pair, 1), 1, MAX_NUMBER, &config->sample_width))
     return TRUE;
-  return ddpm_json_fields_fail (fields, "sample_size", "a size in pixels, [height, width], or null", error);
+  return ddpm_json_fields_fail (fields, "sample_size", _ ("a size in pixels, [height, width], or null"),
+                                error);
 }
 
 /* An array of one to DDPM_UNET_MAX_LEVELS elements; NULL with success where the key is missing. */
@@ -71,7 +73,7 @@ find_levels (const DdpmJsonFields *fields, const char *key, JsonArray **array, G
       if (json_array_get_length (*array) >= 1 && json_array_get_length (*array) <= DDPM_UNET_MAX_LEVELS)
         return TRUE;
     }
-  expected = g_strdup_printf ("a list with one entry for each level, 1 to %d", DDPM_UNET_MAX_LEVELS);
+  expected = g_strdup_printf (_ ("a list with one entry for each level, 1 to %d"), DDPM_UNET_MAX_LEVELS);
   return ddpm_json_fields_fail (fields, key, expected, error);
 }
 
@@ -93,7 +95,7 @@ read_blocks (const DdpmJsonFields *fields, const char *key, const char *const na
       guint type = 0;
 
       if (name == NULL)
-        return ddpm_json_fields_fail (fields, key, "a list of strings", error);
+        return ddpm_json_fields_fail (fields, key, _ ("a list of strings"), error);
       /* the prefix of diffusers' first releases */
       if (g_str_has_prefix (name, "UNetRes"))
         name += strlen ("UNetRes");
@@ -102,7 +104,7 @@ read_blocks (const DdpmJsonFields *fields, const char *key, const char *const na
       if (type == 3)
         {
           g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-                       "%s: the block \"%s\" in \"%s\" is not supported; %s, %s and %s are",
+                       _ ("%s: the block \"%s\" in \"%s\" is not supported; %s, %s and %s are"),
                        fields->file_name, name, key, names[0], names[1], names[2]);
           return FALSE;
         }
@@ -125,7 +127,7 @@ read_widths (DdpmUnetConfig *config, const DdpmJsonFields *fields, guint *n, GEr
   for (guint i = 0; i < *n; i++)
     if (!ddpm_json_node_to_uint (json_array_get_element (array, i), 1, MAX_NUMBER,
                                  &config->block_out_channels[i]))
-      return ddpm_json_fields_fail (fields, "block_out_channels", "a list of whole numbers of at least 1",
+      return ddpm_json_fields_fail (fields, "block_out_channels", _ ("a list of whole numbers of at least 1"),
                                     error);
   return TRUE;
 }
@@ -143,8 +145,9 @@ read_levels (DdpmUnetConfig *config, const DdpmJsonFields *fields, GError **erro
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_FILE,
-        "%s: \"down_block_types\" has %u entries, \"up_block_types\" %u and \"block_out_channels\" %u, but "
-        "all three need one for each level",
+        _ (
+          "%s: \"down_block_types\" has %u entries, \"up_block_types\" %u and \"block_out_channels\" %u, but "
+          "all three need one for each level"),
         fields->file_name, n_down, n_up, n_widths);
       return FALSE;
     }
@@ -221,11 +224,10 @@ read_norm (DdpmUnetConfig *config, const DdpmJsonFields *fields, GError **error)
 
   if (groups != NULL && JSON_NODE_HOLDS_NULL (groups))
     {
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-        "%s: \"norm_num_groups\" is null, which belongs to networks with Skip blocks (NCSN++), and those are "
-        "not supported",
-        fields->file_name);
+      g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
+                   _ ("%s: \"norm_num_groups\" is null, which belongs to networks with Skip blocks (NCSN++), "
+                      "and those are not supported"),
+                   fields->file_name);
       return FALSE;
     }
   if (!ddpm_json_fields_get_uint (fields, "norm_num_groups", 1, MAX_NUMBER, &config->norm_num_groups, error)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 #define BASE "diffusion_pytorch_model"
 
@@ -65,7 +66,8 @@ explain_missing (GFile *folder, GError **error)
         ddpm_safetensors_refuse_pickle (pickle_name, error);
         return;
       }
-  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, "%s is missing; copy or download the model again", name);
+  g_set_error (error, DDPM_ERROR, DDPM_ERROR_FILE, _ ("%s is missing; copy or download the model again"),
+               name);
 }
 
 DdpmSafetensors *

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* Far beyond any network that exists, and small enough that products of four of them fit in 64 bits. */
 #define MAX_CHANNELS 65536u
@@ -63,7 +64,8 @@ check_range (const char *key, guint value, guint min, guint max, GError **error)
 {
   if (value >= min && value <= max)
     return TRUE;
-  return fail (error, DDPM_ERROR_USAGE, "%s is %u, but has to be between %u and %u", key, value, min, max);
+  return fail (error, DDPM_ERROR_USAGE, _ ("%s is %u, but has to be between %u and %u"), key, value, min,
+               max);
 }
 
 static gboolean
@@ -81,7 +83,7 @@ check_embeddings (const DdpmUnetConfig *config, GError **error)
   if (config->time_embedding_type == DDPM_TIME_EMBEDDING_POSITIONAL
       && (!isfinite (config->freq_shift) || config->block_out_channels[0] / 2 == config->freq_shift))
     return fail (error, DDPM_ERROR_USAGE,
-                 "freq_shift is %g, but has to be a number other than half of the first width (%u)",
+                 _ ("freq_shift is %g, but has to be a number other than half of the first width (%u)"),
                  config->freq_shift, config->block_out_channels[0]);
   return TRUE;
 }
@@ -100,15 +102,18 @@ check_numbers (const DdpmUnetConfig *config, GError **error)
     return FALSE;
 
   if (!isfinite (config->mid_block_scale_factor) || config->mid_block_scale_factor == 0)
-    return fail (error, DDPM_ERROR_USAGE, "mid_block_scale_factor is %g, but has to be a number other than 0",
+    return fail (error, DDPM_ERROR_USAGE,
+                 _ ("mid_block_scale_factor is %g, but has to be a number other than 0"),
                  config->mid_block_scale_factor);
   if (!(config->dropout >= 0 && config->dropout < 1))
-    return fail (error, DDPM_ERROR_USAGE, "dropout is %g, but has to be at least 0 and less than 1",
+    return fail (error, DDPM_ERROR_USAGE, _ ("dropout is %g, but has to be at least 0 and less than 1"),
                  config->dropout);
   if (!(config->norm_eps >= 0 && config->norm_eps <= 1))
-    return fail (error, DDPM_ERROR_USAGE, "norm_eps is %g, but has to be between 0 and 1", config->norm_eps);
+    return fail (error, DDPM_ERROR_USAGE, _ ("norm_eps is %g, but has to be between 0 and 1"),
+                 config->norm_eps);
   if (config->act_fn == DDPM_ACT_NONE || config->act_fn > DDPM_ACT_RELU)
-    return fail (error, DDPM_ERROR_USAGE, "act_fn is not one of \"silu\", \"mish\", \"gelu\" and \"relu\"");
+    return fail (error, DDPM_ERROR_USAGE,
+                 _ ("act_fn is not one of \"silu\", \"mish\", \"gelu\" and \"relu\""));
   return TRUE;
 }
 
@@ -119,7 +124,7 @@ check_attention (const DdpmUnetConfig *config, guint width, GError **error)
     return TRUE;
   return fail (
     error, DDPM_ERROR_USAGE,
-    "attention_head_dim is %u, but a level with attention is only %u channels wide: not one head fits",
+    _ ("attention_head_dim is %u, but a level with attention is only %u channels wide: not one head fits"),
     config->attention_head_dim, width);
 }
 
@@ -134,7 +139,7 @@ check_widths (const DdpmUnetConfig *config, GError **error)
         return FALSE;
       if (width % config->norm_num_groups != 0)
         return fail (error, DDPM_ERROR_USAGE,
-                     "the width %u in block_out_channels cannot be cut into %u groups (norm_num_groups)",
+                     _ ("the width %u in block_out_channels cannot be cut into %u groups (norm_num_groups)"),
                      width, config->norm_num_groups);
     }
   return TRUE;
@@ -151,7 +156,7 @@ check_levels (const DdpmUnetConfig *config, GError **error)
       DdpmBlockType up = config->up_block_types[i];
 
       if (down > DDPM_BLOCK_RESNET_SAMPLE || up > DDPM_BLOCK_RESNET_SAMPLE)
-        return fail (error, DDPM_ERROR_USAGE, "a block of level %u is of no known type", i);
+        return fail (error, DDPM_ERROR_USAGE, _ ("a block of level %u is of no known type"), i);
       if (down == DDPM_BLOCK_ATTENTION && !check_attention (config, config->block_out_channels[i], error))
         return FALSE;
       if (up == DDPM_BLOCK_ATTENTION
@@ -161,13 +166,13 @@ check_levels (const DdpmUnetConfig *config, GError **error)
       /* Without its sampler a level would not fit the skips of the other side. */
       if (i + 1 < n_levels && down == DDPM_BLOCK_ATTENTION && config->downsample_type == DDPM_RESAMPLE_NONE)
         return fail (error, DDPM_ERROR_USAGE,
-                     "downsample_type is neither \"conv\" nor \"resnet\", but level %u needs "
-                     "one of them",
+                     _ ("downsample_type is neither \"conv\" nor \"resnet\", but level %u needs one of "
+                        "them"),
                      i);
       if (i + 1 < n_levels && up == DDPM_BLOCK_ATTENTION && config->upsample_type == DDPM_RESAMPLE_NONE)
         return fail (error, DDPM_ERROR_USAGE,
-                     "upsample_type is neither \"conv\" nor \"resnet\", but up block %u needs "
-                     "one of them",
+                     _ ("upsample_type is neither \"conv\" nor \"resnet\", but up block %u needs one of "
+                        "them"),
                      i);
     }
 
@@ -183,8 +188,8 @@ check_middle (const DdpmUnetConfig *config, GError **error)
     return TRUE;
   if (config->attn_norm_num_groups != 0 && width % config->attn_norm_num_groups != 0)
     return fail (error, DDPM_ERROR_USAGE,
-                 "the last width in block_out_channels, %u, cannot be cut into %u groups "
-                 "(attn_norm_num_groups)",
+                 _ ("the last width in block_out_channels, %u, cannot be cut into %u groups "
+                    "(attn_norm_num_groups)"),
                  width, config->attn_norm_num_groups);
   return check_attention (config, width, error);
 }
@@ -224,8 +229,8 @@ ddpm_unet_config_validate (const DdpmUnetConfig *config, GError **error)
   if (parameters > MAX_PARAMETERS)
     return fail (
       error, DDPM_ERROR_USAGE,
-      "this network would have %.0f thousand million parameters or more, and %.0f are the limit; make "
-      "block_out_channels or layers_per_block smaller",
+      _ ("this network would have %.0f thousand million parameters or more, and %.0f are the limit; make "
+         "block_out_channels or layers_per_block smaller"),
       parameters / 1e9, MAX_PARAMETERS / 1e9);
   return TRUE;
 }
@@ -250,8 +255,7 @@ ddpm_unet_config_check_size (const DdpmUnetConfig *config, guint height, guint w
 
   if (height == 0 || width == 0 || height > MAX_SIDE_PIXELS || width > MAX_SIDE_PIXELS)
     return fail (error, DDPM_ERROR_USAGE,
-                 "a size of %ux%u pixels is impossible; width and height have to be between "
-                 "%u and %u",
+                 _ ("a size of %ux%u pixels is impossible; width and height have to be between %u and %u"),
                  width, height, multiple, MAX_SIDE_PIXELS);
   if (height % multiple == 0 && width % multiple == 0)
     return TRUE;
@@ -262,14 +266,13 @@ ddpm_unet_config_check_size (const DdpmUnetConfig *config, guint height, guint w
   high_height = (height + multiple - 1) / multiple * multiple;
   if (low_width == high_width && low_height == high_height)
     return fail (error, DDPM_ERROR_USAGE,
-                 "a size of %ux%u pixels does not fit this network, which halves it %u times; the nearest "
-                 "size that works is %ux%u",
+                 _ ("a size of %ux%u pixels does not fit this network, which halves it %u times; the nearest "
+                    "size that works is %ux%u"),
                  width, height, config->n_levels - 1, low_width, low_height);
-  return fail (
-    error, DDPM_ERROR_USAGE,
-    "a size of %ux%u pixels does not fit this network, which halves it %u times; the nearest sizes that work "
-    "are %ux%u and %ux%u",
-    width, height, config->n_levels - 1, low_width, low_height, high_width, high_height);
+  return fail (error, DDPM_ERROR_USAGE,
+               _ ("a size of %ux%u pixels does not fit this network, which halves it %u times; the nearest "
+                  "sizes that work are %ux%u and %ux%u"),
+               width, height, config->n_levels - 1, low_width, low_height, high_width, high_height);
 }
 
 guint

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 #include "core/nn/conv-plan.h"
 
 /* --- life ---------------------------------------------------------------------------------- */
@@ -28,7 +29,8 @@ ddpm_precision_check (DdpmPrecision precision, GError **error)
   if (precision != DDPM_PRECISION_BF16 || kernels->has_bf16)
     return TRUE;
   g_set_error (error, DDPM_ERROR, DDPM_ERROR_UNSUPPORTED,
-               "this processor (%s) has no fast arithmetic in bf16; use the precision f32", kernels->name);
+               _ ("this processor (%s) has no fast arithmetic in bf16; use the precision f32"),
+               kernels->name);
   return FALSE;
 }
 
@@ -41,7 +43,7 @@ check_options (const DdpmUnet *unet, const DdpmPassOptions *options, GError **er
   if ((guint64) options->batch * options->height * options->width > G_MAXINT32 / 2)
     {
       g_set_error (error, DDPM_ERROR, DDPM_ERROR_MEMORY,
-                   "a batch of %u pictures of %ux%u pixels is too large; use a smaller size or batch",
+                   _ ("a batch of %u pictures of %ux%u pixels is too large; use a smaller size or batch"),
                    options->batch, options->width, options->height);
       return FALSE;
     }

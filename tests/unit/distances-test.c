@@ -223,8 +223,8 @@ test_same (void)
   g_assert_cmpfloat (distances.sliced_wasserstein[0], >, 0.001);
 }
 
-/* A step up by 0.4 deviations, which are not the same in all channels, is seen at the coarsest level and at no
- * other; and neighbours are that much farther. */
+/* A step up by 0.4 deviations, which are not the same in all channels, is seen at the coarsest level and at
+ * no other; and neighbours are that much farther. */
 static void
 test_moved (void)
 {
@@ -260,8 +260,8 @@ test_moved (void)
       for (guint l = 0; l < last; l++)
         g_assert_cmpfloat (distances.sliced_wasserstein[l], <, 1e-5);
       g_assert_cmpfloat (distances.sliced_wasserstein[last], >, 0.3);
-      g_assert_cmpfloat_with_epsilon (distances.nearest,
-                                      127.5 * 0.4 * 0.08 * sqrt ((1 + 4 + 9 + 16) / 4.0), 0.01);
+      g_assert_cmpfloat_with_epsilon (distances.nearest, 127.5 * 0.4 * 0.08 * sqrt ((1 + 4 + 9 + 16) / 4.0),
+                                      0.01);
       if (last > 0)
         continue;
       for (guint32 seed = 0; seed < 8; seed++)

@@ -3,6 +3,7 @@
 #include "core/diffusion/samplers/sampler-private.h"
 
 #include "core/base/error.h"
+#include "core/base/text.h"
 
 /* Number i of n, counted from the last one: they stand `stride` apart from the offset up. */
 static double
@@ -67,20 +68,23 @@ ddpm_sampler_set_timesteps_by_spacing (DdpmSampler *sampler, guint n_steps, GErr
     {
       if (most == 0)
         g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                     "The sampler %s cannot make a step with this model's %u timesteps; take ddim.",
+                     _ ("The sampler %s cannot make a step with this model's %u timesteps; take ddim."),
                      sampler->klass->name, usable);
+      else if (most < total)
+        g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
+                     _ ("The number of steps is %u; this model takes 1 to %u with the sampler %s."), n_steps,
+                     most, sampler->klass->name);
       else
         g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                     "The number of steps is %u; this model takes 1 to %u%s%s.", n_steps, most,
-                     most < total ? " with the sampler " : "", most < total ? sampler->klass->name : "");
+                     _ ("The number of steps is %u; this model takes 1 to %u."), n_steps, most);
       return FALSE;
     }
   if (get_timestep (sampler, 0, n_steps) >= total)
     {
       g_set_error (
         error, DDPM_ERROR, DDPM_ERROR_USAGE,
-        "%u steps with steps_offset %u reach beyond the model's last timestep %u; take fewer steps.", n_steps,
-        sampler->config.steps_offset, total - 1);
+        _ ("%u steps with steps_offset %u reach beyond the model's last timestep %u; take fewer steps."),
+        n_steps, sampler->config.steps_offset, total - 1);
       return FALSE;
     }
   sampler->n_steps = sampler->n_timesteps = n_steps;
@@ -99,7 +103,7 @@ ddpm_sampler_set_own_timesteps (DdpmSampler *sampler, const guint *timesteps, gu
   if (n_timesteps < 1)
     {
       g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                           "The list of timesteps is empty; name at least one.");
+                           _ ("The list of timesteps is empty; name at least one."));
       return FALSE;
     }
   for (guint i = 0; i < n_timesteps; i++)
@@ -107,14 +111,14 @@ ddpm_sampler_set_own_timesteps (DdpmSampler *sampler, const guint *timesteps, gu
       if (timesteps[i] >= total)
         {
           g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                       "The list of timesteps has %u in it; this model's timesteps are 0 to %u.",
+                       _ ("The list of timesteps has %u in it; this model's timesteps are 0 to %u."),
                        timesteps[i], total - 1);
           return FALSE;
         }
       if (i > 0 && timesteps[i] >= timesteps[i - 1])
         {
           g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                       "The list of timesteps has %u after %u; it must descend from one to the next.",
+                       _ ("The list of timesteps has %u after %u; it must descend from one to the next."),
                        timesteps[i], timesteps[i - 1]);
           return FALSE;
         }
