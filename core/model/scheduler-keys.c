@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "core/base/text.h"
+
 #define MAX_TIMESTEPS 1000000u
 
 enum
@@ -217,14 +219,15 @@ read_trained_betas (const DdpmSchedulerKey *key, const DdpmJsonFields *fields, D
   if (is_absent (fields, key->name))
     return TRUE;
   if (n != config->num_train_timesteps)
-    return ddpm_json_fields_fail (fields, key->name, "null, or a list of num_train_timesteps numbers", error);
+    return ddpm_json_fields_fail (fields, key->name, _ ("null, or a list of num_train_timesteps numbers"),
+                                  error);
   config->trained_betas = g_new (float, n);
   for (guint i = 0; i < n; i++)
     {
       double beta;
 
       if (!ddpm_json_node_to_double (json_array_get_element (array, i), &beta))
-        return ddpm_json_fields_fail (fields, key->name, "a list of finite numbers", error);
+        return ddpm_json_fields_fail (fields, key->name, _ ("a list of finite numbers"), error);
       config->trained_betas[i] = (float) beta;
     }
   config->beta_schedule = DDPM_BETAS_TRAINED;
@@ -253,13 +256,13 @@ read_disable_corrector (const DdpmSchedulerKey *key, const DdpmJsonFields *field
   if (is_absent (fields, key->name))
     return TRUE;
   if (array == NULL || json_array_get_length (array) > MAX_TIMESTEPS)
-    return ddpm_json_fields_fail (fields, key->name, "a list of steps", error);
+    return ddpm_json_fields_fail (fields, key->name, _ ("a list of steps"), error);
   config->n_disable_corrector = json_array_get_length (array);
   config->disable_corrector = g_new (guint, config->n_disable_corrector);
   for (guint i = 0; i < config->n_disable_corrector; i++)
     if (!ddpm_json_node_to_uint (json_array_get_element (array, i), 0, MAX_TIMESTEPS,
                                  &config->disable_corrector[i]))
-      return ddpm_json_fields_fail (fields, key->name, "a list of steps", error);
+      return ddpm_json_fields_fail (fields, key->name, _ ("a list of steps"), error);
   return TRUE;
 }
 
@@ -285,7 +288,7 @@ read_lambda_min (const DdpmSchedulerKey *key, const DdpmJsonFields *fields, Ddpm
   if (is_absent (fields, key->name) || !(ddpm_scheduler_class_find (config->class_name) & key->classes))
     return TRUE;
   if ((type != G_TYPE_DOUBLE && type != G_TYPE_INT64) || isnan (json_node_get_double (node)))
-    return ddpm_json_fields_fail (fields, key->name, "a number", error);
+    return ddpm_json_fields_fail (fields, key->name, _ ("a number"), error);
   config->lambda_min_clipped = json_node_get_double (node);
   return TRUE;
 }
