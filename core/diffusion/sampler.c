@@ -23,6 +23,9 @@ static const char *const names[] = { "ddpm", "ddim",     "pndm",         "lms", 
 G_STATIC_ASSERT (G_N_ELEMENTS (classes) == DDPM_SAMPLER_LANGEVIN + 1);
 G_STATIC_ASSERT (G_N_ELEMENTS (names) == DDPM_SAMPLER_N_KINDS + 1);
 
+const char *const ddpm_sampler_spacing_names[] = { "auto", "leading", "trailing", "linspace", NULL };
+const char *const ddpm_sampler_sigmas_names[] = { "auto", "plain", "karras", "exponential", NULL };
+
 const char *const *
 ddpm_sampler_get_names (void)
 {
@@ -190,6 +193,33 @@ adapt_config (DdpmSchedulerConfig *config, const DdpmSamplerClass *klass)
   config->thresholding = config->thresholding && klass->thresholds;
 }
 
+/* What was asked for stands above what the config says. */
+static gboolean
+take_choices (DdpmSampler *sampler, const DdpmSamplerOptions *options, GError **error)
+{
+  DdpmSchedulerConfig *config = &sampler->config;
+  const DdpmSamplerClass *klass = sampler->klass;
+
+  if (options->spacing > 0)
+    config->timestep_spacing = options->spacing - 1;
+  if (options->sigmas > 0)
+    config->sigmas = options->sigmas - 1;
+  if (options->sigmas > 0 && config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS
+      && klass->stepping == DDPM_STEPPING_INTEGERS)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "The sampler %s knows the noise levels of timesteps only, not %s ones; take plain "
+                        "ones, or euler, heun, lms, dpmpp-2m or unipc.",
+                        klass->name, ddpm_sampler_sigmas_names[options->sigmas]);
+  if (options->spacing > 0 && config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS
+      && klass->stepping == DDPM_STEPPING_SHIFTED)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "The sampler %s has its timesteps from %s noise levels, not by %s spacing; take "
+                        "plain noise levels, or leave the spacing out.",
+                        klass->name, ddpm_sampler_sigmas_names[1 + config->sigmas],
+                        ddpm_sampler_spacing_names[options->spacing]);
+  return TRUE;
+}
+
 static DdpmLevel
 get_level_of_sigma (double sigma)
 {
@@ -262,6 +292,8 @@ ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *
   sampler->start_scale = 1;
   ddpm_scheduler_config_copy (&sampler->config, config);
   adapt_config (&sampler->config, sampler->klass);
+  if (!take_choices (sampler, options, error))
+    return NULL;
 
   sampler->schedule = ddpm_schedule_new (config, error);
   if (sampler->schedule == NULL)

@@ -55,14 +55,21 @@ typedef struct
   gboolean use_clipped_model_output; /* DDIM */
   const guint *timesteps;            /* own descending list, n_timesteps of them; NULL: by spacing */
   guint n_timesteps;
+  guint spacing; /* 1 + DdpmSpacing; 0: as the config says, and as suits the kind */
+  guint sigmas;  /* 1 + DdpmSigmas; 0: likewise. Not for samplers that know the levels of timesteps alone */
   DdpmLangevinOptions langevin;
 } DdpmSamplerOptions;
+
+/* The words for these two, in their order, NULL-terminated: "auto", "leading" …; "auto", "plain" … */
+extern const char *const ddpm_sampler_spacing_names[];
+extern const char *const ddpm_sampler_sigmas_names[];
 
 /* What the config says of its own class's sampler is done as diffusers does it; another kind takes the
  * schedule, the prediction type and, where it knows such things, the variance, the spacing of timesteps and
  * the clipping from it, and is else as it is by default. Options and config are copied. Errors:
- * DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend, what Langevin
- * dynamics cannot do). */
+ * DDPM_ERROR_USAGE (no steps, more than T, eta outside 0 … 1, a list that does not descend, noise
+ * levels that the kind does not know or that leave no choice of timesteps, what Langevin dynamics cannot
+ * do). */
 DdpmSampler *ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config,
                                GError **error);
 void ddpm_sampler_free (DdpmSampler *sampler);

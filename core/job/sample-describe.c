@@ -99,6 +99,10 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
   add_int (builder, "count", options->count);
   add_string (builder, "sampler", ddpm_sampler_kind_get_name (options->sampler));
   add_int (builder, "steps", options->n_steps);
+  if (options->spacing > 0)
+    add_string (builder, "spacing", ddpm_sampler_spacing_names[options->spacing]);
+  if (options->sigmas > 0)
+    add_string (builder, "sigmas", ddpm_sampler_sigmas_names[options->sigmas]);
   add_double (builder, "eta", options->eta);
   add_task (builder, job, index);
   if (ddpm_model_has_label_names (job->model) && job->label < g_strv_length (names))

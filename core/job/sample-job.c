@@ -99,6 +99,8 @@ set_course (DdpmSampleJob *job, DdpmSampleCourse *course, double strength, GErro
   const DdpmSamplerOptions options = {
     .kind = job->options.sampler,
     .n_steps = job->options.n_steps,
+    .spacing = job->options.spacing,
+    .sigmas = job->options.sigmas,
     .eta = job->options.eta,
     .langevin = job->options.langevin,
   };

@@ -63,7 +63,8 @@ typedef struct
   guint count;  /* pictures to make, 1 … DDPM_MAX_COUNT; INTERPOLATE: in-betweens; PROGRESSIVE: estimates */
   guint32 seed; /* 0 … DDPM_MAX_SEED; picture i uses (seed, purpose, i) */
   DdpmSamplerKind sampler;
-  guint n_steps; /* of the sampler, 1 … T */
+  guint n_steps;         /* of the sampler, 1 … T */
+  guint spacing, sigmas; /* as in DdpmSamplerOptions; 0, the default: as the model's scheduler says */
   double eta;
   DdpmLangevinOptions langevin; /* of that sampler */
   double strength;              /* VARY, INTERPOLATE: 0 … 1; t0 = round (strength (T - 1)) */
@@ -147,9 +148,10 @@ double ddpm_sample_job_get_inversion_error (DdpmSampleJob *job, guint end);
 DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_images);
 
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
- * index, count, sampler, steps, eta, what the task has of strength, ladder-to and own-strength, method,
- * lambda and inversion-error, shared, resamplings, timestep, label and guidance where they apply, width,
- * height, sizing and seamless as they came to be, batch, version. Caller frees. */
+ * index, count, sampler, steps, spacing and sigmas if they were asked for, eta, what the task has of
+ * strength, ladder-to and own-strength, method, lambda and inversion-error, shared, resamplings, timestep,
+ * label and guidance where they apply, width, height, sizing and seamless as they came to be, batch, version.
+ * Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS

@@ -46,6 +46,19 @@ works 'sampler ddpm' sample rgb -o ddpm.png --steps 5 --sampler ddpm
 works 'ddim with noise' sample rgb -o eta.png --steps 5 --sampler ddim --eta 1
 works 'ddim without' sample rgb -o ddim.png --steps 5 --sampler ddim
 check 'eta changes the picture' test "$("$look" differ eta.png ddim.png)" -gt 0
+works 'euler' sample rgb -o euler.png --steps 5 --sampler euler
+works 'euler by another spacing' sample rgb -o trailing.png --steps 5 --sampler euler --spacing trailing
+works 'with noise levels of its own' sample rgb -o karras.png --steps 5 --sampler euler --sigmas karras
+check 'spacing changes the picture' test "$("$look" differ euler.png trailing.png)" -gt 0
+check 'noise levels change it' test "$("$look" differ euler.png karras.png)" -gt 0
+works 'what it does by itself' sample rgb -o named.png --steps 5 --sampler euler --spacing linspace --sigmas plain
+same 'is no change' "$("$look" differ euler.png named.png)" 0
+"$look" text karras.png >text.json
+same 'the text chunk has what was asked for' "$("$look" json text.json '$.sigmas')" '"karras"'
+same 'and not what was not' "$("$look" json text.json '$.spacing')" ''
+fails 'noise levels that ddim does not know' 2 'ddim knows .* not karras' sample rgb -o x.png --sampler ddim --sigmas karras
+fails 'two ways to the same timesteps' 2 'leave the spacing out' sample rgb -o x.png --sampler unipc --sigmas karras \
+  --spacing leading
 works 'an alpha model' sample rgba -o alpha.png --steps 3
 same 'gives RGBA' "$("$look" shape alpha.png)" 8x16x4
 

@@ -40,6 +40,17 @@ fails 'no resamplings' 2 'resamplings' fill rgb $a --mask mask.png -o x.png --re
 fails 'fill without a picture' 2 'PICTURE is missing' fill rgb -o x.png
 check 'nothing was written' test ! -e x.png
 
+# what the steps are, in each of them
+a_way='--steps 4 --sampler heun --spacing trailing --sigmas karras'
+works 'vary by another spacing' vary rgb $a -o way.png $a_way
+works 'interpolate' interpolate rgb $a $b -o way.png $a_way --method latent
+works 'fill' fill rgb $a --mask mask.png -o way.png $a_way
+works 'progressive' progressive rgb -o way.png -n 3 $a_way
+"$look" text way.png >text.json
+same 'its text chunk has the spacing' "$("$look" json text.json '$.spacing')" '"trailing"'
+fails 'interpolate with what cannot be' 2 'ddim knows' interpolate rgb $a $b -o x.png --method latent --sampler ddim \
+  --sigmas karras
+
 # progressive
 works 'progressive' progressive rgb -o steps -n 3 --steps 5 --seed 4
 same 'makes as many as asked' "$(ls steps | tr '\n' ' ')" 'seed-4-0001.png seed-4-0002.png seed-4-0003.png '

@@ -44,7 +44,7 @@ fails 'train without -o' 2 '-o is missing' train pictures
 fails 'sample without -o' 2 '-o is missing' sample m
 
 for pair in '-n 0' '-n 1001' '-n -1' '-n two' '--steps 0' '--steps -5' '--seed -1' '--seed 2147483648' \
-  '--seed 1.5' '--eta 2' '--eta nan' '--eta x' '--sampler eulerian' '--precision f16' '--batch 0' '--threads 0' '--columns 0' '--size 0' \
+  '--seed 1.5' '--eta 2' '--eta nan' '--eta x' '--sampler eulerian' '--spacing wide' '--sigmas many' '--precision f16' '--batch 0' '--threads 0' '--columns 0' '--size 0' \
   '--size 8x' '--size x' '--size 8x8x8' '--size -8' '--size 99999999999999999999' '--sizing whole' '--seamless z' '--seamless xy'
 do
   # a pair is two words

@@ -376,6 +376,7 @@ test_describe (void)
   g_assert_cmpfloat (json_object_get_double_member (object, "eta"), ==, 0);
   g_assert_cmpfloat (json_object_get_double_member (object, "strength"), ==, 0.25);
   g_assert_cmpfloat (json_object_get_double_member (object, "lambda"), ==, 0.5);
+  g_assert_false (json_object_has_member (object, "spacing") || json_object_has_member (object, "sigmas"));
 }
 
 static void

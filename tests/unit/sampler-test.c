@@ -192,6 +192,56 @@ test_exact_network (void)
           }
 }
 
+/* What is asked for is what a config of the sampler's own class would say. */
+static void
+test_choices (void)
+{
+  static const char *const class_names[] = { "DDPM",
+                                             "DDIM",
+                                             "PNDM",
+                                             "LMSDiscrete",
+                                             "EulerDiscrete",
+                                             "EulerAncestralDiscrete",
+                                             "HeunDiscrete",
+                                             "DPMSolverMultistep",
+                                             "DPMSolverMultistep",
+                                             "UniPCMultistep" };
+  G_STATIC_ASSERT (G_N_ELEMENTS (class_names) == DDPM_SAMPLER_N_KINDS);
+
+  for (guint kind = 0; kind < DDPM_SAMPLER_N_KINDS; kind++)
+    for (guint spacing = DDPM_SPACING_LEADING; spacing <= DDPM_SPACING_LINSPACE; spacing++)
+      for (guint sigmas = DDPM_SIGMAS_OF_TIMESTEPS; sigmas <= DDPM_SIGMAS_EXPONENTIAL; sigmas++)
+        {
+          const gboolean is_plain = sigmas == DDPM_SIGMAS_OF_TIMESTEPS;
+          const gboolean has_sigmas = kind > DDPM_SAMPLER_PNDM, is_shifted = kind >= DDPM_SAMPLER_DPMPP_2M;
+          const DdpmSamplerOptions own_options = { .kind = kind, .n_steps = 7 };
+          DdpmSamplerOptions options = own_options;
+          g_auto (DdpmSchedulerConfig) config = { 0 }, own_config = { 0 };
+          g_autoptr (DdpmSampler) sampler = NULL, own = NULL;
+          const float *timesteps, *own_timesteps;
+          guint n, n_own;
+
+          if (!is_plain && (!has_sigmas || (is_shifted && spacing != DDPM_SPACING_LINSPACE)))
+            continue;
+          options.spacing = !is_plain && is_shifted ? 0 : 1 + spacing;
+          options.sigmas = 1 + sigmas;
+          ddpm_scheduler_config_init (&config);
+          ddpm_scheduler_config_copy (&own_config, &config);
+          g_free (own_config.class_name);
+          own_config.class_name = g_strconcat (class_names[kind], "Scheduler", NULL);
+          own_config.timestep_spacing = spacing;
+          own_config.sigmas = sigmas;
+          sampler = new_sampler (&options, &config);
+          own = new_sampler (&own_options, &own_config);
+          timesteps = ddpm_sampler_get_timesteps (sampler, &n);
+          own_timesteps = ddpm_sampler_get_timesteps (own, &n_own);
+          if (kind != DDPM_SAMPLER_PNDM) /* which warms up otherwise where the config is not its own */
+            g_assert_cmpmem (timesteps, n * sizeof *timesteps, own_timesteps, n_own * sizeof *own_timesteps);
+          else
+            g_assert_cmpfloat (timesteps[0], ==, own_timesteps[0]);
+        }
+}
+
 /* eta 1 is ancestral sampling: DDIM then takes the same step as DDPM with the small variance where strides
  * agree. */
 static void
@@ -364,6 +414,11 @@ test_bad_options (void)
                   "999");
   assert_refused ((DdpmSamplerOptions) { .timesteps = beyond, .n_timesteps = 0 }, &config, DDPM_ERROR_USAGE,
                   "empty");
+  assert_refused ((DdpmSamplerOptions) { .kind = DDPM_SAMPLER_DDIM, .n_steps = 5, .sigmas = 2 }, &config,
+                  DDPM_ERROR_USAGE, "ddim knows the noise levels of timesteps only, not karras");
+  assert_refused (
+    (DdpmSamplerOptions) { .kind = DDPM_SAMPLER_UNIPC, .n_steps = 5, .sigmas = 3, .spacing = 2 }, &config,
+    DDPM_ERROR_USAGE, "unipc has its timesteps from exponential noise levels, not by trailing spacing");
 
   config.steps_offset = 1;
   assert_refused ((DdpmSamplerOptions) { .n_steps = 1000 }, &config, DDPM_ERROR_USAGE, "steps_offset");
@@ -391,6 +446,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sampler/spacing-all", test_spacing_all);
   g_test_add_func ("/sampler/find-step", test_find_step);
   g_test_add_func ("/sampler/exact-network", test_exact_network);
+  g_test_add_func ("/sampler/choices", test_choices);
   g_test_add_func ("/sampler/ddim-is-ddpm", test_ddim_is_ddpm);
   g_test_add_func ("/sampler/learned-variance", test_learned_variance);
   g_test_add_func ("/sampler/bad-mu", test_bad_mu);

@@ -14,7 +14,7 @@ ddpm_picture_args_clear (DdpmPictureArgs *args)
                      &args->sampler,   &args->eta,       &args->batch,   &args->threads,     &args->size,
                      &args->strength,  &args->precision, &args->label,   &args->guidance,    &args->shared,
                      &args->ladder_to, &args->method,    &args->mask,    &args->resamplings, &args->sizing,
-                     &args->seamless };
+                     &args->seamless,  &args->spacing,   &args->sigmas };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -39,6 +39,14 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "How noise becomes a picture, one of the samplers above (default: as the model recommends, else what "
       "its "
       "scheduler is)",
+      "NAME" },
+    { "spacing", 0, 0, G_OPTION_ARG_STRING, &args->spacing,
+      "Which of the model's timesteps the steps are: leading, trailing or linspace (default: auto, as its "
+      "scheduler says)",
+      "NAME" },
+    { "sigmas", 0, 0, G_OPTION_ARG_STRING, &args->sigmas,
+      "Noise levels of the steps: plain, those of timesteps; karras or exponential, not with ddpm, ddim "
+      "and pndm (default: auto, as its scheduler says)",
       "NAME" },
     { "eta", 0, 0, G_OPTION_ARG_STRING, &args->eta, "Noise in the steps of ddim, from 0 to 1 (default: 0)",
       "X" },
@@ -91,6 +99,10 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
       || !ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
       || !ddpm_option_get_uint ("--steps", args->steps, 1, 1000000, &options->n_steps, error)
       || !ddpm_option_get_choice ("--sampler", args->sampler, ddpm_sampler_get_names (), &sampler, error)
+      || !ddpm_option_get_choice ("--spacing", args->spacing, ddpm_sampler_spacing_names, &options->spacing,
+                                  error)
+      || !ddpm_option_get_choice ("--sigmas", args->sigmas, ddpm_sampler_sigmas_names, &options->sigmas,
+                                  error)
       || !ddpm_option_get_double ("--eta", args->eta, 0, 1, &options->eta, error)
       || !ddpm_option_get_double ("--guidance", args->guidance, 0, DDPM_MAX_GUIDANCE, &options->guidance,
                                   error)
@@ -231,6 +243,8 @@ check_latent (const DdpmPictureArgs *args, const DdpmSampleOptions *options, con
   const DdpmSamplerOptions sampler_options = {
     .kind = options->sampler,
     .n_steps = options->n_steps,
+    .spacing = options->spacing,
+    .sigmas = options->sigmas,
     .eta = options->eta,
   };
   g_autoptr (DdpmSampler) sampler = NULL;

@@ -9,8 +9,8 @@ G_BEGIN_DECLS
 /* The options as given; NULL: not given. */
 typedef struct
 {
-  char *output, *count, *columns, *seed, *steps, *sampler, *eta, *precision, *batch, *threads, *label,
-    *guidance, *sizing, *seamless;
+  char *output, *count, *columns, *seed, *steps, *sampler, *spacing, *sigmas, *eta, *precision, *batch,
+    *threads, *label, *guidance, *sizing, *seamless;
   char *size;        /* sample, progressive */
   char *shared;      /* sample */
   char *strength;    /* vary, interpolate: per cent */
