@@ -28,7 +28,7 @@ static const char style[] =
   "text{font-family:'DejaVu Sans',Verdana,sans-serif;font-size:12px;fill:#1c1c1e}\n"
   ".title{font-size:17px;font-weight:bold}.chart-title{font-size:14px;font-weight:bold}\n"
   ".axis text{fill:#4c4c54}.axis line{stroke:#dcdce2}.frame{fill:none;stroke:#a0a0aa}\n"
-  "polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}polyline.faint{opacity:.45}\n";
+  "polyline{fill:none;stroke-width:1.8;stroke-linejoin:round}polyline.faint{opacity:.6}\n";
 
 /* Neighbours differ in colour, and every fourth, whose colours are alike for some people, in dashes. */
 static const struct

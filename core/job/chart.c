@@ -13,6 +13,7 @@
 #define TICKS 7
 #define NARROW 0.9 /* of a logarithm: less than from 1 to 8 */
 #define WIDE 2.5
+#define ROOM 0.04
 
 void
 ddpm_chart_append_number (GString *svg, double value)
@@ -72,6 +73,12 @@ finish_axis (DdpmChartAxis *axis)
     }
   if (axis->to - axis->from < 1e-9)
     axis->to = axis->from + (axis->is_whole ? 1 : MAX (fabs (axis->from) * 0.1, 1e-9));
+  /* an end that is no 0 is a point of a curve, and has its mark */
+  const double room = ROOM * (axis->to - axis->from);
+  if (axis->is_logarithmic || axis->from < 0)
+    axis->from -= room;
+  if (axis->is_logarithmic || !axis->is_whole)
+    axis->to += room;
 }
 
 gboolean
@@ -93,7 +100,6 @@ ddpm_chart_frame_fit (DdpmChartFrame *frame, const DdpmChart *chart)
     return FALSE;
   finish_axis (&frame->x);
   finish_axis (&frame->y);
-  frame->y.to += 0.04 * (frame->y.to - frame->y.from);
   return TRUE;
 }
 

@@ -10,6 +10,7 @@ static const struct
   DdpmCommandFunc run;
   const char *help;
 } studies[] = {
+  { "samplers", ddpm_study_samplers, "how good each sampler's pictures are, by its number of steps" },
   { "schedule", ddpm_study_schedule, "beta, alpha_bar and signal to noise of the schedules" },
   { "langevin", ddpm_study_langevin, "a model read as a score, by annealed Langevin dynamics" },
 };

@@ -6,6 +6,7 @@
 
 G_BEGIN_DECLS
 
+int ddpm_study_samplers (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_schedule (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_langevin (const char *program, int argc, char **argv, GError **error);
 
