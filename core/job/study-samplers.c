@@ -20,8 +20,8 @@ typedef struct
   gpointer user_data;
   GCancellable *cancellable;
 
-  DdpmPictureSet *followed;  /* where the flow leads; NULL: no sampler follows it */
-  DdpmPictureSet *reference; /* that the samples are compared with */
+  DdpmPictureSet *followed;             /* where the flow leads; NULL: no sampler follows it */
+  DdpmPictureSet *reference;            /* that the samples are compared with */
   guint64 done, total, job_evaluations; /* of the network; of the job at work */
   gint64 start_us;
 } Run;
@@ -191,9 +191,8 @@ make_reference (Run *run, const DdpmDataset *dataset, GError **error)
   const guint32 seed = run->options->seed;
   g_autoptr (DdpmPictureSet) others = NULL;
 
-  run->reference = dataset != NULL
-                     ? take_pictures (run, dataset, 0, error)
-                     : make_pictures (run, DDPM_SAMPLER_DDPM, n_timesteps, n, seed + 1, error);
+  run->reference = dataset != NULL ? take_pictures (run, dataset, 0, error)
+                                   : make_pictures (run, DDPM_SAMPLER_DDPM, n_timesteps, n, seed + 1, error);
   if (run->reference == NULL)
     return FALSE;
   others = dataset != NULL ? take_pictures (run, dataset, n, error)
@@ -282,9 +281,8 @@ ddpm_sampler_study_run (DdpmModel *model, const DdpmSamplerStudyOptions *options
   *study = (DdpmSamplerStudy) { .n_pictures = options->n_pictures };
   if (options->pictures != NULL)
     {
-      dataset =
-        ddpm_picture_set_load (model, options->pictures, 0, 0, options->crop, func, user_data, cancellable,
-                               error);
+      dataset = ddpm_picture_set_load (model, options->pictures, 0, 0, options->crop, func, user_data,
+                                       cancellable, error);
       if (dataset == NULL)
         return FALSE;
       study->n_pictures = MIN (study->n_pictures, dataset->n_pictures / 2);
@@ -302,8 +300,8 @@ ddpm_sampler_study_run (DdpmModel *model, const DdpmSamplerStudyOptions *options
   study->height = run.reference->height;
   if (study->n_followed > 0)
     {
-      run.followed = make_pictures (&run, study->many, study->many_steps, study->n_followed, options->seed,
-                                    error);
+      run.followed =
+        make_pictures (&run, study->many, study->many_steps, study->n_followed, options->seed, error);
       if (run.followed == NULL)
         return FALSE;
     }
