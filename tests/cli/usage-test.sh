@@ -24,7 +24,7 @@ done
 
 works 'study --help' study --help
 says 'study --help names the studies' '^  schedule '
-fails 'study without a study' 2 'study is missing: one of samplers, schedule' study
+fails 'study without a study' 2 'study is missing: one of ' study
 fails 'unknown study' 2 'no study "beauty"' study beauty
 fails 'a drawing of another kind' 2 'ends in .svg or .png' study schedule -o a.gif
 fails 'a drawing into no folder' 1 'folder "nowhere" does not exist' study schedule -o nowhere/a.svg
