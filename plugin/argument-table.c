@@ -54,8 +54,14 @@ get_seams (void)
 const DdpmArgument ddpm_argument_table[] = {
   { "model", ALL, DDPM_ARGUMENT_TEXT, AT (model), N_ ("_Model"),
     N_ ("Name of an installed model, or the path of a model folder; empty: the default model"), .word = "" },
-  { "label", ALL, DDPM_ARGUMENT_TEXT, AT (label), N_ ("La_bel"),
-    N_ ("What the pictures show, one of the model's labels; empty: anything"), .word = "" },
+  { "label", GENERATE | PROGRESSIVE, DDPM_ARGUMENT_TEXT, AT (label), N_ ("La_bel"),
+    N_ ("What the pictures show, one of the model's labels; any: drawn for each picture; empty or none: no "
+        "label in particular"),
+    .word = DDPM_LABEL_ANY },
+  { "label", VARY | INTERPOLATE | FILL, DDPM_ARGUMENT_TEXT, AT (label), N_ ("La_bel"),
+    N_ ("What the pictures show, one of the model's labels; any: drawn for each picture; empty or none: no "
+        "label in particular"),
+    .word = "" },
   { "guidance", ALL, DDPM_ARGUMENT_NUMBER, AT (guidance), N_ ("G_uidance"),
     N_ ("How much the label counts, 0 to 100: 1 as it is, 2 or 3 clearer, in twice the time"), 1, 0,
     DDPM_MAX_GUIDANCE },

@@ -173,8 +173,18 @@ ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GErr
   return TRUE;
 }
 
+/* The guidance of other models' pictures stays in the dialog's settings, where it does no harm. */
+static gboolean
+has_guidance (const DdpmArguments *arguments, const DdpmModel *model)
+{
+  if (arguments->label == NULL || g_str_equal (arguments->label, DDPM_LABEL_NONE))
+    return FALSE;
+  return ddpm_model_has_label_names (model) || !g_str_equal (arguments->label, DDPM_LABEL_ANY);
+}
+
 void
-ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options)
+ddpm_arguments_set_options (const DdpmArguments *arguments, const DdpmModel *model,
+                            DdpmSampleOptions *options)
 {
   if (options->task == DDPM_TASK_PROGRESSIVE && arguments->shared < 1)
     options->task = DDPM_TASK_GENERATE;
@@ -186,7 +196,7 @@ ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *o
     options->n_steps = arguments->steps;
   options->eta = arguments->eta;
   options->label = arguments->label;
-  if (arguments->label != NULL)
+  if (has_guidance (arguments, model))
     options->guidance = arguments->guidance;
   options->width = arguments->width;
   options->height = arguments->height;

@@ -49,7 +49,8 @@ void ddpm_arguments_renew_seed (GimpProcedureConfig *config, GimpRunMode run_mod
 gboolean ddpm_arguments_read (DdpmArguments *arguments, GimpProcedureConfig *config, GError **error);
 
 /* What they say, over the defaults that are in options, whose task is set. Strings are borrowed. */
-void ddpm_arguments_set_options (const DdpmArguments *arguments, DdpmSampleOptions *options);
+void ddpm_arguments_set_options (const DdpmArguments *arguments, const DdpmModel *model,
+                                 DdpmSampleOptions *options);
 
 void ddpm_arguments_clear (DdpmArguments *arguments);
 

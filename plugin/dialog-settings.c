@@ -178,7 +178,8 @@ update_guidance (DdpmSettings *settings)
     return;
   g_object_get (settings->config, "label", &label, NULL);
   gtk_widget_set_sensitive (settings->guidance_row, gtk_widget_get_sensitive (settings->label_row)
-                                                      && label != NULL && label[0] != '\0');
+                                                      && label != NULL
+                                                      && !g_str_equal (label, DDPM_LABEL_NONE));
 }
 
 static GtkWidget *
@@ -446,24 +447,39 @@ ddpm_settings_get_widget (DdpmSettings *settings)
   return settings->box;
 }
 
+static void
+add_label (DdpmSettings *settings, const char *label, const char *text)
+{
+  gtk_list_store_insert_with_values (settings->label_rows, NULL, -1, 0, label, 1, text, -1);
+}
+
 /* A label that the model does not have is forgotten. */
 static void
 fill_labels (DdpmSettings *settings, char **labels)
 {
-  g_autofree char *chosen = NULL;
+  GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (settings->config), "label");
+  const char *initial = G_PARAM_SPEC_STRING (pspec)->default_value;
   const gboolean has_labels = labels != NULL && labels[0] != NULL;
+  g_autofree char *chosen = NULL;
 
+  if (initial == NULL || initial[0] == '\0')
+    initial = DDPM_LABEL_NONE;
   g_object_get (settings->config, "label", &chosen, NULL);
   gtk_list_store_clear (settings->label_rows);
-  gtk_list_store_insert_with_values (settings->label_rows, NULL, -1, 0, "", 1,
-                                     has_labels ? _ ("Any") : _ ("The model has none"), -1);
-  for (char **label = labels; has_labels && *label != NULL; label++)
-    gtk_list_store_insert_with_values (settings->label_rows, NULL, -1, 0, *label, 1, *label, -1);
-
-  if (!has_labels || chosen == NULL || !g_strv_contains ((const char *const *) labels, chosen))
-    g_object_set (settings->config, "label", "", NULL);
+  if (has_labels)
+    {
+      add_label (settings, DDPM_LABEL_ANY, _ ("Any, drawn for each picture"));
+      add_label (settings, DDPM_LABEL_NONE, _ ("None in particular"));
+    }
   else
-    g_object_set (settings->config, "label", chosen, NULL);
+    add_label (settings, initial, _ ("The model has none"));
+  for (char **label = labels; has_labels && *label != NULL; label++)
+    add_label (settings, *label, *label);
+
+  if (has_labels && chosen != NULL
+      && (g_strv_contains ((const char *const *) labels, chosen) || g_str_equal (chosen, DDPM_LABEL_ANY)))
+    initial = chosen;
+  g_object_set (settings->config, "label", initial, NULL);
   gtk_widget_set_sensitive (settings->label_row, has_labels);
 }
 

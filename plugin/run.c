@@ -81,7 +81,7 @@ ddpm_run_new_job (DdpmModel *model, DdpmSampleTask task, const DdpmArguments *ar
 
   ddpm_sample_options_init (&options, model);
   options.task = task;
-  ddpm_arguments_set_options (arguments, &options);
+  ddpm_arguments_set_options (arguments, model, &options);
   options.inputs[0] = inputs->pictures[0];
   options.inputs[1] = inputs->pictures[1];
   options.mask = inputs->mask;

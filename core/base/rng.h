@@ -34,6 +34,7 @@ typedef enum
   DDPM_RNG_DISTANCE_DIRECTION = 17, /* to compare along; index = direction, step = level of the pyramid */
   DDPM_RNG_EVALUATE_BYTES = 18,     /* where in its byte's width a value lies; index = picture */
   DDPM_RNG_EVALUATE_SIGNS = 19,     /* to estimate a trace with; index = picture */
+  DDPM_RNG_LABEL = 20,              /* that is drawn; index = picture */
   DDPM_RNG_STUDY_ORDER = 21         /* of a folder's pictures, of which some are taken */
 } DdpmRngPurpose;
 

@@ -80,12 +80,33 @@ add_task (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
     }
 }
 
+/* A label's name, or its number where it has none; nothing where the model has no labels. */
+static void
+add_label (JsonBuilder *builder, const DdpmSampleJob *job, guint index)
+{
+  const DdpmClassEmbed kind = ddpm_unet_get_config (job->model->unet)->class_embed;
+  const gboolean is_drawn = job->n_drawn_labels > 0, has_names = ddpm_model_has_label_names (job->model);
+  const guint32 label = ddpm_sample_job_get_label (job, index);
+  const char *key = is_drawn ? "own-label" : "label";
+
+  if (kind == DDPM_CLASS_EMBED_NONE || kind == DDPM_CLASS_EMBED_IDENTITY)
+    return;
+  if (is_drawn)
+    add_string (builder, "label", DDPM_LABEL_ANY);
+  if (!has_names)
+    add_int (builder, key, label);
+  else
+    add_string (builder, key,
+                label == ddpm_model_get_no_label (job->model) ? DDPM_LABEL_NONE
+                                                              : job->model->notes.labels[label]);
+  if (has_names && (is_drawn || label != ddpm_model_get_no_label (job->model)))
+    add_double (builder, "guidance", job->options.guidance);
+}
+
 char *
 ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
 {
   const DdpmSampleOptions *options = &job->options;
-  const DdpmUnetConfig *config = ddpm_unet_get_config (job->model->unet);
-  char **names = job->model->notes.labels;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
 
@@ -105,14 +126,7 @@ ddpm_sample_job_describe (DdpmSampleJob *job, guint index)
     add_string (builder, "sigmas", ddpm_sampler_sigmas_names[options->sigmas]);
   add_double (builder, "eta", options->eta);
   add_task (builder, job, index);
-  if (ddpm_model_has_label_names (job->model) && job->label < g_strv_length (names))
-    {
-      add_string (builder, "label", names[job->label]);
-      add_double (builder, "guidance", options->guidance);
-    }
-  else if (!ddpm_model_has_label_names (job->model) && config->class_embed != DDPM_CLASS_EMBED_NONE
-           && config->class_embed != DDPM_CLASS_EMBED_IDENTITY)
-    add_int (builder, "label", job->label);
+  add_label (builder, job, index);
   add_int (builder, "width", job->inputs[0] != NULL ? job->inputs[0]->width : job->wanted_width);
   add_int (builder, "height", job->inputs[0] != NULL ? job->inputs[0]->height : job->wanted_height);
   add_string (builder, "sizing", ddpm_sizing_names[job->sizing]);

@@ -41,7 +41,7 @@ invert_pictures (DdpmSampleRun *run, guint n, float *state, guint n_preview, GCa
       for (guint i = 0; i < n; i++)
         ddpm_sampler_invert_begin (course->sampler, step, n_past, run->x + i * n_values,
                                    state + i * state_size, n_values, n_values);
-      output = ddpm_sample_predictor_run (run->predictor, run->x, timesteps[step]);
+      output = ddpm_sample_predictor_run (run->predictor, 0, run->x, timesteps[step]);
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
         return FALSE;
       for (guint i = 0; i < n; i++)

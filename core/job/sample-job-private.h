@@ -1,7 +1,8 @@
 /* A sampling job's own fields, shared by the files that it is made of: sample-job.c is the object,
- * sample-options.c its options, sample-course.c the steps of a picture, sample-size.c at what size
- * the network sees them, sample-start.c what a picture begins with, sample-predict.c what the network says of
- * it, sample-job-run.c the loop, sample-describe.c the settings as text. */
+ * sample-options.c its options, sample-label.c their labels, sample-course.c the steps of a picture,
+ * sample-size.c at what size the network sees them, sample-start.c what a picture begins with,
+ * sample-predict.c what the network says of it, sample-job-run.c the loop, sample-describe.c the settings as
+ * text. */
 #pragma once
 
 #include "core/job/sample-course.h"
@@ -20,7 +21,8 @@ struct _DdpmSampleJob
   DdpmImage *inputs[2];      /* copies of the options' */
   DdpmSampleFill *fill;      /* FILL, else NULL */
 
-  guint32 label;                   /* row of the class table, if the network has one */
+  guint32 label;                   /* row of the class table, if the network has one; unless they are drawn */
+  guint n_drawn_labels;            /* to draw from, for each picture; 0: all have the one above */
   gboolean guided;                 /* the network is asked twice, with the label and without */
   DdpmSizing sizing;               /* not AUTO */
   DdpmSeamless seamless;           /* what is done, the model's own padding included */
@@ -48,8 +50,14 @@ double ddpm_sample_job_get_strength (const DdpmSampleJob *job, guint index);
 /* PROGRESSIVE: the step of the course whose estimate is picture `index`. */
 guint ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index);
 
-/* Of the network's picture number `task`. */
+/* Of the network's picture number `task`, and so of the batch that begins with it. */
 const DdpmSampleCourse *ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task);
+
+/* FALSE for a label that the model does not have, and for guidance without one. Errors: DDPM_ERROR_USAGE. */
+gboolean ddpm_sample_job_set_label (DdpmSampleJob *job, const char *label, GError **error);
+
+/* Of picture `index`: its row in the class table. */
+guint32 ddpm_sample_job_get_label (const DdpmSampleJob *job, guint index);
 
 /* Whether there are latents to be found of the ends; and the steps of the run that this takes, otherwise 0.
  */
@@ -58,15 +66,6 @@ guint64 ddpm_sample_job_count_inversion_steps (const DdpmSampleJob *job);
 
 /* FALSE: strength 0, there is nothing for the network to do. */
 gboolean ddpm_sample_job_denoises (const DdpmSampleJob *job);
-
-/* Of picture `index`, in a ladder its own. */
-double ddpm_sample_job_get_strength (const DdpmSampleJob *job, guint index);
-
-/* PROGRESSIVE: after which of the course's steps picture `index` is taken. */
-guint ddpm_sample_job_get_shown_step (const DdpmSampleJob *job, guint index);
-
-/* Of the network's picture number `task`, and so of the batch that begins with it. */
-const DdpmSampleCourse *ddpm_sample_job_get_course (const DdpmSampleJob *job, guint task);
 
 /* floats of one picture, and of what the network says of one: its variance, too, where that is learned. */
 gsize ddpm_sample_job_get_n_values (const DdpmSampleJob *job);

@@ -46,20 +46,6 @@ ddpm_sample_job_init (DdpmSampleJob *job)
   job->inversion_errors[0] = job->inversion_errors[1] = -1;
 }
 
-static gboolean
-set_label (DdpmSampleJob *job, const char *label, GError **error)
-{
-  if (!ddpm_model_find_label (job->model, label, &job->label, error))
-    return FALSE;
-  job->guided = label != NULL && job->options.guidance != 1;
-  if (job->guided && !ddpm_model_has_label_names (job->model))
-    return ddpm_refuse (
-      error, DDPM_ERROR_USAGE,
-      _ ("The model \"%s\" has seen no picture without a label, which guidance compares with; leave it out."),
-      job->model->name);
-  return TRUE;
-}
-
 /* Noise in common takes noise: without it all pictures would be one and the same. */
 static gboolean
 check_shared (const DdpmSampleJob *job, GError **error)
@@ -273,7 +259,7 @@ ddpm_sample_job_new (DdpmModel *model, const DdpmSampleOptions *options, GError 
     }
   job->options.mask = NULL;
   job->options.label = NULL;
-  if (!set_label (job, options->label, error) || !set_fill (job, options->mask, error)
+  if (!ddpm_sample_job_set_label (job, options->label, error) || !set_fill (job, options->mask, error)
       || !ddpm_sample_job_set_size (job, error) || !set_courses (job, error))
     return NULL;
   job->n_tasks = count_tasks (job);

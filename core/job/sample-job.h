@@ -57,6 +57,10 @@ extern const char *const ddpm_seamless_names[];      /* "none", "x", "y", "both"
 #define DDPM_MAX_GUIDANCE 100
 #define DDPM_MAX_RESAMPLINGS 100
 
+/* Words in the place of a label, unless the model has one of that name. */
+#define DDPM_LABEL_ANY "any"
+#define DDPM_LABEL_NONE "none"
+
 typedef struct
 {
   DdpmSampleTask task;
@@ -82,7 +86,8 @@ typedef struct
   DdpmSeamless seamless; /* models with circular padding make pictures that tile in any case */
   guint batch;           /* pictures at once; 0: chosen by size */
   guint n_threads;       /* 0: all */
-  /* One of the model's labels, in any case; NULL: none. Borrowed until ddpm_sample_job_new returns. */
+  /* One of the model's labels, in any case; DDPM_LABEL_ANY: each picture's own, drawn by the seed, where the
+   * model has labels; DDPM_LABEL_NONE or NULL: none. Borrowed until ddpm_sample_job_new returns. */
   const char *label;
   /* How far to go from what the network says without the label towards, and beyond, what it says with it (Ho
    * and Salimans 2022): 0 … DDPM_MAX_GUIDANCE; 1, the default: only what it says with it, in half the time.
@@ -150,8 +155,8 @@ DdpmImage *const *ddpm_sample_job_get_images (DdpmSampleJob *job, guint *n_image
 /* The settings of picture `index` as one line of JSON, for layer parasites and PNG text: task, model, seed,
  * index, count, sampler, steps, spacing and sigmas if they were asked for, eta, what the task has of
  * strength, ladder-to and own-strength, method, lambda and inversion-error, shared, resamplings, timestep,
- * label and guidance where they apply, width, height, sizing and seamless as they came to be, batch, version.
- * Caller frees. */
+ * label (and own-label, where it was drawn) and guidance where they apply, width, height, sizing and seamless
+ * as they came to be, batch, version. Caller frees. */
 char *ddpm_sample_job_describe (DdpmSampleJob *job, guint index);
 
 G_END_DECLS

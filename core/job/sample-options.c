@@ -73,9 +73,6 @@ ddpm_sample_options_check (const DdpmSampleOptions *options, GError **error)
   else if (!(options->guidance >= 0 && options->guidance <= DDPM_MAX_GUIDANCE))
     g_set_error (error, DDPM_ERROR, DDPM_ERROR_USAGE, _ ("The guidance is %g; it must be between 0 and %d."),
                  options->guidance, DDPM_MAX_GUIDANCE);
-  else if (options->guidance != 1 && options->label == NULL)
-    g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
-                         _ ("Guidance is towards a label; give one, or leave the guidance out."));
   else if (options->task == DDPM_TASK_VARY && options->inputs[0] == NULL)
     g_set_error_literal (error, DDPM_ERROR, DDPM_ERROR_USAGE,
                          _ ("Variations need one picture to begin with."));

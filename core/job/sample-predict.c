@@ -82,8 +82,22 @@ make_labels (const DdpmSampleJob *job, guint pass_batch)
     return NULL;
   labels = g_new (guint32, pass_batch);
   for (guint i = 0; i < pass_batch; i++)
-    labels[i] = i < job->window_batch ? job->label : ddpm_model_get_no_label (job->model);
+    labels[i] =
+      i < job->window_batch ? ddpm_sample_job_get_label (job, 0) : ddpm_model_get_no_label (job->model);
   return labels;
+}
+
+/* The labels of n windows from number `window` on, which are those of the network's pictures from `first` on.
+ */
+static void
+set_labels (DdpmSamplePredictor *predictor, guint first, guint window, guint n)
+{
+  const DdpmSampleJob *job = predictor->job;
+  const guint n_windows = ddpm_windows_count (&job->windows);
+  const guint n_pieces = job->fill != NULL ? ddpm_sample_fill_get_n_pieces (job->fill) : 1;
+
+  for (guint i = 0; i < n && predictor->labels != NULL; i++)
+    predictor->labels[i] = ddpm_sample_job_get_label (job, (first + (window + i) / n_windows) / n_pieces);
 }
 
 DdpmSamplePredictor *
@@ -216,7 +230,7 @@ average_task (guint task, guint worker, gpointer data)
 }
 
 float *
-ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t)
+ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, guint first, const float *x, float t)
 {
   const DdpmSampleJob *job = predictor->job;
   const guint n_all = job->batch * ddpm_windows_count (&job->windows);
@@ -228,15 +242,17 @@ ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float
     {
       if (job->guided)
         x = memcpy (predictor->windows, x, job->batch * predictor->n_values * sizeof (float));
+      set_labels (predictor, first, 0, job->batch);
       ask (predictor, x);
       return predictor->output;
     }
 
   memset (predictor->canvas, 0, job->batch * ddpm_sample_job_get_n_outputs (job) * sizeof (float));
-  for (guint first = 0; first < n_all; first += job->window_batch)
+  for (guint window = 0; window < n_all; window += job->window_batch)
     {
-      Look look = { predictor, x, first, MIN (job->window_batch, n_all - first) };
+      Look look = { predictor, x, window, MIN (job->window_batch, n_all - window) };
 
+      set_labels (predictor, first, window, look.n);
       ddpm_team_run (predictor->team, look.n * job->n_channels, take_task, &look);
       ask (predictor, predictor->windows);
       ddpm_team_run (predictor->team, out_channels * job->height, average_task, &look);

@@ -20,9 +20,10 @@ gsize ddpm_sample_predictor_predict_bytes (const DdpmSampleJob *job, guint batch
 /* Windows, or canvases, that the network goes through for a step of a batch, places left over included. */
 guint ddpm_sample_predictor_count_windows (const DdpmSampleJob *job);
 
-/* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t. Unfinished if the team was
- * cancelled. Owned by the predictor, until the next call; may be written to. */
-float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, const float *x, float t);
+/* output[job->batch][n_outputs] for x[job->batch][n_values] at timestep t, the network's pictures from number
+ * `first` on. Unfinished if the team was cancelled. Owned by the predictor, until the next call; may be
+ * written to. */
+float *ddpm_sample_predictor_run (DdpmSamplePredictor *predictor, guint first, const float *x, float t);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSamplePredictor, ddpm_sample_predictor_free)
 

@@ -126,8 +126,8 @@ ddpm_sample_run_step (DdpmSampleRun *run, const DdpmSampleBatch *batch, guint k,
 
   if (run->job->fill != NULL && ddpm_sampler_can_begin (batch->course->sampler, work.step))
     ddpm_team_run (run->team, n_tasks, impose_task, &work);
-  work.output =
-    ddpm_sample_predictor_run (run->predictor, run->x, ddpm_sample_course_get_timestep (batch->course, k));
+  work.output = ddpm_sample_predictor_run (run->predictor, batch->first, run->x,
+                                           ddpm_sample_course_get_timestep (batch->course, k));
   if (ddpm_sampler_needs_threshold (batch->course->sampler))
     ddpm_team_run (run->team, batch->n, find_threshold_task, &work);
   ddpm_team_run (run->team, n_tasks, run_step_task, &work);

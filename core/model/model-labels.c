@@ -12,6 +12,16 @@ ddpm_model_has_label_names (const DdpmModel *model)
   return model->notes.labels != NULL && model->notes.labels[0] != NULL;
 }
 
+guint
+ddpm_model_count_labels (const DdpmModel *model)
+{
+  const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
+
+  if (ddpm_model_has_label_names (model))
+    return g_strv_length (model->notes.labels);
+  return config->class_embed == DDPM_CLASS_EMBED_TABLE ? config->num_class_embeds : 0;
+}
+
 guint32
 ddpm_model_get_no_label (const DdpmModel *model)
 {

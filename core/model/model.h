@@ -58,6 +58,9 @@ gboolean ddpm_model_check_channels (const DdpmModel *model, GError **error);
 /* Whether ddpm.json names the labels; those of a published model are numbers. */
 gboolean ddpm_model_has_label_names (const DdpmModel *model);
 
+/* How many labels there are to choose from; 0 where it has none, or such as cannot be counted. */
+guint ddpm_model_count_labels (const DdpmModel *model);
+
 /* The label of pictures that have none: the last row of the class table. */
 guint32 ddpm_model_get_no_label (const DdpmModel *model);
 

@@ -100,7 +100,12 @@ same 'and the guidance' "$("$look" json text.json '$.guidance')" 2.0
 works 'vary one towards wood' vary materials bricks.png -o wood.png --steps 2 --label Wood
 fails 'a label that there is not' 2 'it has Bricks, Wood' sample materials -o x.png --label Stone
 fails 'a label of a model without' 2 'has no labels' sample m -o x.png --label Stone
-fails 'guidance towards nothing' 2 'towards a label' sample materials -o x.png --guidance 3
+fails 'guidance towards nothing' 2 'towards a label' sample materials -o x.png --label none --guidance 3
+works 'new pictures have any label' sample materials -o any.png --steps 2 --seed 3
+"$look" text any.png >any.json
+label=$("$look" json any.json "$['own-label']" | tr -d '"')
+works 'that can be asked for by its name' sample materials -o own.png --steps 2 --seed 3 --label "$label"
+same 'and makes the same picture' "$("$look" differ any.png own.png)" 0
 works 'parts of textures' train textures -o parts --size 8 $tiny --steps 2 --sample-every 0 --tileable --crop 12
 fails 'parts larger than the pictures' 2 '--crop 4 is less than --size 8x8' train textures -o x --size 8 $tiny --crop 4
 fails 'parts larger than pictures of a size that is chosen' 2 '--crop: .*scaled down to 4' train textures -o x $tiny --crop 4

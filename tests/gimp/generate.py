@@ -38,8 +38,10 @@ def test_arguments():
          ["labels", "--steps", str(STEPS), "--label", "apple"]),
         ("a label and guidance", {"model": "labels", "steps": STEPS, "label": "pear", "guidance": 3.0},
          ["labels", "--steps", str(STEPS), "--label", "pear", "--guidance", "3"]),
-        ("guidance counts with a label only", {"model": "labels", "steps": STEPS, "guidance": 3.0},
-         ["labels", "--steps", str(STEPS)]),
+        ("any label, unless one is named", {"model": "labels", "steps": STEPS, "guidance": 3.0},
+         ["labels", "--steps", str(STEPS), "--guidance", "3"]),
+        ("guidance counts with a label only", {"model": "labels", "steps": STEPS, "guidance": 3.0, "label": ""},
+         ["labels", "--steps", str(STEPS), "--label", "none"]),
     ):
         _, image, layers = call("generate", count=2, **arguments)
         compare(what, layers, ddpm("sample", *options, "-n", "2"))

@@ -221,8 +221,113 @@ test_describe (void)
   object = json_node_get_object (node);
   g_assert_cmpstr (json_object_get_string_member (object, "label"), ==, "Wood");
   g_assert_cmpfloat (json_object_get_double_member (object, "guidance"), ==, 2.5);
-  g_assert_null (strstr (plain_text, "label"));
+  g_assert_nonnull (strstr (plain_text, "\"label\":\"none\""));
   g_assert_null (strstr (plain_text, "guidance"));
+}
+
+/* The label that the job says it has drawn for picture `index`. */
+static char *
+get_own_label (DdpmSampleJob *job, guint index)
+{
+  g_autofree char *text = ddpm_sample_job_describe (job, index);
+  g_autoptr (JsonNode) node = json_from_string (text, NULL);
+  JsonObject *object = json_node_get_object (node);
+
+  g_assert_cmpstr (json_object_get_string_member (object, "label"), ==, "any");
+  return g_strdup (json_object_get_string_member (object, "own-label"));
+}
+
+/* Each picture is what it would be in a job whose label is the one that was drawn for it; in windows, too,
+ * of which the network may see those of two pictures at once. */
+static void
+test_any (void)
+{
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (GHashTable) labels = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  options.count = 5;
+  options.batch = 2;
+  options.guidance = 2;
+  options.n_steps = 2;
+  for (guint in_windows = 0; in_windows < 2; in_windows++)
+    {
+      g_autoptr (DdpmSampleJob) job = NULL;
+
+      options.label = DDPM_LABEL_ANY;
+      if (in_windows)
+        {
+          options.sizing = DDPM_SIZING_WINDOWS;
+          options.width = 7 * SIZE - 1;
+          options.height = SIZE;
+        }
+      job = run_job (model, &options);
+      for (guint i = 0; i < options.count; i++)
+        {
+          char *label = get_own_label (job, i);
+          g_autoptr (DdpmSampleJob) same = NULL;
+
+          options.label = label;
+          same = run_job (model, &options);
+          assert_same_bytes (get_image (job, i), get_image (same, i));
+          g_hash_table_add (labels, label);
+        }
+    }
+  g_assert_cmpuint (g_hash_table_size (labels), >, 1);
+}
+
+/* Words for labels mean nothing in particular where there are none, and yield to labels of their names. */
+static void
+test_words (void)
+{
+  static const char *const words[] = { DDPM_LABEL_ANY, DDPM_LABEL_NONE };
+  g_autoptr (DdpmModel) plain = new_model (3, 0), named = new_labelled_model ();
+  g_autoptr (DdpmSampleJob) job = NULL;
+  g_autofree char *text = NULL;
+  DdpmSampleOptions options = new_options (plain);
+
+  for (guint i = 0; i < G_N_ELEMENTS (words); i++)
+    {
+      options.label = words[i];
+      g_clear_object (&job);
+      job = new_job (plain, &options);
+      g_free (text);
+      text = ddpm_sample_job_describe (job, 0);
+      g_assert_null (strstr (text, "label"));
+      assert_label_refused (plain, words[i], 2, "Guidance is towards a label");
+    }
+  assert_label_refused (named, "none", 2, "Guidance is towards a label");
+  g_clear_pointer (&named->notes.labels[1], g_free);
+  named->notes.labels[1] = g_strdup ("Any");
+  options = new_options (named);
+  options.label = "any";
+  g_clear_object (&job);
+  job = new_job (named, &options);
+  g_free (text);
+  text = ddpm_sample_job_describe (job, 0);
+  g_assert_nonnull (strstr (text, "\"label\":\"Any\""));
+}
+
+/* What lies on the way to one picture has its label. */
+static void
+test_any_of_sequence (void)
+{
+  g_autoptr (DdpmModel) model = new_labelled_model ();
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) job = NULL;
+  g_autofree char *first = NULL;
+
+  options.task = DDPM_TASK_PROGRESSIVE;
+  options.count = options.n_steps = 6;
+  options.label = DDPM_LABEL_ANY;
+  job = new_job (model, &options);
+  first = get_own_label (job, 0);
+  for (guint i = 1; i < options.count; i++)
+    {
+      g_autofree char *label = get_own_label (job, i);
+
+      g_assert_cmpstr (label, ==, first);
+    }
 }
 
 static void
@@ -249,6 +354,9 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-job-labels/guidance", test_guidance);
   g_test_add_func ("/sample-job-labels/memory", test_memory);
   g_test_add_func ("/sample-job-labels/describe", test_describe);
+  g_test_add_func ("/sample-job-labels/any", test_any);
+  g_test_add_func ("/sample-job-labels/words", test_words);
+  g_test_add_func ("/sample-job-labels/any-of-sequence", test_any_of_sequence);
   g_test_add_func ("/sample-job-labels/refused", test_refused);
   return g_test_run ();
 }

@@ -198,11 +198,11 @@ measure_reach (DdpmSampleJob *job, gboolean along_x)
   double across = 0, beside = 0;
 
   ddpm_rng_normal ((DdpmRngKey) { .seed = 1, .purpose = DDPM_RNG_LATENT }, x, n_values);
-  memcpy (said, ddpm_sample_predictor_run (predictor, x, 500), n_values * sizeof (float));
+  memcpy (said, ddpm_sample_predictor_run (predictor, 0, x, 500), n_values * sizeof (float));
   for (gsize c = 0; c < 3; c++)
     for (gsize k = 0; k < m; k++)
       x[c * plane + k * other] += 1;
-  const float *changed = ddpm_sample_predictor_run (predictor, x, 500);
+  const float *changed = ddpm_sample_predictor_run (predictor, 0, x, 500);
   for (gsize c = 0; c < 3; c++)
     for (gsize k = 0; k < m; k++)
       {
@@ -278,7 +278,7 @@ test_constant (void)
         g_autoptr (DdpmTeam) team = ddpm_team_new (1);
         g_autoptr (DdpmSamplePredictor) predictor = ddpm_sample_predictor_new (job, team, NULL);
         g_autofree float *x = g_new0 (float, ddpm_sample_job_get_n_values (job));
-        const float *said = ddpm_sample_predictor_run (predictor, x, 500);
+        const float *said = ddpm_sample_predictor_run (predictor, 0, x, 500);
 
         for (gsize i = 0; i < ddpm_sample_job_get_n_values (job); i++)
           g_assert_cmpfloat_with_epsilon (said[i], 1, 1e-4);

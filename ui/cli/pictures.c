@@ -51,7 +51,9 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
     { "eta", 0, 0, G_OPTION_ARG_STRING, &args->eta, "Noise in the steps of ddim, from 0 to 1 (default: 0)",
       "X" },
     { "label", 0, 0, G_OPTION_ARG_STRING, &args->label,
-      "Kind of picture, one of the labels that ddpm info tells (default: none in particular)", "NAME" },
+      "Kind of picture: one of the labels that ddpm info tells; any, drawn for each picture; or none (default: "
+      "any for new pictures, else none)",
+      "NAME" },
     { "guidance", 0, 0, G_OPTION_ARG_STRING, &args->guidance,
       "How much the label counts: 1 as it is, 2 or 3 clearer, in twice the time (default: 1)", "X" },
     { "sizing", 0, 0, G_OPTION_ARG_STRING, &args->sizing,
@@ -128,7 +130,6 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
   options->ladder_to = ladder_to / 100;
   options->shared = shared / 100;
   options->interpolation = method;
-  options->label = args->label;
   output->is_grid = args->grid || args->columns != NULL;
   return TRUE;
 }
@@ -277,6 +278,9 @@ ddpm_pictures_make (const DdpmPictureArgs *args, DdpmSampleTask task, guint defa
   ddpm_sample_options_init (&options, model);
   options.task = task;
   options.count = default_count;
+  options.label = args->label;
+  if (options.label == NULL && (task == DDPM_TASK_GENERATE || task == DDPM_TASK_PROGRESSIVE))
+    options.label = DDPM_LABEL_ANY;
   if (!check_args (args, &options, &output, error))
     return 2;
   if ((task == DDPM_TASK_INTERPOLATE || task == DDPM_TASK_PROGRESSIVE || args->ladder_to != NULL)
