@@ -170,3 +170,9 @@ ddpm_flow_get_nats (const DdpmFlowOptions *options, const float *x0, const float
   add_prior (&flow, nats);
   return TRUE;
 }
+
+double
+ddpm_flow_get_bits (double nats, gsize n)
+{
+  return nats / ((double) n * G_LN2) + log2 (127.5);
+}

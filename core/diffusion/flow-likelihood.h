@@ -7,29 +7,21 @@
  * difference of the network, which needs no gradient. */
 #pragma once
 
-#include "core/diffusion/schedule.h"
+#include "core/diffusion/flow.h"
 
 G_BEGIN_DECLS
 
-/* output[n_pictures][n]: what the network says (of epsilon, x_0, v or mu) of x[n_pictures][n] at timestep t,
- * which may be a fraction. FALSE ends it all, with an error. */
-typedef gboolean (*DdpmFlowFunc) (const float *x, float t, float *output, gpointer user_data, GError **error);
-
-typedef struct
-{
-  const DdpmSchedulerConfig *config; /* the schedule and what the network predicts */
-  guint n_steps;                     /* 2 … T; each takes 6 evaluations. The error falls as n_steps^-2 */
-  guint n_pictures;                  /* that the network sees at once */
-  gsize n;                           /* floats of one */
-  DdpmFlowFunc func;
-  gpointer user_data;
-} DdpmFlowOptions;
+/* Evaluations of the network from one of the n_steps levels of noise to the next. */
+#define DDPM_FLOW_LIKELIHOOD_EVALUATIONS 6
 
 /* nats[n_pictures]: -ln of the density of the pictures x0[n_pictures][n], as of those with timestep 0's
  * noise. signs[n_pictures][n]: v, each 1 or -1. Pictures of bytes should have noise of one byte's width
- * added, and then take nats / (n ln 2) + log2 (127.5) bits per value. Errors: those of func, DDPM_ERROR_USAGE
- * (n_steps). */
+ * added, and then take ddpm_flow_get_bits bits per value. The error falls as n_steps^-2. Errors: those of
+ * func, DDPM_ERROR_USAGE (n_steps, which are 2 at least). */
 gboolean ddpm_flow_get_nats (const DdpmFlowOptions *options, const float *x0, const float *signs,
                              double *nats, GError **error);
+
+/* Of n values of bytes. */
+double ddpm_flow_get_bits (double nats, gsize n);
 
 G_END_DECLS

@@ -156,6 +156,8 @@ ddpm_picture_set_new_from_images (DdpmImage *const *images, guint n)
   *set = (DdpmPictureSet) { n, first->n_channels, first->height, first->width, g_new (float, n_values *n) };
   for (guint i = 0; i < n; i++)
     ddpm_image_to_tensor (images[i], first->n_channels == 4, set->values + i * n_values);
+  for (gsize i = 0; i < n * n_values; i++) /* as files have them, and the pictures of a folder */
+    set->values[i] = rintf (127.5f * (set->values[i] + 1)) / 127.5f - 1;
   return set;
 }
 

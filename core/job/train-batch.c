@@ -2,37 +2,17 @@
 
 #include "core/base/rng.h"
 
-gsize
-ddpm_train_batch_get_n_floats (const DdpmObjective *objective, guint size, gsize n_picture)
-{
-  /* x0, x_t, target, output */
-  return size * (3 * n_picture + ddpm_objective_get_n_outputs (objective, n_picture));
-}
-
 gboolean
 ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
 {
   const DdpmDataset *dataset = batch->dataset;
-  float *tensors = NULL;
-  gsize n;
+  const gsize n_picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
 
   if (batch->whole == 0)
     batch->whole = batch->size;
-  batch->n_picture = (gsize) dataset->n_channels * dataset->height * dataset->width;
-  batch->n_output = ddpm_objective_get_n_outputs (&batch->objective, batch->n_picture);
-  n = batch->size * batch->n_picture;
-  if (!ddpm_arena_init (&batch->arena,
-                        ddpm_train_batch_get_n_floats (&batch->objective, batch->size, batch->n_picture)
-                          * sizeof (float),
-                        error))
+  if (!ddpm_views_init (&batch->views, &batch->objective, batch->size, n_picture, error))
     return FALSE;
-  tensors = batch->arena.base;
-  batch->x0 = tensors;
-  batch->x_t = tensors + n;
-  batch->target = tensors + 2 * n;
-  batch->output = tensors + 3 * n;
 
-  batch->timesteps = g_new0 (float, batch->size);
   batch->losses = g_new0 (double, batch->size);
   batch->places = g_new0 (guint32, batch->size);
   batch->pictures = g_new0 (guint32, batch->size);
@@ -47,8 +27,7 @@ ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error)
 void
 ddpm_train_batch_clear (DdpmTrainBatch *batch)
 {
-  ddpm_arena_clear (&batch->arena);
-  g_clear_pointer (&batch->timesteps, g_free);
+  ddpm_views_clear (&batch->views);
   g_clear_pointer (&batch->labels, g_free);
   g_clear_pointer (&batch->losses, g_free);
   g_clear_pointer (&batch->places, g_free);
@@ -135,19 +114,13 @@ static void
 prepare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
-  const gsize n = batch->n_picture, at = task * n;
   const guint place = batch->first + task;
   const DdpmRngKey timestep_key = { batch->seed, DDPM_RNG_TRAIN_TIMESTEP, get_index (batch), 0 };
   const DdpmRngKey noise_key = { batch->seed, DDPM_RNG_TRAIN_NOISE, get_index (batch), place };
   const guint t = ddpm_rng_below (timestep_key, place, batch->objective.schedule->n_timesteps);
-  float *x0 = batch->x0 + at, *x_t = batch->x_t + at;
-  float *noise = batch->output + task * batch->n_output; /* nothing is there yet */
 
-  show_picture (batch, task, x0);
-  ddpm_rng_normal (noise_key, noise, n);
-  ddpm_schedule_add_noise (batch->objective.schedule, t, x0, noise, x_t, n);
-  ddpm_objective_get_target (&batch->objective, t, x0, x_t, noise, batch->target + at, n);
-  batch->timesteps[task] = (float) t;
+  show_picture (batch, task, batch->views.x0 + task * batch->views.n_picture);
+  ddpm_views_add_noise (&batch->views, &batch->objective, task, t, noise_key);
   if (batch->labels != NULL)
     batch->labels[task] = choose_label (batch, task);
 }
@@ -165,11 +138,12 @@ static void
 compare_picture (guint task, guint worker, gpointer data)
 {
   DdpmTrainBatch *batch = data;
-  const gsize n = batch->n_picture, at = task * n;
+  DdpmViews *views = &batch->views;
+  const gsize n = views->n_picture, at = task * n;
 
   batch->losses[task] = ddpm_objective_compare (
-    &batch->objective, (guint) batch->timesteps[task], batch->x0 + at, batch->x_t + at, batch->target + at, n,
-    1 / ((double) batch->whole * (double) n), batch->output + task * batch->n_output);
+    &batch->objective, (guint) views->timesteps[task], views->x0 + at, views->x_t + at, views->target + at, n,
+    1 / ((double) batch->whole * (double) n), views->output + task * views->n_output);
 }
 
 double
@@ -180,5 +154,5 @@ ddpm_train_batch_get_loss (DdpmTrainBatch *batch)
   ddpm_team_run (batch->team, batch->size, compare_picture, batch);
   for (guint i = 0; i < batch->size; i++)
     sum += batch->losses[i];
-  return sum / ((double) batch->whole * (double) batch->n_picture);
+  return sum / ((double) batch->whole * (double) batch->views.n_picture);
 }

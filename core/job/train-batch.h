@@ -4,10 +4,9 @@
  * a picture's place in the step's whole batch, however that is cut into parts. */
 #pragma once
 
-#include "core/base/arena.h"
 #include "core/base/parallel.h"
 #include "core/data/augment.h"
-#include "core/diffusion/objective.h"
+#include "core/diffusion/views.h"
 #include "core/nn/unet-config.h"
 
 G_BEGIN_DECLS
@@ -30,19 +29,11 @@ typedef struct
   const guint32 *picture_labels; /* [n_pictures], rows of the table; NULL: none has a label */
   double label_dropout;          /* share of labels that are taken away */
 
-  /* made by ddpm_train_batch_init; [size][channels][height][width] each, output with twice the channels where
-   * the variance is learned */
-  float *x0;
-  float *x_t;       /* what the network sees */
-  float *target;    /* what it should say (of the mean) */
-  float *output;    /* what it says; then the gradient of the loss with respect to that */
-  float *timesteps; /* [size] */
-  guint32 *labels;  /* [size], or NULL */
+  /* made by ddpm_train_batch_init */
+  DdpmViews views; /* output becomes the gradient of the loss with respect to what the network says */
+  guint32 *labels; /* [size], or NULL */
 
   /* its own */
-  DdpmArena arena;
-  gsize n_picture;   /* floats of a picture */
-  gsize n_output;    /* and of what the network says of it */
   double *losses;    /* [size], sums over the picture */
   guint32 *order;    /* [n_members], that of `epoch` */
   guint32 *places;   /* [size] in members, that were drawn */
@@ -57,16 +48,13 @@ typedef struct
 gboolean ddpm_train_batch_init (DdpmTrainBatch *batch, GError **error);
 void ddpm_train_batch_clear (DdpmTrainBatch *batch);
 
-/* Fills in x_t, target, timesteps and labels of step number `step` (from 1). Pictures are waited for, and
+/* Fills in the views and labels of step number `step` (from 1). Pictures are waited for, and
  * those of the next batch are got meanwhile. When they are lost, ddpm_dataset_check says so, and what was
  * filled in is not to be used. */
 void ddpm_train_batch_prepare (DdpmTrainBatch *batch, guint64 step);
 
-/* Floats of the tensors of a batch of `size` pictures of n_picture floats. */
-gsize ddpm_train_batch_get_n_floats (const DdpmObjective *objective, guint size, gsize n_picture);
-
-/* The objective's loss, its mean over all values of the batch's pictures; output becomes its gradient. Of a
- * part of a step's batch: what it adds to the whole's mean. */
+/* The objective's loss, its mean over all values of the batch's pictures; the views' output becomes its
+ * gradient. Of a part of a step's batch: what it adds to the whole's mean. */
 double ddpm_train_batch_get_loss (DdpmTrainBatch *batch);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DdpmTrainBatch, ddpm_train_batch_clear)

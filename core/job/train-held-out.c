@@ -58,7 +58,7 @@ ddpm_train_held_out_predict_bytes (const DdpmTrainSetup *setup)
   if (setup->n_held_out == 0)
     return 0;
   return ddpm_unet_predict_pass_bytes (setup->unet, setup->options.n_threads, &options)
-         + ddpm_train_batch_get_n_floats (&objective, options.batch, picture) * sizeof (float);
+         + ddpm_views_get_n_floats (&objective, options.batch, picture) * sizeof (float);
 }
 
 gboolean
@@ -94,7 +94,7 @@ ddpm_train_held_out_measure (const DdpmTrainSetup *setup, const DdpmSchedule *sc
   for (guint i = first; i < first + size && !g_cancellable_is_cancelled (cancellable); i++)
     {
       ddpm_train_batch_prepare (&batch, i + 1);
-      ddpm_unet_pass_forward (pass, batch.x_t, batch.timesteps, batch.labels, batch.output);
+      ddpm_unet_pass_forward (pass, batch.views.x_t, batch.views.timesteps, batch.labels, batch.views.output);
       losses[i] = ddpm_train_batch_get_loss (&batch);
     }
   ddpm_team_set_cancellable (team, NULL);

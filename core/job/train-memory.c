@@ -41,7 +41,7 @@ predict_run_bytes (const DdpmTrainSetup *setup, gboolean recompute)
   const DdpmObjective objective = ddpm_train_objective_get (setup, NULL);
   gsize passing = ddpm_train_held_out_predict_bytes (setup);
   gsize bytes =
-    (5 * ddpm_unet_get_n_weights (setup->unet) + ddpm_train_batch_get_n_floats (&objective, batch, picture))
+    (5 * ddpm_unet_get_n_weights (setup->unet) + ddpm_views_get_n_floats (&objective, batch, picture))
     * sizeof (float);
 
   bytes += ddpm_unet_predict_pass_bytes (setup->unet, options->n_threads, &training);

@@ -144,11 +144,12 @@ compute_part (DdpmTrainStep *step, guint64 number, guint part)
   ddpm_train_batch_prepare (batch, number);
   ddpm_unet_pass_set_dropout_key (step->pass, options->seed, number | (guint64) batch->round << 32,
                                   batch->first);
-  ddpm_unet_pass_forward (step->pass, batch->x_t, batch->timesteps, batch->labels, batch->output);
+  ddpm_unet_pass_forward (step->pass, batch->views.x_t, batch->views.timesteps, batch->labels,
+                          batch->views.output);
   loss = ddpm_train_batch_get_loss (batch);
   if (options->ranks != NULL && part + 1 == options->accumulate)
     begin_sums (step);
-  ddpm_unet_pass_backward (step->pass, batch->output, step->grads, NULL);
+  ddpm_unet_pass_backward (step->pass, batch->views.output, step->grads, NULL);
   return loss;
 }
 

@@ -125,12 +125,12 @@ test_any_step (void)
   for (guint step = 1; step <= 9; step++)
     ddpm_train_batch_prepare (&f.batch, step);
   ddpm_train_batch_prepare (&g.batch, 9);
-  n_bytes = 7 * f.batch.n_picture * sizeof (float);
-  g_assert_cmpmem (f.batch.x_t, n_bytes, g.batch.x_t, n_bytes);
-  g_assert_cmpmem (f.batch.target, n_bytes, g.batch.target, n_bytes);
-  g_assert_cmpmem (f.batch.timesteps, 7 * sizeof (float), g.batch.timesteps, 7 * sizeof (float));
+  n_bytes = 7 * f.batch.views.n_picture * sizeof (float);
+  g_assert_cmpmem (f.batch.views.x_t, n_bytes, g.batch.views.x_t, n_bytes);
+  g_assert_cmpmem (f.batch.views.target, n_bytes, g.batch.views.target, n_bytes);
+  g_assert_cmpmem (f.batch.views.timesteps, 7 * sizeof (float), g.batch.views.timesteps, 7 * sizeof (float));
   ddpm_train_batch_prepare (&g.batch, 10);
-  g_assert_cmpint (memcmp (f.batch.target, g.batch.target, n_bytes), !=, 0);
+  g_assert_cmpint (memcmp (f.batch.views.target, g.batch.views.target, n_bytes), !=, 0);
   tear_down (&f);
   tear_down (&g);
 }
@@ -147,7 +147,7 @@ test_parts (void)
   set_up (&whole, 7, DDPM_PREDICT_EPSILON, TRUE);
   for (guint i = 0, first = 0; i < G_N_ELEMENTS (sizes); first += sizes[i++])
     {
-      const gsize n = whole.batch.n_picture, n_bytes = sizes[i] * n * sizeof (float);
+      const gsize n = whole.batch.views.n_picture, n_bytes = sizes[i] * n * sizeof (float);
       Fixture f;
 
       set_up (&f, sizes[i], DDPM_PREDICT_EPSILON, TRUE);
@@ -161,21 +161,21 @@ test_parts (void)
       f.batch.labels = g_new (guint32, sizes[i]);
       ddpm_train_batch_prepare (&whole.batch, 5);
       ddpm_train_batch_prepare (&f.batch, 5);
-      g_assert_cmpmem (f.batch.x_t, n_bytes, whole.batch.x_t + first * n, n_bytes);
-      g_assert_cmpmem (f.batch.target, n_bytes, whole.batch.target + first * n, n_bytes);
+      g_assert_cmpmem (f.batch.views.x_t, n_bytes, whole.batch.views.x_t + first * n, n_bytes);
+      g_assert_cmpmem (f.batch.views.target, n_bytes, whole.batch.views.target + first * n, n_bytes);
       for (guint k = 0; k < sizes[i]; k++)
         {
-          g_assert_cmpfloat (f.batch.timesteps[k], ==, whole.batch.timesteps[first + k]);
+          g_assert_cmpfloat (f.batch.views.timesteps[k], ==, whole.batch.views.timesteps[first + k]);
           g_assert_cmpuint (f.batch.labels[k], ==, whole.batch.labels[first + k]);
         }
-      memset (whole.batch.output, 0, 7 * n * sizeof (float));
-      memset (f.batch.output, 0, n_bytes);
+      memset (whole.batch.views.output, 0, 7 * n * sizeof (float));
+      memset (f.batch.views.output, 0, n_bytes);
       ddpm_train_batch_get_loss (&whole.batch);
       loss += ddpm_train_batch_get_loss (&f.batch);
-      g_assert_cmpmem (f.batch.output, n_bytes, whole.batch.output + first * n, n_bytes);
+      g_assert_cmpmem (f.batch.views.output, n_bytes, whole.batch.views.output + first * n, n_bytes);
       tear_down (&f);
     }
-  memset (whole.batch.output, 0, 7 * whole.batch.n_picture * sizeof (float));
+  memset (whole.batch.views.output, 0, 7 * whole.batch.views.n_picture * sizeof (float));
   g_assert_cmpfloat_with_epsilon (loss, ddpm_train_batch_get_loss (&whole.batch), 1e-12);
   tear_down (&whole);
 }
@@ -194,25 +194,25 @@ test_targets (void)
     }
   for (guint i = 0; i < 6; i++)
     {
-      const guint t = (guint) f[0].batch.timesteps[i];
+      const guint t = (guint) f[0].batch.views.timesteps[i];
       const double signal = sqrt (f[0].schedule->alpha_bar[t]),
                    noise = sqrt (1 - (double) f[0].schedule->alpha_bar[t]);
-      const gsize n = f[0].batch.n_picture;
+      const gsize n = f[0].batch.views.n_picture;
       g_autofree float *x0 = g_new (float, n);
 
       g_assert_cmpuint (t, <, 1000);
       ddpm_dataset_get (f[0].dataset, f[0].batch.pictures[i], &(DdpmView) { 0 }, x0);
       for (gsize j = 0; j < n; j++)
         {
-          const double epsilon = f[DDPM_PREDICT_EPSILON].batch.target[i * n + j];
-          const double x_t = f[DDPM_PREDICT_EPSILON].batch.x_t[i * n + j];
-          const double v = f[DDPM_PREDICT_V].batch.target[i * n + j];
+          const double epsilon = f[DDPM_PREDICT_EPSILON].batch.views.target[i * n + j];
+          const double x_t = f[DDPM_PREDICT_EPSILON].batch.views.x_t[i * n + j];
+          const double v = f[DDPM_PREDICT_V].batch.views.target[i * n + j];
 
           g_assert_cmpfloat_with_epsilon (x_t, signal * x0[j] + noise * epsilon, 1e-5);
           g_assert_cmpfloat_with_epsilon (v, signal * epsilon - noise * x0[j], 1e-5);
-          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.target[i * n + j], ==, x0[j]);
-          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.x_t[i * n + j], ==, (float) x_t);
-          g_assert_cmpfloat (f[DDPM_PREDICT_V].batch.x_t[i * n + j], ==, (float) x_t);
+          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.views.target[i * n + j], ==, x0[j]);
+          g_assert_cmpfloat (f[DDPM_PREDICT_SAMPLE].batch.views.x_t[i * n + j], ==, (float) x_t);
+          g_assert_cmpfloat (f[DDPM_PREDICT_V].batch.views.x_t[i * n + j], ==, (float) x_t);
         }
     }
   for (guint kind = 0; kind < 3; kind++)
@@ -231,7 +231,8 @@ test_flip (void)
       set_up (&f, 100, DDPM_PREDICT_SAMPLE, flip);
       ddpm_train_batch_prepare (&f.batch, 1);
       for (guint i = 0; i < 100; i++)
-        n_flipped += f.batch.target[i * f.batch.n_picture] > f.batch.target[i * f.batch.n_picture + SIDE - 1];
+        n_flipped += f.batch.views.target[i * f.batch.views.n_picture]
+                     > f.batch.views.target[i * f.batch.views.n_picture + SIDE - 1];
       if (flip)
         {
           g_assert_cmpuint (n_flipped, >, 25);
@@ -256,20 +257,20 @@ test_distribution (void)
   ddpm_train_batch_prepare (&f.batch, 1);
   for (guint i = 0; i < size; i++)
     {
-      t_sum += f.batch.timesteps[i];
-      least = MIN (least, f.batch.timesteps[i]);
-      most = MAX (most, f.batch.timesteps[i]);
+      t_sum += f.batch.views.timesteps[i];
+      least = MIN (least, f.batch.views.timesteps[i]);
+      most = MAX (most, f.batch.views.timesteps[i]);
     }
   g_assert_cmpfloat_with_epsilon (t_sum / size, 499.5, 20);
   g_assert_cmpfloat (least, <, 5);
   g_assert_cmpfloat (most, >, 994);
-  for (gsize i = 0; i < size * f.batch.n_picture; i++)
+  for (gsize i = 0; i < size * f.batch.views.n_picture; i++)
     {
-      sum += f.batch.target[i];
-      squares += (double) f.batch.target[i] * f.batch.target[i];
+      sum += f.batch.views.target[i];
+      squares += (double) f.batch.views.target[i] * f.batch.views.target[i];
     }
-  g_assert_cmpfloat_with_epsilon (sum / (double) (size * f.batch.n_picture), 0, 0.01);
-  g_assert_cmpfloat_with_epsilon (squares / (double) (size * f.batch.n_picture), 1, 0.02);
+  g_assert_cmpfloat_with_epsilon (sum / (double) (size * f.batch.views.n_picture), 0, 0.01);
+  g_assert_cmpfloat_with_epsilon (squares / (double) (size * f.batch.views.n_picture), 1, 0.02);
   tear_down (&f);
 }
 
@@ -279,22 +280,22 @@ test_loss (void)
   Fixture f;
 
   set_up (&f, 3, DDPM_PREDICT_EPSILON, FALSE);
-  const gsize n = 3 * f.batch.n_picture;
+  const gsize n = 3 * f.batch.views.n_picture;
   ddpm_train_batch_prepare (&f.batch, 1);
   g_autofree float *output = g_new (float, n);
   double expected = 0;
   for (gsize i = 0; i < n; i++)
     {
-      output[i] = f.batch.output[i] = f.batch.target[i] + (float) (i % 5) - 2;
-      expected += pow ((double) output[i] - f.batch.target[i], 2);
+      output[i] = f.batch.views.output[i] = f.batch.views.target[i] + (float) (i % 5) - 2;
+      expected += pow ((double) output[i] - f.batch.views.target[i], 2);
     }
   g_assert_cmpfloat_with_epsilon (ddpm_train_batch_get_loss (&f.batch), expected / (double) n, 1e-6);
   for (gsize i = 0; i < n; i++)
-    g_assert_cmpfloat_with_epsilon (f.batch.output[i],
-                                    2 * ((double) output[i] - f.batch.target[i]) / (double) n, 1e-6);
+    g_assert_cmpfloat_with_epsilon (f.batch.views.output[i],
+                                    2 * ((double) output[i] - f.batch.views.target[i]) / (double) n, 1e-6);
 
-  memcpy (f.batch.output, output, n * sizeof (float));
-  f.batch.output[n - 1] = NAN;
+  memcpy (f.batch.views.output, output, n * sizeof (float));
+  f.batch.views.output[n - 1] = NAN;
   g_assert_true (isnan (ddpm_train_batch_get_loss (&f.batch)));
   tear_down (&f);
 }
@@ -332,8 +333,8 @@ test_learned_variance (void)
         }
       g_assert_true (ddpm_train_batch_init (&fixture->batch, &error));
       ddpm_train_batch_prepare (&fixture->batch, 3);
-      n = f.batch.n_picture;
-      g_assert_cmpuint (fixture->batch.n_output, ==, 2 * n);
+      n = f.batch.views.n_picture;
+      g_assert_cmpuint (fixture->batch.views.n_output, ==, 2 * n);
       if (part == 0)
         {
           said = g_new (float, SIZE * 2 * n);
@@ -341,19 +342,20 @@ test_learned_variance (void)
             said[i] = sinf ((float) i);
           expected = g_memdup2 (said, SIZE * 2 * n * sizeof (float));
           for (guint i = 0; i < SIZE; i++)
-            loss += ddpm_objective_compare (&f.batch.objective, (guint) f.batch.timesteps[i],
-                                            f.batch.x0 + i * n, f.batch.x_t + i * n, f.batch.target + i * n,
-                                            n, 1.0 / (SIZE * n), expected + i * 2 * n);
+            loss += ddpm_objective_compare (&f.batch.objective, (guint) f.batch.views.timesteps[i],
+                                            f.batch.views.x0 + i * n, f.batch.views.x_t + i * n,
+                                            f.batch.views.target + i * n, n, 1.0 / (SIZE * n),
+                                            expected + i * 2 * n);
           loss /= (double) (SIZE * n);
-          memcpy (f.batch.output, said, SIZE * 2 * n * sizeof (float));
+          memcpy (f.batch.views.output, said, SIZE * 2 * n * sizeof (float));
           g_assert_cmpfloat_with_epsilon (ddpm_train_batch_get_loss (&f.batch), loss, 1e-12 * loss);
-          g_assert_cmpmem (f.batch.output, SIZE * 2 * n * sizeof (float), expected,
+          g_assert_cmpmem (f.batch.views.output, SIZE * 2 * n * sizeof (float), expected,
                            SIZE * 2 * n * sizeof (float));
           continue;
         }
-      memcpy (g.batch.output, said + g.batch.first * 2 * n, SIZE * n * sizeof (float));
+      memcpy (g.batch.views.output, said + g.batch.first * 2 * n, SIZE * n * sizeof (float));
       parts += ddpm_train_batch_get_loss (&g.batch);
-      g_assert_cmpmem (g.batch.output, SIZE * n * sizeof (float), expected + g.batch.first * 2 * n,
+      g_assert_cmpmem (g.batch.views.output, SIZE * n * sizeof (float), expected + g.batch.first * 2 * n,
                        SIZE * n * sizeof (float));
       tear_down (&g);
     }

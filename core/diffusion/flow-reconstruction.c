@@ -1,0 +1,119 @@
+#include "core/diffusion/flow-reconstruction.h"
+
+#include <string.h>
+
+#include "core/base/error.h"
+#include "core/diffusion/sampler.h"
+
+typedef struct
+{
+  const DdpmFlowOptions *options;
+  DdpmSampler *sampler;
+  const float *timesteps; /* [n_timesteps] */
+  guint n_timesteps;
+  gsize n_all;   /* values of all pictures */
+  float *x;      /* [n_all] */
+  float *output; /* [n_all] */
+  float *state;  /* [planes of the sampler's, or of inversion][n_all] */
+} Flow;
+
+static void
+flow_clear (Flow *flow)
+{
+  g_clear_pointer (&flow->sampler, ddpm_sampler_free);
+  g_free (flow->x);
+  g_free (flow->output);
+  g_free (flow->state);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Flow, flow_clear)
+
+static gboolean
+flow_init (Flow *flow, GError **error)
+{
+  const DdpmFlowOptions *options = flow->options;
+  const DdpmSamplerOptions sampler = { .kind = DDPM_SAMPLER_DDIM, .n_steps = options->n_steps };
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  guint n_planes;
+
+  ddpm_scheduler_config_copy (&config, options->config);
+  config.clip_sample = FALSE;
+  config.thresholding = FALSE;
+  flow->sampler = ddpm_sampler_new (&sampler, &config, error);
+  if (flow->sampler == NULL || !ddpm_sampler_check_inversion (flow->sampler, 0, error))
+    return FALSE;
+  flow->timesteps = ddpm_sampler_get_timesteps (flow->sampler, &flow->n_timesteps);
+  flow->n_all = options->n_pictures * options->n;
+  n_planes = MAX (ddpm_sampler_get_n_states (flow->sampler), DDPM_SAMPLER_N_INVERSION_STATES);
+  flow->x = g_try_new (float, flow->n_all);
+  flow->output = g_try_new (float, flow->n_all);
+  flow->state = g_try_new (float, n_planes * flow->n_all);
+  return (flow->x != NULL && flow->output != NULL && flow->state != NULL)
+         || ddpm_refuse (error, DDPM_ERROR_MEMORY,
+                         "There is not enough memory to take %u pictures to their latents at once",
+                         options->n_pictures);
+}
+
+static gboolean
+predict (Flow *flow, guint step, GError **error)
+{
+  return flow->options->func (flow->x, flow->timesteps[step], flow->output, flow->options->user_data, error);
+}
+
+/* x becomes its latent. No value depends on another: all pictures are one to the sampler. */
+static gboolean
+invert (Flow *flow, GError **error)
+{
+  guint n_past = 0;
+
+  for (guint step = flow->n_timesteps; step-- > 0; n_past++)
+    {
+      ddpm_sampler_invert_begin (flow->sampler, step, n_past, flow->x, flow->state, flow->n_all, flow->n_all);
+      if (!predict (flow, step, error))
+        return FALSE;
+      ddpm_sampler_invert_step (flow->sampler, step, n_past, flow->output, flow->x, flow->state, flow->n_all,
+                                flow->n_all);
+    }
+  return TRUE;
+}
+
+/* The way back. */
+static gboolean
+sample (Flow *flow, GError **error)
+{
+  const DdpmSamplerPiece piece = {
+    .n = flow->n_all, .output = flow->output, .x = flow->x, .state = flow->state, .plane_size = flow->n_all
+  };
+
+  for (guint step = 0; step < flow->n_timesteps; step++)
+    {
+      if (!predict (flow, step, error))
+        return FALSE;
+      ddpm_sampler_step (flow->sampler, step, step, &piece);
+    }
+  return TRUE;
+}
+
+gboolean
+ddpm_flow_reconstruct (const DdpmFlowOptions *options, const float *x0, double *squares, GError **error)
+{
+  g_auto (Flow) flow = { .options = options };
+
+  if (!flow_init (&flow, error))
+    return FALSE;
+  memcpy (flow.x, x0, flow.n_all * sizeof (float));
+  if (!invert (&flow, error) || !sample (&flow, error))
+    return FALSE;
+  for (guint picture = 0; picture < options->n_pictures; picture++)
+    {
+      squares[picture] = 0;
+      for (gsize i = picture * options->n; i < (picture + 1) * options->n; i++)
+        {
+          /* NaN stays NaN */
+          const double back = flow.x[i] > 1 ? 1 : flow.x[i] < -1 ? -1 : flow.x[i];
+
+          squares[picture] += (back - x0[i]) * (back - x0[i]);
+        }
+    }
+  return TRUE;
+}
