@@ -1,27 +1,29 @@
 /* ddpm evaluate: how well a model knows pictures, for people or, with --json, for programs. */
 #include "ui/cli/cli.h"
 
-#include <math.h>
-#include <stdio.h>
-
+#include "ui/cli/evaluate-report.h"
 #include "ui/cli/options.h"
 #include "ui/cli/progress.h"
 #include "ui/cli/signals.h"
 
 #define DEFAULT_DRAWS 20
+#define DEFAULT_FLOW_STEPS 50
+#define MAX_SAMPLES 100000
 
 /* The options as given; NULL: not given. */
 typedef struct
 {
-  char *pictures, *draws, *seed, *size, *crop, *held_out, *threads;
-  gboolean every_step, no_labels, as_json;
+  char *pictures, *draws, *seed, *size, *crop, *held_out, *threads, *flow_steps, *reconstruct, *samples,
+    *sampler, *steps;
+  gboolean every_step, no_labels, no_bound, likelihood, as_json;
 } EvaluateArgs;
 
 static void
 evaluate_args_clear (EvaluateArgs *args)
 {
-  char **texts[] = { &args->pictures, &args->draws,    &args->seed,   &args->size,
-                     &args->crop,     &args->held_out, &args->threads };
+  char **texts[] = { &args->pictures,    &args->draws,    &args->seed,    &args->size,
+                     &args->crop,        &args->held_out, &args->threads, &args->flow_steps,
+                     &args->reconstruct, &args->samples,  &args->sampler, &args->steps };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -41,6 +43,26 @@ parse_args (EvaluateArgs *args, int argc, char **argv, char ***operands, GError 
       "Timesteps of each picture, one from each of N parts: an estimate without bias (default: 20)", "N" },
     { "every-step", 0, 0, G_OPTION_ARG_NONE, &args->every_step,
       "All timesteps of each picture, which takes long (default: --draws)", NULL },
+    { "no-bound", 0, 0, G_OPTION_ARG_NONE, &args->no_bound,
+      "Leave out the loss and the bound (default: both are measured)", NULL },
+    { "likelihood", 0, 0, G_OPTION_ARG_NONE, &args->likelihood,
+      "Also the likelihood by the probability flow, of pictures with noise of a byte's width; takes 294 "
+      "times the network for each picture (default: not)",
+      NULL },
+    { "flow-steps", 0, 0, G_OPTION_ARG_STRING, &args->flow_steps,
+      "Steps of that flow, each of which takes the network 6 times (default: 50)", "N" },
+    { "reconstruct", 0, 0, G_OPTION_ARG_STRING, &args->reconstruct,
+      "Also how closely pictures come back from their latents, by DDIM in so many steps; takes the network "
+      "twice for each step (default: not)",
+      "N,N,…" },
+    { "samples", 0, 0, G_OPTION_ARG_STRING, &args->samples,
+      "Also how far so many pictures of the model's own are from the folder's, with its labels in the same "
+      "proportions (default: none)",
+      "N" },
+    { "sampler", 0, 0, G_OPTION_ARG_STRING, &args->sampler,
+      "How those are made; ddpm sample --help tells the names (default: as the model recommends)", "NAME" },
+    { "steps", 0, 0, G_OPTION_ARG_STRING, &args->steps,
+      "Steps of that sampler (default: as the model recommends)", "N" },
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
       "The random numbers' seed: the same one sees the same noise (default: 0)", "N" },
     { "size", 0, 0, G_OPTION_ARG_STRING, &args->size,
@@ -62,116 +84,75 @@ parse_args (EvaluateArgs *args, int argc, char **argv, char ***operands, GError 
   return ddpm_options_parse (
     argc, argv, entries, "MODEL FOLDER", "MODEL FOLDER",
     "Measures how well a model knows the pictures in a folder and its subfolders: its loss, and the\n"
-    "variational bound in bits per dimension, term by term. MODEL is a folder, or the name of an\n"
-    "installed model.",
+    "variational bound in bits per dimension, term by term; where asked for, the likelihood by the\n"
+    "probability flow, how closely pictures come back from their latents, and how far the model's own\n"
+    "pictures are from the folder's. MODEL is a folder, or the name of an installed model.",
     operands, error);
+}
+
+/* Options that only say how something is done that was not asked for. */
+static gboolean
+check_args (const EvaluateArgs *args, GError **error)
+{
+  const struct
+  {
+    const char *option;
+    gboolean given;
+    const char *needed;
+    gboolean is_there;
+  } needs[] = {
+    { "--flow-steps", args->flow_steps != NULL, "--likelihood", args->likelihood },
+    { "--sampler", args->sampler != NULL, "--samples", args->samples != NULL },
+    { "--steps", args->steps != NULL, "--samples", args->samples != NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (needs); i++)
+    if (needs[i].given && !needs[i].is_there)
+      return ddpm_refuse (error, DDPM_ERROR_USAGE, "%s does nothing without %s; add that, or leave it out",
+                          needs[i].option, needs[i].needed);
+  if (args->every_step && args->draws != NULL)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--every-step leaves nothing to draw; leave out --draws, or --every-step");
+  if (!args->no_bound)
+    return TRUE;
+  if (args->every_step || args->draws != NULL)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "--no-bound leaves nothing to look at by timesteps; leave out %s",
+                        args->every_step ? "--every-step" : "--draws");
+  return args->likelihood || args->reconstruct != NULL || args->samples != NULL
+         || ddpm_refuse (
+           error, DDPM_ERROR_USAGE,
+           "--no-bound leaves nothing to measure; add --likelihood, --reconstruct or --samples");
 }
 
 static gboolean
 read_args (const EvaluateArgs *args, DdpmEvaluateOptions *options, GError **error)
 {
-  if (!ddpm_option_get_uint ("--pictures", args->pictures, 1, 1000000000, &options->max_pictures, error)
+  guint sampler = 0;
+
+  if (!check_args (args, error)
+      || !ddpm_option_get_uint ("--pictures", args->pictures, 1, 1000000000, &options->max_pictures, error)
       || !ddpm_option_get_uint ("--held-out", args->held_out, 1, 1000000, &options->held_out, error)
       || !ddpm_option_get_uint ("--draws", args->draws, 1, 1000000, &options->n_draws, error)
+      || !ddpm_option_get_uint ("--flow-steps", args->flow_steps, 2, 1000000, &options->flow_steps, error)
+      || !ddpm_option_get_list ("--reconstruct", args->reconstruct, DDPM_EVALUATE_MAX_RECONSTRUCTIONS,
+                                options->reconstruct_steps, &options->n_reconstructions, error)
+      || !ddpm_option_get_uint ("--samples", args->samples, 1, MAX_SAMPLES, &options->n_samples, error)
+      || !ddpm_option_get_choice ("--sampler", args->sampler, ddpm_sampler_get_names (), &sampler, error)
+      || !ddpm_option_get_uint ("--steps", args->steps, 1, 1000000, &options->sampler_steps, error)
       || !ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
       || !ddpm_option_get_size ("--size", args->size, &options->width, &options->height, error)
       || !ddpm_option_get_uint ("--crop", args->crop, 1, 65535, &options->crop, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error))
     return FALSE;
   options->ignore_labels = args->no_labels;
-  if (!args->every_step)
-    return TRUE;
-  options->n_draws = 0;
-  return args->draws == NULL
-         || ddpm_refuse (error, DDPM_ERROR_USAGE,
-                         "--every-step leaves nothing to draw; leave out --draws, or --every-step");
-}
-
-static void
-print_text (const DdpmModel *model, const DdpmEvaluation *e)
-{
-  g_autofree char *predicts = ddpm_scheduler_config_describe (&model->scheduler);
-
-  printf ("model        %s, which predicts %s\n", model->name, predicts);
-  printf ("pictures     %u, %ux%u pixels, %u channel%s", e->n_pictures, e->width, e->height, e->n_channels,
-          e->n_channels == 1 ? "" : "s");
-  if (e->n_labelled > 0)
-    printf (", %u with a label", e->n_labelled);
-  if (e->n_draws > 0)
-    printf ("\ntimesteps    0 and %u more of %u for each picture: an estimate\n", e->n_draws, e->n_timesteps);
-  else
-    printf ("\ntimesteps    all %u for each picture\n", e->n_timesteps);
-  printf ("L_simple     %.6g\n", e->simple);
-  for (guint i = 0; i < DDPM_EVALUATE_N_PARTS; i++)
-    if (isfinite (e->simple_of_part[i]))
-      printf ("%s%u to %u%% of T: %.4g",
-              i == 0       ? "             "
-              : i % 4 == 0 ? "\n             "
-                           : ", ",
-              10 * i, 10 * (i + 1), e->simple_of_part[i]);
-  printf ("\nL_T          %.6f bits per dimension\n", e->prior_bits);
-  printf ("L_(t-1)      %.4f\n", e->between_bits);
-  printf ("L_0          %.4f\n", e->decoder_bits);
-  printf ("together     %.4f bits per dimension", e->total_bits);
-  if (isfinite (e->standard_error_bits))
-    printf (", standard error %.4f", e->standard_error_bits);
-  printf ("\n");
-}
-
-static void
-add_int (JsonBuilder *builder, const char *key, gint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, value);
-}
-
-/* What is not finite becomes null. */
-static void
-add_double (JsonBuilder *builder, const char *key, double value)
-{
-  if (key != NULL)
-    json_builder_set_member_name (builder, key);
-  if (isfinite (value))
-    json_builder_add_double_value (builder, value);
-  else
-    json_builder_add_null_value (builder);
-}
-
-static void
-print_json (const DdpmModel *model, const DdpmEvaluateOptions *options, const DdpmEvaluation *e)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
-  g_autofree char *text = NULL;
-
-  json_builder_begin_object (builder);
-  json_builder_set_member_name (builder, "model");
-  json_builder_add_string_value (builder, model->name);
-  json_builder_set_member_name (builder, "scheduler");
-  json_builder_add_value (builder, ddpm_scheduler_config_to_json (&model->scheduler));
-  add_int (builder, "pictures", e->n_pictures);
-  add_int (builder, "labelled", e->n_labelled);
-  add_int (builder, "width", e->width);
-  add_int (builder, "height", e->height);
-  add_int (builder, "channels", e->n_channels);
-  add_int (builder, "timesteps", e->n_timesteps);
-  add_int (builder, "draws", e->n_draws > 0 ? e->n_draws : e->n_timesteps - 1);
-  add_int (builder, "seed", options->seed);
-  add_double (builder, "l_simple", e->simple);
-  json_builder_set_member_name (builder, "l_simple_by_tenth");
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < DDPM_EVALUATE_N_PARTS; i++)
-    add_double (builder, NULL, e->simple_of_part[i]);
-  json_builder_end_array (builder);
-  add_double (builder, "l_T_bits", e->prior_bits);
-  add_double (builder, "l_between_bits", e->between_bits);
-  add_double (builder, "l_0_bits", e->decoder_bits);
-  add_double (builder, "bits_per_dimension", e->total_bits);
-  add_double (builder, "standard_error", e->standard_error_bits);
-  json_builder_end_object (builder);
-  root = json_builder_get_root (builder);
-  text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  options->skip_bound = args->no_bound;
+  if (args->every_step)
+    options->n_draws = 0;
+  if (!args->likelihood)
+    options->flow_steps = 0;
+  options->own_sampler = ddpm_sampler_kind_from_name (args->sampler, &options->sampler);
+  return TRUE;
 }
 
 static int
@@ -195,9 +176,9 @@ run (const DdpmModel *model, const DdpmEvaluateOptions *options, gboolean as_jso
       return 1;
     }
   if (as_json)
-    print_json (model, options, &evaluation);
+    ddpm_evaluate_report_json (model, options, &evaluation);
   else
-    print_text (model, &evaluation);
+    ddpm_evaluate_report_text (model, options, &evaluation);
   return 0;
 }
 
@@ -206,7 +187,7 @@ ddpm_command_evaluate (const char *program, int argc, char **argv, GError **erro
 {
   g_auto (EvaluateArgs) args = { 0 };
   g_auto (GStrv) operands = NULL;
-  DdpmEvaluateOptions options = { .n_draws = DEFAULT_DRAWS };
+  DdpmEvaluateOptions options = { .n_draws = DEFAULT_DRAWS, .flow_steps = DEFAULT_FLOW_STEPS };
 
   if (!parse_args (&args, argc, argv, &operands, error) || !read_args (&args, &options, error))
     return 2;
