@@ -163,7 +163,6 @@ finish (const Bound *bound, const Sums *sums)
 gboolean
 ddpm_evaluate_bound (DdpmEvaluateRun *run, GError **error)
 {
-  const DdpmSchedulerConfig *config = &run->model->scheduler;
   const guint n_draws = run->options->n_draws, last = run->schedule->n_timesteps - 1;
   g_autofree Term *terms = g_new0 (Term, run->views.size);
   Bound bound = { run, 1 + (n_draws > 0 ? MIN (n_draws, last) : last), 0, terms };
@@ -171,8 +170,6 @@ ddpm_evaluate_bound (DdpmEvaluateRun *run, GError **error)
   Sums sums = { 0 };
   double picture = 0;
 
-  if (!ddpm_likelihood_check (run->schedule, config->prediction_type, error))
-    return FALSE;
   ddpm_evaluate_run_begin (run, total);
   while (bound.first < total)
     {

@@ -4,9 +4,9 @@
 
 #include "core/base/error.h"
 #include "core/data/labels.h"
+#include "core/diffusion/likelihood.h"
 #include "core/job/evaluate-private.h"
 #include "core/job/picture-set.h"
-#include "core/job/sample-job.h"
 
 static void
 run_clear (DdpmEvaluateRun *run)
@@ -38,6 +38,43 @@ ddpm_evaluate_check_finite (const DdpmEvaluateRun *run, double value, GError **e
                          run->model->name);
 }
 
+static gboolean
+check_steps (const DdpmModel *model, const char *option, guint n_steps, GError **error)
+{
+  const guint most = model->scheduler.num_train_timesteps;
+
+  return n_steps <= most
+         || ddpm_refuse (error, DDPM_ERROR_USAGE,
+                         "%s: %u steps are more than the %u timesteps of this model; take fewer", option,
+                         n_steps, most);
+}
+
+static gboolean
+check_sampler (const DdpmModel *model, DdpmSamplerKind kind, guint n_steps, gboolean inverts, GError **error)
+{
+  const DdpmSamplerOptions options = { .kind = kind, .n_steps = n_steps };
+  g_autoptr (DdpmSampler) sampler = ddpm_sampler_new (&options, &model->scheduler, error);
+
+  return sampler != NULL && (!inverts || ddpm_sampler_check_inversion (sampler, 0, error));
+}
+
+/* What can be told before anything is measured, which takes long. */
+static gboolean
+check_options (const DdpmModel *model, const DdpmEvaluateOptions *options, GError **error)
+{
+  const DdpmSampleOptions sample = ddpm_evaluate_get_sample_options (model, options);
+
+  if (!check_steps (model, "--flow-steps", options->flow_steps, error))
+    return FALSE;
+  for (guint i = 0; i < options->n_reconstructions; i++)
+    if (!check_steps (model, "--reconstruct", options->reconstruct_steps[i], error)
+        || !check_sampler (model, DDPM_SAMPLER_DDIM, options->reconstruct_steps[i], TRUE, error))
+      return FALSE;
+  return options->n_samples == 0
+         || (check_steps (model, "--steps", sample.n_steps, error)
+             && check_sampler (model, sample.sampler, sample.n_steps, FALSE, error));
+}
+
 static void
 find_labels (DdpmEvaluateRun *run)
 {
@@ -65,8 +102,11 @@ prepare (DdpmEvaluateRun *run, GError **error)
   const DdpmEvaluateOptions *options = run->options;
   DdpmEvaluation *evaluation = run->evaluation;
 
+  if (!check_options (run->model, options, error))
+    return FALSE;
   run->schedule = ddpm_schedule_new (config, error);
-  if (run->schedule == NULL)
+  if (run->schedule == NULL
+      || (!options->skip_bound && !ddpm_likelihood_check (run->schedule, config->prediction_type, error)))
     return FALSE;
   run->objective = (DdpmObjective) { .schedule = run->schedule,
                                      .prediction = config->prediction_type,

@@ -25,15 +25,16 @@ predict_pass_bytes (const DdpmEvaluateRun *run, guint batch)
   return ddpm_unet_predict_pass_bytes (run->model->unet, run->options->n_threads, &options);
 }
 
-/* As many as fit well, by shape alone. */
+/* As many as fit well, by shape and the number of pictures alone, and so that all batches are about full. */
 static guint
 choose_batch (const DdpmEvaluateRun *run)
 {
-  guint batch = MAX_BATCH;
+  guint most = MAX_BATCH, n_batches;
 
-  while (batch > 1 && predict_pass_bytes (run, batch) > MAX_PASS_BYTES)
-    batch--;
-  return batch;
+  while (most > 1 && predict_pass_bytes (run, most) > MAX_PASS_BYTES)
+    most--;
+  n_batches = (run->n_chosen + most - 1) / most;
+  return (run->n_chosen + n_batches - 1) / n_batches;
 }
 
 gboolean

@@ -7,6 +7,7 @@
 #include "core/diffusion/flow.h"
 #include "core/diffusion/views.h"
 #include "core/job/evaluate-job.h"
+#include "core/job/sample-job.h"
 
 G_BEGIN_DECLS
 
@@ -56,6 +57,10 @@ gboolean ddpm_evaluate_bound (DdpmEvaluateRun *run, GError **error);
 gboolean ddpm_evaluate_likelihood (DdpmEvaluateRun *run, GError **error);
 gboolean ddpm_evaluate_reconstructions (DdpmEvaluateRun *run, GError **error);
 gboolean ddpm_evaluate_samples (DdpmEvaluateRun *run, GError **error); /* needs no network_init */
+
+/* How the samples are made, but for their number, size, label and seed. */
+DdpmSampleOptions ddpm_evaluate_get_sample_options (const DdpmModel *model,
+                                                    const DdpmEvaluateOptions *options);
 
 /* The mean's standard error from n values' sum and that of their squares; NaN for a single one. */
 double ddpm_evaluate_get_standard_error (double sum, double squares, guint n);

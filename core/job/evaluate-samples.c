@@ -5,7 +5,6 @@
 #include "core/base/error.h"
 #include "core/job/evaluate-private.h"
 #include "core/job/picture-set.h"
-#include "core/job/sample-job.h"
 
 typedef struct
 {
@@ -37,19 +36,16 @@ tell (const DdpmProgress *progress, gpointer user_data)
     run->func (&all, run->user_data);
 }
 
-static DdpmSampleOptions
-get_sample_options (const DdpmEvaluateRun *run)
+DdpmSampleOptions
+ddpm_evaluate_get_sample_options (const DdpmModel *model, const DdpmEvaluateOptions *options)
 {
-  const DdpmEvaluateOptions *options = run->options;
   DdpmSampleOptions sample;
 
-  ddpm_sample_options_init (&sample, run->model);
+  ddpm_sample_options_init (&sample, model);
   if (options->own_sampler)
     sample.sampler = options->sampler;
   if (options->sampler_steps > 0)
     sample.n_steps = options->sampler_steps;
-  sample.width = run->dataset->width;
-  sample.height = run->dataset->height;
   sample.n_threads = options->n_threads;
   return sample;
 }
@@ -62,12 +58,14 @@ make_samples (Samples *samples, guint count, const char *label, GError **error)
   const DdpmEvaluateRun *run = samples->run;
   const DdpmPictureSet *set = samples->set;
   const gsize n_values = (gsize) set->n_channels * set->height * set->width;
-  DdpmSampleOptions options = get_sample_options (run);
+  DdpmSampleOptions options = ddpm_evaluate_get_sample_options (run->model, run->options);
   g_autoptr (DdpmSampleJob) job = NULL;
   g_autoptr (DdpmPictureSet) made = NULL;
   DdpmImage *const *images;
   guint n_images;
 
+  options.width = set->width;
+  options.height = set->height;
   options.count = samples->n_making = count;
   options.label = label;
   options.seed = (guint32) (((guint64) run->options->seed + samples->n_jobs++) % (DDPM_MAX_SEED + 1ull));
@@ -151,7 +149,7 @@ ddpm_evaluate_samples (DdpmEvaluateRun *run, GError **error)
   DdpmEvaluation *evaluation = run->evaluation;
   const guint n = run->options->n_samples, n_reference = MIN (n, run->n_chosen);
   const gboolean has_others = run->n_chosen / 2 >= n;
-  const DdpmSampleOptions options = get_sample_options (run);
+  const DdpmSampleOptions options = ddpm_evaluate_get_sample_options (run->model, run->options);
   g_autoptr (DdpmPictureSet) reference = NULL;
   g_autoptr (DdpmPictureSet) others = NULL;
   g_autoptr (DdpmPictureSet) samples = NULL;
