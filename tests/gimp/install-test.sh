@@ -28,11 +28,7 @@ cat >"$profile/gimprc" <<END_OF_RC
 (plug-in-path "\${gimp_dir}/plug-ins:$work/plug-ins")
 END_OF_RC
 
-# LANGUAGE counts in no locale of the name C, and there may be no other on this system: one of another name
-mkdir "$work/locales"
-cp -r /usr/lib/locale/C.utf8 "$work/locales/en_GB.UTF-8"
-LOCPATH=$work/locales LC_ALL=en_GB.UTF-8
-export LOCPATH LC_ALL
+heed_language
 
 # dev COMMAND: leaves what it said in $work/said
 dev ()

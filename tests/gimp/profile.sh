@@ -49,6 +49,16 @@ END
   export HOME GIMP3_DIRECTORY XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME
 }
 
+# heed_language: from here on LANGUAGE counts, which it does in no locale of the name C, and there may be no other on
+# this system: one of another name
+heed_language ()
+{
+  mkdir "$work/locales"
+  cp -r /usr/lib/locale/C.utf8 "$work/locales/en_GB.UTF-8"
+  LOCPATH=$work/locales LC_ALL=en_GB.UTF-8
+  export LOCPATH LC_ALL
+}
+
 # make_model NAME CHANNELS WIDTH HEIGHT [KIND]: random weights, installed in the profile's data folder; KIND is model or
 # labelled-model
 make_model ()

@@ -88,12 +88,18 @@ no_window ()
   ! find_window "$1"
 }
 
-# ask PYTHON: what it printed inside GIMP
-ask ()
+# tell PYTHON: has it run inside GIMP
+tell ()
 {
   rm -f "$DDPM_GUI_FOLDER/answer"
   printf '%s\n' "$1" >"$DDPM_GUI_FOLDER/ask.new"
   mv "$DDPM_GUI_FOLDER/ask.new" "$DDPM_GUI_FOLDER/ask"
+}
+
+# ask PYTHON: what it printed there
+ask ()
+{
+  tell "$1"
   until_true test -e "$DDPM_GUI_FOLDER/answer" || bail_out "GIMP does not answer: $1"
   cat "$DDPM_GUI_FOLDER/answer"
 }

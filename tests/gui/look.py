@@ -9,6 +9,8 @@ set NAME VALUE       sets the spin button of that name
 value NAME           what it is set to
 place                of the previews: WIDTHxHEIGHT+X+Y on the screen
 names                of all entries; a line for each without a name
+letters              that Alt goes with: a line for each entry and button that is to be seen, its letter or - and its name
+unfold               shows what is folded up
 
 It fails where there is no such thing."""
 import sys
@@ -18,6 +20,7 @@ import gi
 gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi
 
+LETTERED = ("spin button", "combo box", "button", "check box", "toggle button")
 ENTRIES = ("spin button", "slider", "combo box", "button", "check box", "drawing area")
 
 
@@ -88,6 +91,27 @@ def names():
             print(item.get_role_name(), "in", item.get_parent().get_description())
 
 
+def get_letter(item):
+    action = item.get_action_iface()
+    for i in range(action.get_n_actions() if action else 0):
+        key = action.get_key_binding(i).split(";")[0].rsplit(">", 1)[-1]
+        if key:
+            return key
+    return "-"
+
+
+def letters():
+    for item in everything():
+        if item.get_role_name() in LETTERED and is_in(item, Atspi.StateType.SHOWING):
+            print(get_letter(item), item.get_role_name(), item.get_name())
+
+
+def unfold():
+    item = find("toggle button", showing=True)
+    if not is_in(item, Atspi.StateType.EXPANDED):
+        item.get_action_iface().do_action(0)
+
+
 COMMANDS = {
     "progress": progress,
     "error": error,
@@ -97,5 +121,7 @@ COMMANDS = {
     "value": get_value,
     "place": place,
     "names": names,
+    "letters": letters,
+    "unfold": unfold,
 }
 COMMANDS[sys.argv[1]](*sys.argv[2:])
