@@ -207,14 +207,14 @@ take_choices (DdpmSampler *sampler, const DdpmSamplerOptions *options, GError **
   if (options->sigmas > 0 && config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS
       && klass->stepping == DDPM_STEPPING_INTEGERS)
     return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "The sampler %s knows the noise levels of timesteps only, not %s ones; take plain "
-                        "ones, or euler, heun, lms, dpmpp-2m or unipc.",
+                        _ ("The sampler %s knows the noise levels of timesteps only, not %s ones; take plain "
+                           "ones, or euler, heun, lms, dpmpp-2m or unipc."),
                         klass->name, ddpm_sampler_sigmas_names[options->sigmas]);
   if (options->spacing > 0 && config->sigmas != DDPM_SIGMAS_OF_TIMESTEPS
       && klass->stepping == DDPM_STEPPING_SHIFTED)
     return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "The sampler %s has its timesteps from %s noise levels, not by %s spacing; take "
-                        "plain noise levels, or leave the spacing out.",
+                        _ ("The sampler %s has its timesteps from %s noise levels, not by %s spacing; take "
+                           "plain noise levels, or leave the spacing out."),
                         klass->name, ddpm_sampler_sigmas_names[1 + config->sigmas],
                         ddpm_sampler_spacing_names[options->spacing]);
   return TRUE;
