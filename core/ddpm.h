@@ -19,6 +19,7 @@
 #include "core/job/progress.h"
 #include "core/job/sample-job.h"
 #include "core/job/study-langevin.h"
+#include "core/job/study-objective.h"
 #include "core/job/study-samplers.h"
 #include "core/job/train-fields.h"
 #include "core/job/train-job.h"

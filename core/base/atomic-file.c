@@ -203,3 +203,21 @@ ddpm_atomic_file_replace (GFile *file, gconstpointer data, gsize size_bytes, GEr
   return atomic != NULL && ddpm_atomic_file_write (atomic, data, size_bytes, error)
          && ddpm_atomic_file_commit (atomic, error);
 }
+
+void
+ddpm_delete_tree (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+
+      if (g_file_test (child, G_FILE_TEST_IS_DIR) && !g_file_test (child, G_FILE_TEST_IS_SYMLINK))
+        ddpm_delete_tree (child);
+      else
+        g_unlink (child);
+    }
+  g_rmdir (path);
+}

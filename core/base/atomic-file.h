@@ -32,4 +32,7 @@ gboolean ddpm_atomic_file_replace (GFile *file, gconstpointer data, gsize size_b
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmAtomicFile, ddpm_atomic_file_free)
 
+/* Deletes a folder with everything in it, as far as that can be done; nothing beyond symbolic links. */
+void ddpm_delete_tree (const char *path);
+
 G_END_DECLS

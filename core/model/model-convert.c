@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "core/base/atomic-file.h"
 #include "core/base/error.h"
 
 #define LARGEST_HALF 65504.0f
@@ -47,24 +48,6 @@ check_range (const DdpmModel *model, DdpmDtype dtype, GError **error)
                       model->name, largest, LARGEST_HALF);
 }
 
-static void
-delete_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      if (g_file_test (child, G_FILE_TEST_IS_DIR) && !g_file_test (child, G_FILE_TEST_IS_SYMLINK))
-        delete_tree (child);
-      else
-        g_unlink (child);
-    }
-  g_rmdir (path);
-}
-
 /* The picture that ddpm.json names, if it is there. */
 static gboolean
 copy_thumbnail (const DdpmModel *model, GFile *folder, GError **error)
@@ -102,7 +85,7 @@ ddpm_model_convert (const DdpmModel *model, GFile *output, DdpmDtype dtype, GErr
   part_name = g_strdup_printf (".%s.part", base_name);
   part = g_file_get_child (parent != NULL ? parent : output, part_name);
   path = g_file_peek_path (part);
-  delete_tree (path); /* of one that was interrupted */
+  ddpm_delete_tree (path); /* of one that was interrupted */
   ok = ddpm_model_save (part, model->unet, model->weights, &model->scheduler, &model->notes, dtype, error)
        && copy_thumbnail (model, part, error);
   if (ok && g_rename (path, g_file_peek_path (output)) != 0)
@@ -115,6 +98,6 @@ ddpm_model_convert (const DdpmModel *model, GFile *output, DdpmDtype dtype, GErr
       ok = FALSE;
     }
   if (!ok)
-    delete_tree (path);
+    ddpm_delete_tree (path);
   return ok;
 }

@@ -48,4 +48,58 @@ fails 'a sheet that is no PNG' 2 'ends in .png' study langevin m -o sheet.svg
 fails 'a sheet in no folder' 1 'does not exist' study langevin m -o no/sheet.png
 fails 'langevin with no such folder' 1 'no-pictures' study langevin m no-pictures
 
+# ---- objective ----
+
+small='--size 8 --channels 8,16 --batch 4 --steps 6 --points 2 --held-out 2 --samples 3 --sampler-steps 5'
+mkdir tmp some
+"$make_pictures" pictures some 12 8 8 3
+TMPDIR=$work/tmp
+export TMPDIR
+works 'objective' study objective some $small
+same 'objective: a line for each training' "$(grep -cE '^(mu|epsilon|x0|v) ' "$out")" 16
+says 'with what was trained' '^epsilon *learned *hybrid *[0-9.]* '
+check 'it tells how long it takes' grep -q '^16 trainings and their measurements take about' "$err"
+same 'objective leaves nothing behind' "$(ls tmp)" ''
+works 'objective, some of it, kept and drawn' \
+  study objective some $small --predict v,epsilon --loss vlb,hybrid --keep kept -o bound.svg --threads 1 --json
+same 'its first training' "$(value '$.trainings[0].predict') $(value '$.trainings[0].loss')" '"epsilon" "vlb"'
+same 'its last' "$(value '$.trainings[3].predict') $(value '$.trainings[3].loss')" '"v" "hybrid"'
+same 'when they were measured' "$(value '$.trainings[0].step[0]') $(value '$.trainings[0].step[1]')" '3.0 6.0'
+check 'the curves' grep -q 'L_hybrid, variance learned' bound.svg
+works 'a model that was kept' sample kept/v-hybrid -o v.png --steps 3
+works 'the same on two threads' \
+  study objective some $small --predict v,epsilon --loss vlb,hybrid --keep again -o bound2.svg --threads 2 --json
+check 'draws the same' cmp bound.svg bound2.svg
+check 'makes the same' cmp kept/v-hybrid/unet/diffusion_pytorch_model.safetensors \
+  again/v-hybrid/unet/diffusion_pytorch_model.safetensors
+
+fails 'objective without a folder' 2 'FOLDER is missing' study objective
+fails 'objective of no such folder' 1 'no-such' study objective no-such
+fails 'nothing held out' 2 '--held-out 1000000' study objective some $small --held-out 1000000
+fails 'what is kept is not overwritten' 2 'there already' study objective some $small --keep kept
+fails 'what cannot be kept leaves no folder' 2 '--held-out' study objective some $small --held-out 1000000 --keep none
+check 'none at all' test ! -e none
+for pair in '--predict noise' '--predict mu,,v' '--loss hybrid,l2' '--points 0' '--points 21' '--steps 0' '--held-out 0' \
+  '--samples 0' '--sampler-steps 1001' '--size 0' '--channels x' '--pictures 0'
+do
+  fails "objective $pair" 2 "${pair% *}" study objective some $pair
+done
+fails 'a size that the network cannot halve' 2 '7x7' study objective some $small --size 7
+fails 'a drawing that is none' 2 'svg' study objective some $small -o bound.txt
+
+# Ctrl-C
+"$ddpm" study objective some $small --steps 100000 >"$out" 2>"$err" &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
+do
+  ls tmp/*/mu-simple/train.csv >/dev/null 2>&1 && break
+  sleep 0.3
+done
+check 'objective trains in a folder of its own' test -d tmp/ddpm-objective-*/mu-simple
+kill -INT $pid
+status=0
+wait $pid || status=$?
+same 'Ctrl-C ends it' "$status" 130
+same 'and leaves nothing behind' "$(ls tmp)" ''
+
 done_testing

@@ -13,6 +13,7 @@ static const struct
   { "samplers", ddpm_study_samplers, "how good each sampler's pictures are, by its number of steps" },
   { "schedule", ddpm_study_schedule, "beta, alpha_bar and signal to noise of the schedules" },
   { "langevin", ddpm_study_langevin, "a model read as a score, by annealed Langevin dynamics" },
+  { "objective", ddpm_study_objective, "what a network should be trained to say, with which loss" },
 };
 
 static void

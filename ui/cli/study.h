@@ -9,5 +9,6 @@ G_BEGIN_DECLS
 int ddpm_study_samplers (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_schedule (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_langevin (const char *program, int argc, char **argv, GError **error);
+int ddpm_study_objective (const char *program, int argc, char **argv, GError **error);
 
 G_END_DECLS
