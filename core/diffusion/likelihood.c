@@ -161,6 +161,15 @@ ddpm_likelihood_get_prior (const DdpmSchedule *schedule, const float *x0, gsize 
   return sum;
 }
 
+/* x_0 as the network means it, within -limit … limit; NaN stays NaN. */
+static inline double
+get_estimate (const DdpmReverse *reverse, double x_t, double output, double limit)
+{
+  const double estimate = reverse->x0_output * output + reverse->x0_x_t * x_t;
+
+  return estimate > limit ? limit : estimate < -limit ? -limit : estimate;
+}
+
 double
 ddpm_likelihood_get_term (const DdpmReverse *reverse, const float *x0, const float *x_t, const float *output,
                           gsize n, double limit)
@@ -171,8 +180,7 @@ ddpm_likelihood_get_term (const DdpmReverse *reverse, const float *x0, const flo
     {
       const double log_variance =
         ddpm_reverse_get_log_variance (reverse, reverse->learned ? output[n + i] : 0);
-      const double estimate = reverse->x0_output * output[i] + reverse->x0_x_t * x_t[i];
-      const double clipped = estimate > limit ? limit : estimate < -limit ? -limit : estimate;
+      const double clipped = get_estimate (reverse, x_t[i], output[i], limit);
       const double rest = reverse->posterior_x_t * x_t[i];
 
       if (reverse->t == 0)
@@ -181,6 +189,21 @@ ddpm_likelihood_get_term (const DdpmReverse *reverse, const float *x0, const flo
       else
         sum += ddpm_likelihood_get_kl (reverse->posterior_x0 * x0[i] + rest, reverse->posterior_log_variance,
                                        reverse->posterior_x0 * clipped + rest, log_variance);
+    }
+  return sum;
+}
+
+double
+ddpm_likelihood_get_error (const DdpmReverse *reverse, const float *x0, const float *x_t, const float *output,
+                           gsize n, double limit)
+{
+  double sum = 0;
+
+  for (gsize i = 0; i < n; i++)
+    {
+      const double difference = get_estimate (reverse, x_t[i], output[i], limit) - x0[i];
+
+      sum += difference * difference;
     }
   return sum;
 }

@@ -51,4 +51,8 @@ double ddpm_likelihood_get_prior (const DdpmSchedule *schedule, const float *x0,
 double ddpm_likelihood_get_term (const DdpmReverse *reverse, const float *x0, const float *x_t,
                                  const float *output, gsize n, double limit);
 
+/* The squared error of the x_0 that the network means, summed; all else as above. */
+double ddpm_likelihood_get_error (const DdpmReverse *reverse, const float *x0, const float *x_t,
+                                  const float *output, gsize n, double limit);
+
 G_END_DECLS

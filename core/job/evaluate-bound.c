@@ -6,17 +6,19 @@
 #include "core/diffusion/likelihood.h"
 #include "core/job/evaluate-private.h"
 
-/* A picture at a timestep that stands for `weight` of them. */
+/* A picture at a timestep that stands for `weight` of them; 0: it is there for the distortion alone, of the
+ * rate curve's point. */
 typedef struct
 {
   guint picture; /* place in `chosen` */
-  guint t, weight;
+  guint t, weight, point;
 } View;
 
 typedef struct
 {
   double simple; /* sum of squares */
   double nats;   /* the bound's term */
+  double error;  /* of x_0, squared */
 } Term;
 
 typedef struct
@@ -25,14 +27,17 @@ typedef struct
   double prior, between, decoder;
   double simple, simple_of_part[DDPM_EVALUATE_N_PARTS];
   guint64 weight_of_part[DDPM_EVALUATE_N_PARTS];
+  DdpmRateCurve curve;
 } Sums;
 
 typedef struct
 {
   DdpmEvaluateRun *run;
+  guint n_parts; /* of the timesteps above 0 */
   guint views_per_picture;
-  guint64 first; /* view of the batch */
-  Term *terms;   /* [views.size] */
+  const DdpmRateCurve *curve; /* its points; borrowed */
+  guint64 first;              /* view of the batch */
+  Term *terms;                /* [views.size] */
 } Bound;
 
 /* The first timestep of part k of n_parts that the timesteps 1 … `last` are cut into. Near 0 a timestep
@@ -50,16 +55,18 @@ static View
 get_view (const Bound *bound, guint64 number)
 {
   const DdpmEvaluateRun *run = bound->run;
-  const guint last = run->schedule->n_timesteps - 1, n_parts = bound->views_per_picture - 1;
+  const guint last = run->schedule->n_timesteps - 1, n_parts = bound->n_parts;
   const guint picture = (guint) (number / bound->views_per_picture), k = number % bound->views_per_picture;
   const DdpmRngKey key = { run->options->seed, DDPM_RNG_EVALUATE_TIMESTEP, run->chosen[picture], 0 };
   guint begin, end;
 
   if (k == 0)
-    return (View) { picture, 0, 1 };
+    return (View) { picture, 0, 1, 0 };
+  if (k > n_parts)
+    return (View) { picture, bound->curve->t[k - n_parts - 1], 0, k - n_parts - 1 };
   begin = get_part (k - 1, n_parts, last);
   end = get_part (k, n_parts, last);
-  return (View) { picture, begin + ddpm_rng_below (key, k, end - begin), end - begin };
+  return (View) { picture, begin + ddpm_rng_below (key, k, end - begin), end - begin, 0 };
 }
 
 static void
@@ -83,6 +90,7 @@ measure_view (guint task, guint worker, gpointer data)
   const DdpmViews *views = &run->views;
   const gsize n = views->n_picture, at = task * n;
   const float *output = views->output + task * views->n_output;
+  const double limit = config->clip_sample ? config->clip_sample_range : INFINITY;
   DdpmReverse reverse;
   double sum = 0;
 
@@ -94,10 +102,11 @@ measure_view (guint task, guint worker, gpointer data)
     }
   ddpm_reverse_init (&reverse, run->schedule, config->prediction_type, config->variance_type,
                      (guint) views->timesteps[task]);
-  bound->terms[task].simple = sum;
-  bound->terms[task].nats =
-    ddpm_likelihood_get_term (&reverse, views->x0 + at, views->x_t + at, output, n,
-                              config->clip_sample ? config->clip_sample_range : INFINITY);
+  bound->terms[task] = (Term) {
+    .simple = sum,
+    .nats = ddpm_likelihood_get_term (&reverse, views->x0 + at, views->x_t + at, output, n, limit),
+    .error = ddpm_likelihood_get_error (&reverse, views->x0 + at, views->x_t + at, output, n, limit),
+  };
 }
 
 /* The first `n` views of the batch, in their order. A picture's first one opens it: L_T and L_0. */
@@ -114,12 +123,15 @@ add_terms (const Bound *bound, guint n, Sums *sums, double *picture)
       const Term *term = &bound->terms[i];
       const guint part = (guint) ((guint64) view.t * DDPM_EVALUATE_N_PARTS / n_timesteps);
 
-      if (view.t == 0)
+      if (view.weight == 0)
+        ddpm_rate_curve_add_error (&sums->curve, view.point, term->error);
+      else if (view.t == 0)
         {
           const double prior =
             ddpm_likelihood_get_prior (run->schedule, views->x0 + i * views->n_picture, views->n_picture);
 
           sums->prior += prior;
+          ddpm_rate_curve_add_prior (&sums->curve, prior);
           sums->decoder += term->nats;
           *picture = prior + term->nats;
         }
@@ -127,6 +139,7 @@ add_terms (const Bound *bound, guint n, Sums *sums, double *picture)
         {
           sums->between += view.weight * term->nats;
           *picture += view.weight * term->nats;
+          ddpm_rate_curve_add_term (&sums->curve, view.t, view.weight, term->nats);
         }
       sums->simple += view.weight * term->simple;
       sums->simple_of_part[part] += view.weight * term->simple;
@@ -147,7 +160,7 @@ finish (const Bound *bound, const Sums *sums)
   const double n = run->n_chosen, values = (double) run->views.n_picture;
   const double to_bits = 1 / (n * values * G_LN2);
 
-  evaluation->n_draws = run->options->n_draws > 0 ? bound->views_per_picture - 1 : 0;
+  evaluation->n_draws = run->options->n_draws > 0 ? bound->n_parts : 0;
   evaluation->simple = sums->simple / (n * values * run->schedule->n_timesteps);
   for (guint part = 0; part < DDPM_EVALUATE_N_PARTS; part++)
     evaluation->simple_of_part[part] =
@@ -158,6 +171,11 @@ finish (const Bound *bound, const Sums *sums)
   evaluation->total_bits = sums->nats * to_bits;
   evaluation->standard_error_bits =
     ddpm_evaluate_get_standard_error (sums->nats, sums->squares, run->n_chosen) / (values * G_LN2);
+  evaluation->n_rates = sums->curve.n_points;
+  for (guint point = 0; point < sums->curve.n_points; point++)
+    evaluation->rates[point] =
+      (DdpmEvaluationRate) { sums->curve.t[point], ddpm_rate_curve_get_bits (&sums->curve, point, n * values),
+                             ddpm_rate_curve_get_distortion (&sums->curve, point, n * values) };
 }
 
 gboolean
@@ -165,11 +183,16 @@ ddpm_evaluate_bound (DdpmEvaluateRun *run, GError **error)
 {
   const guint n_draws = run->options->n_draws, last = run->schedule->n_timesteps - 1;
   g_autofree Term *terms = g_new0 (Term, run->views.size);
-  Bound bound = { run, 1 + (n_draws > 0 ? MIN (n_draws, last) : last), 0, terms };
-  const guint64 total = (guint64) run->n_chosen * bound.views_per_picture;
   Sums sums = { 0 };
+  Bound bound = {
+    .run = run, .n_parts = n_draws > 0 ? MIN (n_draws, last) : last, .curve = &sums.curve, .terms = terms
+  };
   double picture = 0;
+  guint64 total;
 
+  ddpm_rate_curve_init (&sums.curve, run->options->n_rates, run->schedule->n_timesteps);
+  bound.views_per_picture = 1 + bound.n_parts + sums.curve.n_points;
+  total = (guint64) run->n_chosen * bound.views_per_picture;
   ddpm_evaluate_run_begin (run, total);
   while (bound.first < total)
     {

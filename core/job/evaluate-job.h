@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/data/distances.h"
+#include "core/diffusion/rate-curve.h"
 #include "core/diffusion/sampler.h"
 #include "core/job/progress.h"
 #include "core/model/model.h"
@@ -28,6 +29,9 @@ typedef struct
   /* Timesteps of each picture besides 0: one at random from each of so many parts of the others, which makes
    * an estimate without bias. 0: every one, which makes the bound itself. */
   guint n_draws;
+  /* Points of the bound's rate-distortion curve, each one more evaluation of every picture: 0, or 2 …
+   * DDPM_RATE_CURVE_MOST_POINTS. */
+  guint n_rates;
 
   guint flow_steps; /* likelihood by the probability flow in so many steps, 2 … T; 0: not measured */
 
@@ -39,6 +43,14 @@ typedef struct
   DdpmSamplerKind sampler; /* of the samples … */
   guint sampler_steps;     /* … in so many steps; 0: as the model recommends */
 } DdpmEvaluateOptions;
+
+/* Progressive coding (core/diffusion/rate-curve.h): when x_t has been sent … */
+typedef struct
+{
+  guint t;
+  double bits;       /* … so many were, per dimension … */
+  double distortion; /* … and x_0 is known to that: root of the mean square over all values, 0 … 255 */
+} DdpmEvaluationRate;
 
 /* Bits are per dimension: per value of a picture. Of what was not asked for all is 0. */
 typedef struct
@@ -55,6 +67,8 @@ typedef struct
   double decoder_bits;                          /* L_0 */
   double total_bits;                            /* of the picture, as the model encodes it without loss */
   double standard_error_bits;                   /* of total_bits; NaN for a single picture */
+  guint n_rates;                                /* as in the options, at most n_timesteps */
+  DdpmEvaluationRate rates[DDPM_RATE_CURVE_MOST_POINTS]; /* from noise to picture */
 
   double flow_bits; /* of pictures with noise of a byte's width (core/diffusion/flow-likelihood.h) */
   double flow_standard_error_bits; /* over pictures, their noise and signs; NaN for a single picture */

@@ -48,6 +48,38 @@ fails 'a sheet that is no PNG' 2 'ends in .png' study langevin m -o sheet.svg
 fails 'a sheet in no folder' 1 'does not exist' study langevin m -o no/sheet.png
 fails 'langevin with no such folder' 1 'no-pictures' study langevin m no-pictures
 
+# ---- rate ----
+
+works 'rate' study rate m pictures --points 5 --draws 7
+same 'rate: its points, and the picture itself' "$(grep -cE '^ +([0-9]+|x_0) ' "$out")" 6
+says 'the first point' '^ *999 *1 '
+says 'the last point' '^ *0 *1000 '
+works 'rate, drawn' study rate m pictures --points 5 --draws 7 --threads 1 --seed 4 --json -o rate.svg
+same 'rate: timesteps' "$(value '$.points[0].t') $(value '$.points[2].t') $(value '$.points[4].t')" '999 500 0'
+check 'the curves' grep -q 'distortion by rate' rate.svg
+cp "$out" rate.json
+# what was sent only grows, up to the whole bound of ddpm evaluate
+check 'rate: more and more is sent' sh -c '"$1" json rate.json "$.points[0].rate" >a
+  "$1" json rate.json "$.points[2].rate" >b; "$1" json rate.json "$.points[4].rate" >c
+  "$1" json rate.json "$.bits_per_dimension" >d; cat a b c d | sort -gc' sh "$look"
+works 'rate on two threads' study rate m pictures --points 5 --draws 7 --threads 2 --seed 4 --json -o rate2.svg
+check 'says the same' cmp rate.json "$out"
+check 'draws the same' cmp rate.svg rate2.svg
+total=$(value '$.bits_per_dimension')
+works 'evaluate' evaluate m pictures --draws 7 --seed 4 --json
+same 'the whole bound is that of evaluate' "$(value '$.bits_per_dimension')" "$total"
+works 'rate at every step, of one picture' study rate m pictures --pictures 1 --every-step --points 3
+
+fails 'rate without a folder' 2 'FOLDER is missing' study rate m
+fails 'rate with no such model' 1 'no-such' study rate no-such pictures
+fails 'rate with no such folder' 1 'no-such' study rate m no-such
+fails 'rate at every step and at some' 2 'every-step' study rate m pictures --every-step --draws 3
+for pair in '--points 1' '--points 102' '--draws 0' '--pictures 0' '--held-out x' '--seed -1' '--threads 0'
+do
+  fails "rate $pair" 2 "${pair% *}" study rate m pictures $pair
+done
+fails 'a drawing of the rate that is none' 2 'svg' study rate m pictures -o rate.txt
+
 # ---- objective ----
 
 small='--size 8 --channels 8,16 --batch 4 --steps 6 --points 2 --held-out 2 --samples 3 --sampler-steps 5'

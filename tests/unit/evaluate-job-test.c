@@ -89,6 +89,7 @@ test_closed_form (void)
   g_autoptr (DdpmModel) model = new_variance_model (3, 0, DDPM_VARIANCE_LEARNED_RANGE);
   g_autoptr (DdpmSchedule) schedule = NULL;
   double simple = 0, prior = 0, between = 0, decoder = 0, total = 0, squares = 0, error_bits;
+  double terms[T] = { 0 }, rate = 0;
   DdpmEvaluation evaluation;
 
   write_pictures (scratch, N_PICTURES, 3);
@@ -123,6 +124,7 @@ test_closed_form (void)
                                            0.25 * log (variance) + 0.75 * log (schedule->betas[t]));
               between += kl;
               nats += kl;
+              terms[t] += kl;
             }
         }
       total += nats;
@@ -131,7 +133,7 @@ test_closed_form (void)
   error_bits =
     sqrt ((squares - total * total / N_PICTURES) / (N_PICTURES * (N_PICTURES - 1.0))) / (N * G_LN2);
 
-  evaluation = evaluate (model, scratch, (DdpmEvaluateOptions) { .n_draws = 0 });
+  evaluation = evaluate (model, scratch, (DdpmEvaluateOptions) { .n_draws = 0, .n_rates = 100 });
   g_assert_cmpuint (evaluation.n_pictures, ==, N_PICTURES);
   g_assert_cmpuint (evaluation.n_timesteps, ==, T);
   g_assert_cmpfloat_with_epsilon (evaluation.simple, simple / (N * N_PICTURES), 1e-6);
@@ -141,6 +143,17 @@ test_closed_form (void)
   g_assert_cmpfloat_with_epsilon (evaluation.between_bits / (between / (N * N_PICTURES * G_LN2)), 1, 1e-6);
   g_assert_cmpfloat_with_epsilon (evaluation.decoder_bits / (decoder / (N * N_PICTURES * G_LN2)), 1, 1e-6);
   g_assert_cmpfloat_with_epsilon (evaluation.standard_error_bits / error_bits, 1, 1e-4);
+  /* every timestep is a point; x_0 is always taken for grey */
+  g_assert_cmpuint (evaluation.n_rates, ==, T);
+  rate = prior;
+  for (guint i = 0; i < T; i++)
+    {
+      g_assert_cmpuint (evaluation.rates[i].t, ==, T - 1 - i);
+      g_assert_cmpfloat_with_epsilon (evaluation.rates[i].bits * N * N_PICTURES * G_LN2 / rate, 1, 1e-6);
+      g_assert_cmpfloat_with_epsilon (evaluation.rates[i].distortion,
+                                      127.5 * sqrt (simple / (N * N_PICTURES)), 1e-4);
+      rate += terms[T - 1 - i];
+    }
 }
 
 /* x_0 is clipped where the model's samplers clip it. */

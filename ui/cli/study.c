@@ -14,6 +14,7 @@ static const struct
   { "schedule", ddpm_study_schedule, "beta, alpha_bar and signal to noise of the schedules" },
   { "langevin", ddpm_study_langevin, "a model read as a score, by annealed Langevin dynamics" },
   { "objective", ddpm_study_objective, "what a network should be trained to say, with which loss" },
+  { "rate", ddpm_study_rate, "progressive coding: bits sent, and how close the picture is, by step" },
 };
 
 static void

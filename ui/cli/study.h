@@ -10,5 +10,6 @@ int ddpm_study_samplers (const char *program, int argc, char **argv, GError **er
 int ddpm_study_schedule (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_langevin (const char *program, int argc, char **argv, GError **error);
 int ddpm_study_objective (const char *program, int argc, char **argv, GError **error);
+int ddpm_study_rate (const char *program, int argc, char **argv, GError **error);
 
 G_END_DECLS
