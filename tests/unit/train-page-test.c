@@ -1,7 +1,4 @@
 /* report.html, and that nothing that is shown of a training can end it. */
-#include <math.h>
-
-#include "core/job/chart.h"
 #include "tests/unit/train-job-common.h"
 
 static char *
@@ -58,88 +55,6 @@ test_page (void)
   g_assert_cmpuint (count (page, "<svg "), ==, 5);
 }
 
-/* Numbers that are none, zeros on a logarithmic scale, and curves without points. */
-static void
-test_chart (void)
-{
-  static const double x[] = { 1, 2, 3, 4 }, gaps[] = { 1, NAN, 0, 0.01 }, nothing[] = { NAN, NAN, NAN, NAN };
-  DdpmChart chart = { .title = "a < b",
-                      .note = "c > d",
-                      .is_logarithmic = TRUE,
-                      .curves = { { "one", FALSE, x, gaps, 4 }, { "two", TRUE, x, nothing, 4 } },
-                      .n_curves = 2 };
-  g_autoptr (GString) html = g_string_new (NULL), none = g_string_new (NULL);
-  const char *points = NULL;
-
-  ddpm_chart_append (html, &chart);
-  g_assert_nonnull (strstr (html->str, "a &lt; b"));
-  g_assert_nonnull (strstr (html->str, "c &gt; d"));
-  g_assert_null (strstr (html->str, "nan"));
-  g_assert_null (strstr (html->str, "inf"));
-  points = strstr (html->str, "<polyline");
-  g_assert_nonnull (points);
-  /* two points, each "x,y " */
-  g_assert_cmpuint (count (html->str, "\"curve-0\""), >, 0);
-  points = strstr (points, "points=\"") + strlen ("points=\"");
-  g_assert_cmpuint (strcspn (points, "\""), >, strlen ("1,1 1,1"));
-  chart.curves[0] = chart.curves[1];
-  ddpm_chart_append (none, &chart);
-  g_assert_cmpuint (none->len, ==, 0);
-}
-
-/* A logarithmic chart tells its heights however narrow it is, and no two ticks alike. */
-static void
-test_ticks (void)
-{
-  static const double ranges[][2] = { { 0.031, 0.052 }, { 0.03101, 0.03108 }, { 0.9, 7 }, { 1e-3, 1e3 } };
-  static const double x[] = { 1, 2 };
-
-  for (guint i = 0; i < G_N_ELEMENTS (ranges); i++)
-    {
-      const DdpmChart chart = { .title = "ticks",
-                                .is_logarithmic = TRUE,
-                                .curves = { { "one", FALSE, x, ranges[i], 2 } },
-                                .n_curves = 1 };
-      g_autoptr (GString) html = g_string_new (NULL);
-      g_autofree char *before = NULL;
-      guint n = 0;
-
-      ddpm_chart_append (html, &chart);
-      for (const char *at = html->str; (at = strstr (at, "text-anchor=\"end\"")) != NULL; n++)
-        {
-          g_autofree char *label = NULL;
-
-          at = strchr (at, '>') + 1;
-          label = g_strndup (at, strcspn (at, "<"));
-          g_assert_cmpstr (label, !=, before);
-          g_assert_cmpfloat (g_ascii_strtod (label, NULL), >=, ranges[i][0] * 0.999999);
-          g_free (before);
-          before = g_steal_pointer (&label);
-        }
-      g_assert_cmpuint (n, >=, 3);
-      g_assert_cmpuint (n, <=, 12);
-    }
-}
-
-/* However many points there are. */
-static void
-test_long_chart (void)
-{
-  const guint n = 200000;
-  g_autofree double *x = g_new (double, n), *y = g_new (double, n);
-  DdpmChart chart = { .title = "long", .curves = { { "one", FALSE, x, y, n } }, .n_curves = 1 };
-  g_autoptr (GString) html = g_string_new (NULL);
-
-  for (guint i = 0; i < n; i++)
-    {
-      x[i] = 50.0 * (i + 1);
-      y[i] = sin (i);
-    }
-  ddpm_chart_append (html, &chart);
-  g_assert_cmpuint (html->len, <, 10000);
-  g_assert_cmpuint (html->len, >, 2000);
-}
-
 static void
 listen (const DdpmProgress *progress, gpointer data)
 {
@@ -175,9 +90,6 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/train-page/page", test_page);
-  g_test_add_func ("/train-page/chart", test_chart);
-  g_test_add_func ("/train-page/ticks", test_ticks);
-  g_test_add_func ("/train-page/long-chart", test_long_chart);
   g_test_add_func ("/train-page/no-place-for-samples", test_no_place_for_samples);
   return g_test_run ();
 }
