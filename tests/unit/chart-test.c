@@ -89,6 +89,8 @@ test_long_chart (void)
   g_autofree double *x = g_new (double, n), *y = g_new (double, n);
   DdpmChart chart = { .title = "long", .curves = { { "one", FALSE, x, y, n } }, .n_curves = 1 };
   g_autoptr (GString) html = g_string_new (NULL);
+  const char *points;
+  double last = 0;
 
   for (guint i = 0; i < n; i++)
     {
@@ -98,6 +100,12 @@ test_long_chart (void)
   ddpm_chart_append (html, &chart);
   g_assert_cmpuint (html->len, <, 10000);
   g_assert_cmpuint (html->len, >, 2000);
+  /* its means lie where it does, from one end of the frame to the other */
+  points = strstr (html->str, "points=\"") + strlen ("points=\"");
+  for (const char *at = points; *at != '"'; at = strchr (at, ' ') + 1)
+    last = g_ascii_strtod (at, NULL);
+  g_assert_cmpfloat_with_epsilon (g_ascii_strtod (points, NULL), 64, 3);
+  g_assert_cmpfloat_with_epsilon (last, 628, 3);
 }
 
 /* x and y of the n circles of a curve, in their order. */
@@ -237,6 +245,7 @@ test_files (void)
   g_assert_true (ddpm_chart_write (svg, "t", charts, 2, 2, &error));
   g_assert_no_error (error);
   g_assert_true (g_file_get_contents (svg, &text, NULL, NULL));
+  g_assert_nonnull (strstr (text, "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>"));
   g_assert_true (g_str_has_prefix (text, "<svg "));
   g_assert_true (g_str_has_suffix (text, "</svg>\n"));
   if (!ddpm_chart_check_file (png, &error))
