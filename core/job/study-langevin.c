@@ -36,6 +36,8 @@ new_job (DdpmModel *model, const DdpmLangevinStudyOptions *options, DdpmSamplerK
   sample.seed = options->seed;
   sample.sampler = sampler;
   sample.n_steps = n_steps;
+  if (sampler == DDPM_SAMPLER_DDPM) /* from the last timestep to 0, whatever their number */
+    sample.spacing = 1 + DDPM_SPACING_LINSPACE;
   sample.langevin = options->langevin;
   sample.label = options->label;
   sample.n_threads = options->n_threads;

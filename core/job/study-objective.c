@@ -227,6 +227,7 @@ measure_samples (Run *run, GError **error)
   options.count = run->options->n_samples;
   options.sampler = DDPM_SAMPLER_DDPM;
   options.n_steps = run->options->sampler_steps;
+  options.spacing = 1 + DDPM_SPACING_LINSPACE; /* from the last timestep to 0, whatever their number */
   options.seed = run->options->seed;
   options.n_threads = run->options->n_threads;
   options.sizing = DDPM_SIZING_DIRECT;

@@ -9,7 +9,8 @@ mkdir pictures
 works 'ddpm --help' --help
 says 'ddpm --help names the subcommands' interpolate
 works 'ddpm --version' --version
-for command in train sample vary interpolate fill progressive evaluate info bench convert 'study samplers' 'study schedule'
+for command in train sample vary interpolate fill progressive evaluate info bench convert 'study samplers' 'study schedule' 'study langevin' \
+  'study objective' 'study rate'
 do
   works "$command --help" $command --help
   check "$command --help describes every option" \

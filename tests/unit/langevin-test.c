@@ -211,6 +211,7 @@ test_refusals (void)
     { { 0, 0.1, TRUE }, "1 to 10000 steps" }, { { 10001, 0.1, TRUE }, "1 to 10000 steps" },
     { { 1, 0, TRUE }, "step size" },          { { 1, -1, TRUE }, "step size" },
     { { 1, 4, TRUE }, "step size" },          { { 1, NAN, TRUE }, "step size" },
+    { { 10000, 0.1, TRUE }, "together" },
   };
   g_auto (DdpmSchedulerConfig) config = { 0 };
   DdpmSamplerKind kind;
@@ -219,7 +220,7 @@ test_refusals (void)
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
     {
       const DdpmSamplerOptions options = { .kind = DDPM_SAMPLER_LANGEVIN,
-                                           .n_steps = 5,
+                                           .n_steps = cases[i].langevin.n_repeats == 10000 ? 1001 : 5,
                                            .langevin = cases[i].langevin };
       g_autoptr (GError) error = NULL;
 

@@ -73,13 +73,11 @@ parse_args (Args *args, int argc, char **argv, char ***operands, GError **error)
 static gboolean
 read_args (const Args *args, DdpmLangevinStudyOptions *options, GError **error)
 {
-  double least_size = 1e-6;
-
   if (!ddpm_option_get_uint ("-n", args->count, 1, DDPM_MAX_COUNT, &options->n_pictures, error)
       || !ddpm_option_get_uint ("--levels", args->levels, 1, 1000000, &options->n_levels, error)
       || !ddpm_option_get_uint ("--repeats", args->repeats, 1, 10000, &options->langevin.n_repeats, error)
-      || !ddpm_option_get_double ("--step-size", args->step_size, least_size, 3.999,
-                                  &options->langevin.step_size, error)
+      || !ddpm_option_get_double ("--step-size", args->step_size, 1e-6, 3.999, &options->langevin.step_size,
+                                  error)
       || !ddpm_option_get_uint ("--seed", args->seed, 0, DDPM_MAX_SEED, &options->seed, error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error))
     return FALSE;
