@@ -224,11 +224,13 @@ append_mark (GString *svg, guint number, double x, double y)
   g_string_append (svg, "/>");
 }
 
-/* Means of what lies within one stretch of the axis, so that a curve stays small however long it is. */
+/* Of a long curve means of what lies within one stretch of the axis, so that it stays small however long it
+ * is.
+ */
 static void
 append_curve (GString *svg, const DdpmChartFrame *frame, const DdpmChartCurve *curve, guint number)
 {
-  const double stretch = (frame->x.to - frame->x.from) / MOST_POINTS;
+  const double stretch = curve->n > MOST_POINTS ? (frame->x.to - frame->x.from) / MOST_POINTS : 0;
   g_autoptr (GString) marks = g_string_new (NULL);
   guint i = 0, n_points = 0;
 

@@ -156,6 +156,21 @@ test_places (void)
     }
 }
 
+/* Few points are drawn one by one, however close they are. */
+static void
+test_close_points (void)
+{
+  const double x[] = { 0, 0.1, 0.2, 1000 }, y[] = { 8, 4, 2, 0 };
+  const DdpmChart chart = { .title = "close", .curves = { { "one", FALSE, x, y, 4 } }, .n_curves = 1 };
+  g_autoptr (GString) html = g_string_new (NULL);
+  guint n = 0;
+
+  ddpm_chart_append (html, &chart);
+  for (const char *at = html->str; (at = strstr (at, "<circle")) != NULL; at++)
+    n++;
+  g_assert_cmpuint (n, ==, 4);
+}
+
 /* Numbers as people write them, and each at its place. */
 static void
 test_numbers (void)
@@ -303,6 +318,7 @@ main (int argc, char **argv)
   g_test_add_func ("/chart/ticks", test_ticks);
   g_test_add_func ("/chart/long", test_long_chart);
   g_test_add_func ("/chart/places", test_places);
+  g_test_add_func ("/chart/close-points", test_close_points);
   g_test_add_func ("/chart/numbers", test_numbers);
   g_test_add_func ("/chart/legends", test_legends);
   g_test_add_func ("/chart/files", test_files);
