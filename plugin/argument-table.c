@@ -34,6 +34,18 @@ get_samplers (void)
 }
 
 static const char *const *
+get_spacings (void)
+{
+  return ddpm_sampler_spacing_names;
+}
+
+static const char *const *
+get_sigmas (void)
+{
+  return ddpm_sampler_sigmas_names;
+}
+
+static const char *const *
 get_methods (void)
 {
   return ddpm_interpolation_names;
@@ -115,6 +127,14 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("More steps take longer and make better pictures, up to a point; 0: as many as the model "
         "recommends"),
     0, 0, MAX_STEPS },
+  { "spacing", ALL, DDPM_ARGUMENT_WORD, AT (spacing), N_ ("Timesteps"),
+    N_ ("Which of the model's timesteps the steps are: leading, trailing or linspace; auto is what the "
+        "model's scheduler says"),
+    .word = "auto", .get_words = get_spacings },
+  { "sigmas", ALL, DDPM_ARGUMENT_WORD, AT (sigmas), N_ ("Noise levels"),
+    N_ ("plain: those of the timesteps; karras or exponential, which ddpm, ddim and pndm do not know; auto "
+        "is what the model's scheduler says"),
+    .word = "auto", .get_words = get_sigmas },
   { "eta", ALL, DDPM_ARGUMENT_NUMBER, AT (eta), N_ ("Fresh noise (et_a)"),
     N_ ("DDIM only: how much fresh noise each step adds, 0 to 1"), 0, 0, 1 },
   { "visible", VARY, DDPM_ARGUMENT_SWITCH, AT (visible), N_ ("All v_isible layers"),

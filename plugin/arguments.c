@@ -194,6 +194,8 @@ ddpm_arguments_set_options (const DdpmArguments *arguments, const DdpmModel *mod
     ddpm_sampler_kind_from_name (ddpm_sampler_get_names ()[arguments->sampler - 1], &options->sampler);
   if (arguments->steps > 0)
     options->n_steps = arguments->steps;
+  options->spacing = arguments->spacing;
+  options->sigmas = arguments->sigmas;
   options->eta = arguments->eta;
   options->label = arguments->label;
   if (has_guidance (arguments, model))

@@ -24,6 +24,8 @@ typedef struct
   guint seed;
   guint sampler; /* 0: as the model recommends, else 1 + its place in ddpm_sampler_get_names */
   guint steps;   /* 0: as the model recommends */
+  guint spacing; /* its place in ddpm_sampler_spacing_names */
+  guint sigmas;  /* its place in ddpm_sampler_sigmas_names */
   double eta;
   gboolean visible;   /* what is seen of the image instead of a layer */
   gboolean new_image; /* the pictures become layers of a new image */

@@ -13,6 +13,7 @@
 #define MAX_RESAMPLINGS 50
 
 #define SPACING_px 6
+#define SENTENCE_CHARS 36 /* in a line of what is said of a choice */
 
 /* GimpLabeled's grid: label, entry or scale, spin button of a scale. */
 #define COLUMN_ENTRY 1
@@ -27,7 +28,9 @@ struct _DdpmSettings
 
   GtkListStore *label_rows; /* NULL: no row for labels */
   GtkWidget *label_row, *guidance_row;
-  GtkWidget *strength_step; /* a label, or NULL */
+  GtkWidget *strength_step;    /* a label, or NULL */
+  GtkWidget *sampler_sentence; /* a label */
+  DdpmSamplerKind recommended; /* by the model */
   GtkWidget *ladder_check, *ladder_spin;
   guint n_timesteps; /* of the model; 0: none */
 };
@@ -56,6 +59,16 @@ static const Choice seams[] = { { "none", N_ ("No") },
                                 { "y", N_ ("Top to bottom") },
                                 { "both", N_ ("In both directions") },
                                 { NULL } };
+static const Choice spacings[] = { { "auto", N_ ("As the model's scheduler says") },
+                                   { "leading", N_ ("Leading") },
+                                   { "trailing", N_ ("Trailing") },
+                                   { "linspace", N_ ("From first to last, evenly") },
+                                   { NULL } };
+static const Choice sigmas[] = { { "auto", N_ ("As the model's scheduler says") },
+                                 { "plain", N_ ("Those of the timesteps") },
+                                 { "karras", N_ ("Karras'") },
+                                 { "exponential", N_ ("Exponential") },
+                                 { NULL } };
 static const Choice methods[] = { { "noise", N_ ("Mixed in noise") },
                                   { "latent", N_ ("Through inverted latents") },
                                   { NULL } };
@@ -146,9 +159,37 @@ make_model_row (DdpmSettings *settings)
 }
 
 static GtkWidget *
+make_hint (void)
+{
+  GtkWidget *hint = gtk_label_new (NULL);
+
+  gtk_label_set_xalign (GTK_LABEL (hint), 0.0);
+  gtk_style_context_add_class (gtk_widget_get_style_context (hint), GTK_STYLE_CLASS_DIM_LABEL);
+  gtk_widget_show (hint);
+  return hint;
+}
+
+/* What the chosen sampler is like. */
+static void
+update_sampler (DdpmSettings *settings)
+{
+  DdpmSamplerKind kind = settings->recommended;
+  g_autofree char *name = NULL, *text = NULL;
+
+  g_object_get (settings->config, "sampler", &name, NULL);
+  if (ddpm_sampler_kind_from_name (name, &kind))
+    text = g_strdup (ddpm_sampler_kind_get_description (kind));
+  else if (settings->n_timesteps > 0)
+    text =
+      g_strdup_printf ("%s: %s", ddpm_sampler_kind_get_name (kind), ddpm_sampler_kind_get_description (kind));
+  gtk_label_set_text (GTK_LABEL (settings->sampler_sentence), text != NULL ? text : "");
+}
+
+static GtkWidget *
 make_sampler_row (DdpmSettings *settings)
 {
   g_autoptr (GtkListStore) rows = gtk_list_store_new (2, G_TYPE_STRING, G_TYPE_STRING);
+  GtkWidget *row;
 
   gtk_list_store_insert_with_values (rows, NULL, -1, 0, DDPM_SAMPLER_AUTO, 1, _ ("As the model recommends"),
                                      -1);
@@ -158,7 +199,14 @@ make_sampler_row (DdpmSettings *settings)
 
       gtk_list_store_insert_with_values (rows, NULL, -1, 0, *name, 1, label, -1);
     }
-  return make_combo_row (settings, "sampler", rows);
+  row = make_combo_row (settings, "sampler", rows);
+  settings->sampler_sentence = make_hint ();
+  gtk_label_set_line_wrap (GTK_LABEL (settings->sampler_sentence), TRUE);
+  gtk_label_set_max_width_chars (GTK_LABEL (settings->sampler_sentence), SENTENCE_CHARS);
+  gtk_grid_attach (GTK_GRID (row), settings->sampler_sentence, COLUMN_ENTRY, 1, 1, 1);
+  g_signal_connect_swapped (settings->config, "notify::sampler", G_CALLBACK (update_sampler), settings);
+  update_sampler (settings);
+  return row;
 }
 
 static GtkWidget *
@@ -210,17 +258,6 @@ update_strength (DdpmSettings *settings)
     text = g_strdup_printf (_ ("%.0f %% = step %ld of %u"), strength,
                             lround (strength / 100.0 * (settings->n_timesteps - 1)), settings->n_timesteps);
   gtk_label_set_text (GTK_LABEL (settings->strength_step), text);
-}
-
-static GtkWidget *
-make_hint (void)
-{
-  GtkWidget *hint = gtk_label_new (NULL);
-
-  gtk_label_set_xalign (GTK_LABEL (hint), 0.0);
-  gtk_style_context_add_class (gtk_widget_get_style_context (hint), GTK_STYLE_CLASS_DIM_LABEL);
-  gtk_widget_show (hint);
-  return hint;
 }
 
 static GtkWidget *
@@ -346,6 +383,8 @@ static const Row rows[] = {
   { "new-image", ROW_CHECK },
   { "sampler", ROW_SPECIAL, .is_more = TRUE, .make = make_sampler_row },
   { "steps", ROW_SPIN, TRUE, 0, MAX_STEPS, 1 },
+  { "spacing", ROW_CHOICE, .is_more = TRUE, .choices = spacings },
+  { "sigmas", ROW_CHOICE, .is_more = TRUE, .choices = sigmas },
   { "eta", ROW_SPECIAL, .is_more = TRUE, .make = make_eta_row },
   { "resamplings", ROW_SPIN, TRUE, 1, MAX_RESAMPLINGS, 1 },
 };
@@ -486,9 +525,17 @@ fill_labels (DdpmSettings *settings, char **labels)
 void
 ddpm_settings_set_model (DdpmSettings *settings, const DdpmModel *model)
 {
+  DdpmSampleOptions recommended;
+
   settings->n_timesteps = model != NULL ? model->scheduler.num_train_timesteps : 0;
   if (settings->label_row != NULL)
     fill_labels (settings, model != NULL ? model->notes.labels : NULL);
+  if (model != NULL)
+    {
+      ddpm_sample_options_init (&recommended, model);
+      settings->recommended = recommended.sampler;
+    }
+  update_sampler (settings);
   update_guidance (settings);
   update_strength (settings);
 }

@@ -65,7 +65,7 @@ ddpm_sampler_kind_get_description (DdpmSamplerKind kind)
 {
   const DdpmSamplerClass *klass = find_class (kind);
 
-  return klass != NULL ? klass->description : NULL;
+  return klass != NULL ? _ (klass->description) : NULL;
 }
 
 DdpmSamplerKind

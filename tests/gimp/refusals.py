@@ -3,7 +3,8 @@ from ddpm_gimp import *
 
 
 def test_declarations():
-    shared = ["model", "label", "guidance", "count", "sizing", "seed", "new-seed", "sampler", "steps", "eta"]
+    shared = ["model", "label", "guidance", "count", "sizing", "seed", "new-seed", "sampler", "steps", "spacing",
+              "sigmas", "eta"]
     own = {
         "generate": ["width", "height", "seamless", "new-image"],
         "vary": ["seamless", "strength", "ladder-to", "visible"],
@@ -80,6 +81,8 @@ def test_arguments():
             ("a negative eta", "eta", {"eta": -0.01, "sampler": "ddim"}),
             ("an eta above 1", "eta", {"eta": 1.01, "sampler": "ddim"}),
             ("a sampler that does not exist", "it must be one of: auto, ddpm, ddim", {"sampler": "dim"}),
+            ("a spacing that does not exist", "auto, leading, trailing, linspace", {"spacing": "wide"}),
+            ("noise levels that the sampler does not know", "ddim", {"sampler": "ddim", "sigmas": "karras"}),
             ("a negative width", "width", {"width": -8}),
             ("a height above 65535", "height", {"height": 65536}),
             ("a label where there are none", "no labels", {"label": "apple"}),

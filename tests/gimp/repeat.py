@@ -27,6 +27,9 @@ def test_generated():
         report("generate: a group beside the first, not in it", len(image.get_layers()) == 2 and len(new) == 2)
         _, _, layers = call("progressive", image=image, model="grey", seed=5, count=3, steps=STEPS)
         check("progressive", image, layers)
+        _, _, layers = call("generate", image=image, model="grey", seed=5, count=1, steps=STEPS, sampler="euler",
+                            spacing="trailing", sigmas="karras")
+        check("generate, by another spacing", image, layers)
 
 
 def test_of_layers():

@@ -72,7 +72,7 @@ const DdpmSamplerClass ddpm_sampler_class_ddim = {
   .kind = DDPM_SAMPLER_DDIM,
   .name = "ddim",
   .description =
-    "no noise on the way, so that a seed looks alike for any number of steps; good from 50 steps on",
+    N_ ("no noise on the way, so that a seed looks alike for any number of steps; good from 50 steps on"),
   .stepping = DDPM_STEPPING_INTEGERS,
   .clips = TRUE,
   .thresholds = TRUE,

@@ -28,7 +28,7 @@ const DdpmSamplerClass ddpm_sampler_class_euler_ancestral = {
   .kind = DDPM_SAMPLER_EULER_ANCESTRAL,
   .name = "euler-ancestral",
   .description =
-    "euler with fresh noise in every step; rich detail, never the same for other numbers of steps",
+    N_ ("euler with fresh noise in every step; rich detail, never the same for other numbers of steps"),
   .stepping = DDPM_STEPPING_FRACTIONS,
   .needs_noise = needs_noise,
   .step = step_ancestral,

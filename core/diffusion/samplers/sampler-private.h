@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/base/text.h" /* of descriptions */
 #include "core/diffusion/sampler.h"
 
 G_BEGIN_DECLS
