@@ -60,6 +60,48 @@ check_pipeline (JsonObject *index, const char *name, GError **error)
     name, class_name, scheduler != NULL ? scheduler : _ ("its scheduler is not said"));
 }
 
+/* A folder without an index may have parts all the same. */
+static gboolean
+check_parts (GFile *folder, GError **error)
+{
+  static const char *const parts[] = { "vae", "vqvae", "text_encoder", "bert" };
+  g_autofree char *name = g_file_get_parse_name (folder);
+
+  for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
+    {
+      g_autoptr (GFile) part = g_file_get_child (folder, parts[i]);
+
+      if (g_file_query_exists (part, NULL))
+        return ddpm_refuse (
+          error, DDPM_ERROR_UNSUPPORTED,
+          _ ("%s has the component \"%s\", %s; that part is not here: only models of a unet "
+             "and a scheduler can be used"),
+          name, parts[i], explain_component (parts[i]));
+    }
+  return TRUE;
+}
+
+/* Who gives the network's folder in a model's would get a network without its scheduler, or one whose latents
+ * need a decoder. */
+static gboolean
+check_not_inside (GFile *folder, GError **error)
+{
+  g_autofree char *base_name = g_file_get_basename (folder), *name = g_file_get_parse_name (folder);
+  g_autoptr (GFile) parent = g_file_get_parent (folder);
+  g_autofree char *parent_name = parent != NULL ? g_file_get_parse_name (parent) : NULL;
+  gboolean has_index;
+
+  if (parent == NULL || (strcmp (base_name, "unet") != 0 && strcmp (base_name, "unet_ema") != 0))
+    return TRUE;
+  if (!ddpm_model_index_check (parent, &has_index, error))
+    return FALSE;
+  return !has_index
+         || ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
+                         _ ("%s is the network of the model %s, whose scheduler lies beside it; give that "
+                            "folder"),
+                         name, parent_name);
+}
+
 gboolean
 ddpm_model_index_check (GFile *folder, gboolean *has_index, GError **error)
 {
@@ -69,7 +111,7 @@ ddpm_model_index_check (GFile *folder, gboolean *has_index, GError **error)
 
   *has_index = g_file_query_exists (file, NULL);
   if (!*has_index)
-    return TRUE;
+    return check_parts (folder, error) && check_not_inside (folder, error);
   node = ddpm_json_read (file, error);
   return node != NULL && check_pipeline (json_node_get_object (node), name, error);
 }

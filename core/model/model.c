@@ -58,8 +58,38 @@ check_folder (GFile *folder, GError **error)
   return FALSE;
 }
 
+/* `file`, the network's config.json, is not there: what else is, tells what to do. */
 static gboolean
-read_network (DdpmModel *model, GError **error)
+refuse_missing (const DdpmModel *model, GFile *file, gboolean has_index, GError **error)
+{
+  g_autoptr (GFile) network = g_file_get_child (model->folder, get_network_name (model));
+  g_autoptr (GFile) averaged = g_file_get_child (model->folder, "unet_ema");
+  g_autofree char *name = g_file_get_parse_name (file), *folder = g_file_get_parse_name (model->folder);
+
+  if (file_exists (network))
+    return ddpm_refuse (error, DDPM_ERROR_FILE,
+                        _ ("%s is missing, without which nothing is known of the network; copy or download "
+                           "the model again"),
+                        name);
+  if (file_exists (averaged))
+    return ddpm_refuse (error, DDPM_ERROR_FILE,
+                        _ ("%s has no folder unet, only averaged weights in unet_ema; \"ddpm convert --ema\" "
+                           "makes a model of these"),
+                        folder);
+  if (has_index)
+    return ddpm_refuse (error, DDPM_ERROR_FILE,
+                        _ ("%s has a model_index.json, but no folder unet with the network (its config.json "
+                           "and weights); copy or download the whole model"),
+                        folder);
+  return ddpm_refuse (
+    error, DDPM_ERROR_FILE,
+    _ ("%s is not the folder of a model: %s is missing; give a folder that diffusers or \"ddpm train\" "
+       "has written"),
+    folder, name);
+}
+
+static gboolean
+read_network (DdpmModel *model, gboolean has_index, GError **error)
 {
   g_autoptr (GFile) file = get_component_file (model->folder, get_network_name (model), "config.json");
   g_autofree char *name = g_file_get_parse_name (file);
@@ -67,22 +97,24 @@ read_network (DdpmModel *model, GError **error)
   DdpmUnetConfig config;
 
   if (!file_exists (file))
-    {
-      g_autofree char *folder = g_file_get_parse_name (model->folder);
-
-      g_set_error (
-        error, DDPM_ERROR, DDPM_ERROR_FILE,
-        _ ("%s is not the folder of a model: %s is missing; give a folder that diffusers or \"ddpm train\" "
-           "has written"),
-        folder, name);
-      return FALSE;
-    }
+    return refuse_missing (model, file, has_index, error);
   node = ddpm_json_read (file, error);
   if (node == NULL || !ddpm_unet_config_from_json (&config, node, name, error))
     return FALSE;
   config.circular_padding = model->notes.circular_padding;
   model->unet = ddpm_unet_new (&config, error);
   return model->unet != NULL || blame_file (file, error);
+}
+
+static gboolean
+refuse_missing_scheduler (const DdpmModel *model, GError **error)
+{
+  g_autofree char *folder = g_file_get_parse_name (model->folder);
+
+  return ddpm_refuse (error, DDPM_ERROR_FILE,
+                      _ ("%s has a model_index.json, but no scheduler_config.json, in a folder scheduler or "
+                         "beside it; copy or download the whole model"),
+                      folder);
 }
 
 static gboolean
@@ -100,6 +132,8 @@ read_scheduler (DdpmModel *model, gboolean has_index, GError **error)
       ddpm_scheduler_config_init (&model->scheduler);
       return TRUE;
     }
+  if (!file_exists (file))
+    return refuse_missing_scheduler (model, error);
   model->has_scheduler = TRUE;
   node = ddpm_json_read (file, error);
   if (node == NULL || !ddpm_scheduler_config_from_json (&model->scheduler, node, name, error))
@@ -228,7 +262,7 @@ open_header (GFile *folder, DdpmModel *empty, GError **error)
   base_name = g_file_get_basename (folder);
   model->name = g_filename_display_name (base_name);
   if (ddpm_model_index_check (folder, &has_index, error) && read_notes (model, error)
-      && read_network (model, error) && check_labels (model, error)
+      && read_network (model, has_index, error) && check_labels (model, error)
       && read_scheduler (model, has_index, error) && check_weights (model, error))
     return g_steal_pointer (&model);
   return NULL;

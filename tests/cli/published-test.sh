@@ -174,7 +174,30 @@ index ConsistencyModelPipeline CMStochasticIterativeScheduler '' >consistency/mo
 needs 'a consistency model' consistency 'ConsistencyModelPipeline, .*CMStochasticIterativeScheduler'
 index ScoreSdeVePipeline ScoreSdeVeScheduler '' >continuous/model_index.json
 needs 'a score model' continuous 'ScoreSdeVePipeline, .*ScoreSdeVeScheduler'
+mkdir -p undecided/vqvae
+needs 'one without an index, but with a decoder' undecided '"vqvae", the decoder'
+fails 'its network alone' 1 '"vqvae", the decoder' sample undecided/unet -o refused.png
+fails 'the network of one with an index' 1 'LDMPipeline with' sample latent/unet -o refused.png
+fails "a model's network without its scheduler" 1 'give that folder' sample v0.4/unet -o refused.png
 check 'nothing was made' test ! -e refused.png
+
+# a network that lies alone does not say what it makes
+works 'info on a network alone' info dummy
+says 'that it does not say what it makes' '^pipeline  *not said: .* latents for a decoder'
+run info v0.4
+says_not 'a whole model does' '^pipeline'
+
+# parts that are missing
+cp -R v0.4 partial && rm partial/unet/config.json
+fails 'without the config of its network' 1 'partial/unet/config.json is missing' sample partial -o refused.png
+mv partial/unet partial/unet_ema
+fails 'with averaged weights only' 1 'convert --ema' sample partial -o refused.png
+rm -r partial/unet_ema
+fails 'without its network' 1 'has a model_index.json, but no folder unet' sample partial -o refused.png
+cp -R v0.4 partial-2 && rm partial-2/unet/*.safetensors
+fails 'without its weights' 1 'partial-2/unet/diffusion_pytorch_model.safetensors is missing' sample partial-2 -o refused.png
+cp -R v0.4 partial-3 && rm -r partial-3/scheduler
+fails 'without its scheduler' 1 'but no scheduler_config.json' sample partial-3 -o refused.png
 
 # their networks alone are like any others: those of consistency models have labels, and blocks of their own
 mkdir imagenet

@@ -107,6 +107,10 @@ print_text (const DdpmModel *model, const Figures *figures)
       printf ("cost         %s forward a picture\n", cost);
       printf ("memory       %s to make one picture\n", memory);
     }
+  if (!model->has_scheduler)
+    printf (
+      "pipeline     not said: a network alone does not tell whether it makes pictures, or latents for a "
+      "decoder\n");
   if (notes->circular_padding)
     printf ("edges        pictures wrap around: each can be put beside itself\n");
   printf ("scheduler    %s, %u timesteps\n", model->scheduler.class_name,
@@ -173,6 +177,8 @@ print_json (const DdpmModel *model, const Figures *figures)
   add_count (builder, "height", figures->height);
   add_count (builder, "channels", ddpm_unet_get_config (model->unet)->in_channels);
   add_count (builder, "parameters", figures->n_parameters);
+  json_builder_set_member_name (builder, "network_alone");
+  json_builder_add_boolean_value (builder, !model->has_scheduler);
   add_string (builder, "dtype", name_of_dtype (model->dtype));
   add_count (builder, "weights_bytes", model->weights_bytes);
   add_count (builder, "flop_per_picture", (gsize) figures->flop);
