@@ -11,8 +11,6 @@
  * below. What DPM-Solver's authors clip there (Lu et al. 2022, appendix), and diffusers recommends. */
 #define LEAST_LAMBDA -5.1
 
-#define MOST_LANGEVIN_STEPS 10000000
-
 /* By kind. */
 static const DdpmSamplerClass *const classes[] = {
   &ddpm_sampler_class_ddpm,  &ddpm_sampler_class_ddim,     &ddpm_sampler_class_pndm,
@@ -103,25 +101,6 @@ ddpm_sampler_kind_of_config (const DdpmSchedulerConfig *config)
 }
 
 static gboolean
-check_langevin (const DdpmLangevinOptions *options, guint n_levels, GError **error)
-{
-  if (options->n_repeats < 1 || options->n_repeats > 10000)
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        _ ("Langevin dynamics take 1 to 10000 steps at a noise level, not %u."),
-                        options->n_repeats);
-  if ((guint64) n_levels * options->n_repeats > MOST_LANGEVIN_STEPS)
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "%u noise levels with %u steps at each are more than %d steps together; take fewer.",
-                        n_levels, options->n_repeats, MOST_LANGEVIN_STEPS);
-  return (options->step_size > 0 && options->step_size < 4)
-         || ddpm_refuse (
-           error, DDPM_ERROR_USAGE,
-           _ ("The step size of Langevin dynamics is %g; it must be above 0, and below 4, where they run "
-              "away."),
-           options->step_size);
-}
-
-static gboolean
 check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *config, GError **error)
 {
   if (!(options->eta >= 0 && options->eta <= 1))
@@ -148,8 +127,7 @@ check_config (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *conf
                    config->clip_sample_range);
       return FALSE;
     }
-  return options->kind != DDPM_SAMPLER_LANGEVIN
-         || check_langevin (&options->langevin, options->n_steps, error);
+  return TRUE;
 }
 
 /* Where nothing of the picture is left in x_t, epsilon tells nothing about x_0. */
@@ -288,7 +266,8 @@ ddpm_sampler_new (const DdpmSamplerOptions *options, const DdpmSchedulerConfig *
   g_return_val_if_fail (options != NULL && config != NULL, NULL);
   g_return_val_if_fail (find_class (options->kind) != NULL, NULL);
 
-  if (!check_config (options, config, error))
+  if (!check_config (options, config, error)
+      || (find_class (options->kind)->check != NULL && !find_class (options->kind)->check (options, error)))
     return NULL;
 
   sampler = g_new0 (DdpmSampler, 1);

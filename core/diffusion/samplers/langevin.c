@@ -9,7 +9,30 @@
  * and the same with spread for sigma in x, which is what the network sees. From a level to the next, y stays
  * as it is. sigma falls by the same factor from each level to the next, from the schedule's largest to its
  * smallest. */
+#include "core/base/error.h"
 #include "core/diffusion/samplers/sampler-private.h"
+
+#define MOST_STEPS 10000000
+
+static gboolean
+check (const DdpmSamplerOptions *options, GError **error)
+{
+  const guint n_repeats = options->langevin.n_repeats;
+  const double step_size = options->langevin.step_size;
+
+  if (n_repeats < 1 || n_repeats > 10000)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "Langevin dynamics take 1 to 10000 steps at a noise level, not %u.", n_repeats);
+  if ((guint64) options->n_steps * n_repeats > MOST_STEPS)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "%u noise levels with %u steps at each are more than %d steps together; take fewer.",
+                        options->n_steps, n_repeats, MOST_STEPS);
+  return (step_size > 0 && step_size < 4)
+         || ddpm_refuse (error, DDPM_ERROR_USAGE,
+                         "The step size of Langevin dynamics is %g; it must be above 0, and below 4, where "
+                         "they run away.",
+                         step_size);
+}
 
 static void
 adapt (DdpmSchedulerConfig *config)
@@ -74,6 +97,7 @@ const DdpmSamplerClass ddpm_sampler_class_langevin = {
   .name = "langevin",
   .description = "annealed Langevin dynamics: many small steps along the score at falling noise levels",
   .stepping = DDPM_STEPPING_FRACTIONS,
+  .check = check,
   .adapt = adapt,
   .arrange = arrange,
   .needs_noise = needs_noise,

@@ -24,6 +24,9 @@ typedef struct
   DdpmStepping stepping;
   gboolean clips, thresholds; /* whether it keeps x_0 in a range, if the config says so */
 
+  /* Whether options of its own make sense. NULL: it has none. */
+  gboolean (*check) (const DdpmSamplerOptions *options, GError **error);
+
   /* The config of another class becomes this one's. NULL: nothing to do. */
   void (*adapt) (DdpmSchedulerConfig *config);
 
