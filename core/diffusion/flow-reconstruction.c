@@ -39,6 +39,7 @@ flow_init (Flow *flow, GError **error)
   ddpm_scheduler_config_copy (&config, options->config);
   config.clip_sample = FALSE;
   config.thresholding = FALSE;
+  config.variance_type = DDPM_VARIANCE_FIXED_SMALL; /* there is none */
   flow->sampler = ddpm_sampler_new (&sampler, &config, error);
   if (flow->sampler == NULL || !ddpm_sampler_check_inversion (flow->sampler, 0, error))
     return FALSE;

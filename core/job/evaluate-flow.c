@@ -1,6 +1,7 @@
 /* Pictures along the probability flow: their likelihood, and how closely they come back from their latents.
  * What comes of a picture does not depend on those that it goes through the network with. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/diffusion/flow-likelihood.h"
@@ -113,24 +114,38 @@ ddpm_evaluate_likelihood (DdpmEvaluateRun *run, GError **error)
   return ddpm_evaluate_check_finite (run, run->evaluation->flow_bits, error);
 }
 
-/* In n_steps steps; to *rms. */
-static gboolean
-reconstruct (DdpmEvaluateRun *run, guint n_steps, double *rms, GError **error)
+static int
+compare_doubles (gconstpointer a, gconstpointer b)
 {
-  g_autofree double *squares = g_new (double, run->views.size);
+  const double x = *(const double *) a, y = *(const double *) b;
+
+  return (x > y) - (x < y);
+}
+
+/* In n_steps steps, to the evaluation's place `number`. */
+static gboolean
+reconstruct (DdpmEvaluateRun *run, guint n_steps, guint number, GError **error)
+{
+  DdpmEvaluation *evaluation = run->evaluation;
+  const double n_picture = (double) run->views.n_picture;
+  const guint n = run->n_chosen;
+  g_autofree double *squares =
+    g_new (double, n + run->views.size); /* the last batch's are not all pictures' */
   Batch batch = { .run = run };
   const DdpmFlowOptions options = get_options (&batch, n_steps);
   double sum = 0;
 
-  for (; batch.first < run->n_chosen; batch.first += batch.n)
-    {
-      if (!show_batch (&batch, error) || !ddpm_flow_reconstruct (&options, run->views.x0, squares, error))
-        return FALSE;
-      for (guint i = 0; i < batch.n; i++)
-        sum += squares[i];
-    }
-  *rms = 127.5 * sqrt (sum / ((double) run->n_chosen * (double) run->views.n_picture));
-  return ddpm_evaluate_check_finite (run, *rms, error);
+  for (; batch.first < n; batch.first += batch.n)
+    if (!show_batch (&batch, error)
+        || !ddpm_flow_reconstruct (&options, run->views.x0, squares + batch.first, error))
+      return FALSE;
+  for (guint i = 0; i < n; i++)
+    sum += squares[i];
+  qsort (squares, n, sizeof *squares, compare_doubles);
+  evaluation->reconstruction_rms[number] = 127.5 * sqrt (sum / (n * n_picture));
+  evaluation->reconstruction_median[number] =
+    127.5 * (sqrt (squares[(n - 1) / 2] / n_picture) + sqrt (squares[n / 2] / n_picture)) / 2;
+  return ddpm_evaluate_check_finite (run, sum, error);
 }
 
 gboolean
@@ -143,7 +158,7 @@ ddpm_evaluate_reconstructions (DdpmEvaluateRun *run, GError **error)
     n_steps += options->reconstruct_steps[i];
   ddpm_evaluate_run_begin (run, run->n_chosen * DDPM_FLOW_RECONSTRUCTION_EVALUATIONS * n_steps);
   for (guint i = 0; i < options->n_reconstructions; i++)
-    if (!reconstruct (run, options->reconstruct_steps[i], &run->evaluation->reconstruction_rms[i], error))
+    if (!reconstruct (run, options->reconstruct_steps[i], i, error))
       return FALSE;
   return TRUE;
 }

@@ -73,7 +73,11 @@ typedef struct
   double flow_bits; /* of pictures with noise of a byte's width (core/diffusion/flow-likelihood.h) */
   double flow_standard_error_bits; /* over pictures, their noise and signs; NaN for a single picture */
 
-  double reconstruction_rms[DDPM_EVALUATE_MAX_RECONSTRUCTIONS]; /* root of the mean square, 0 … 255 */
+  /* Root of the mean square, 0 … 255, over all pictures; and the median of single pictures': where a step's
+   * equation cannot be solved, a picture does not come back at all, and few of those decide about the mean.
+   */
+  double reconstruction_rms[DDPM_EVALUATE_MAX_RECONSTRUCTIONS];
+  double reconstruction_median[DDPM_EVALUATE_MAX_RECONSTRUCTIONS];
 
   DdpmSamplerKind sampler; /* of the samples */
   guint sampler_steps;

@@ -154,6 +154,14 @@ test_gaussian (void)
       }
 }
 
+/* Values that are any of 256 bytes alike, spread over their widths, take 8 bits each. */
+static void
+test_bits (void)
+{
+  g_assert_cmpfloat_with_epsilon (ddpm_flow_get_bits (5 * log (256 / 127.5), 5), 8, 1e-12);
+  g_assert_cmpfloat_with_epsilon (ddpm_flow_get_bits (0, 5), log2 (127.5), 1e-12);
+}
+
 static void
 test_errors (void)
 {
@@ -188,6 +196,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/flow-likelihood/gaussian", test_gaussian);
+  g_test_add_func ("/flow-likelihood/bits", test_bits);
   g_test_add_func ("/flow-likelihood/errors", test_errors);
   return g_test_run ();
 }

@@ -134,6 +134,7 @@ add_reconstructions (JsonBuilder *builder, const DdpmEvaluateOptions *options, c
       json_builder_begin_object (builder);
       ddpm_json_add_int (builder, "steps", options->reconstruct_steps[i]);
       ddpm_json_add_double (builder, "rms", e->reconstruction_rms[i]);
+      ddpm_json_add_double (builder, "median", e->reconstruction_median[i]);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
