@@ -1,5 +1,6 @@
 /* Likelihood by the probability flow, and reconstructions, of whole models: against closed forms for networks
  * that say nothing, which are exact ones for data that are known. */
+#include "core/diffusion/flow-reconstruction.h"
 #include "tests/unit/evaluate-common.h"
 
 /* A network that says v = 0 takes all values for standard normal ones, at every level of noise: so the flow's
@@ -171,6 +172,52 @@ test_reconstruction (void)
   g_assert_cmpfloat (evaluation.reconstruction_rms[3], ==, 0);
 }
 
+/* DdpmFlowFunc: what the whole network says of one picture. */
+static gboolean
+predict (const float *x, float t, float *output, gpointer user_data, GError **error)
+{
+  ddpm_unet_pass_forward (user_data, x, &t, NULL, output);
+  return TRUE;
+}
+
+/* The network is told the timestep. */
+static void
+test_timesteps (void)
+{
+  enum
+  {
+    N_PICTURES = 3,
+    N = SIZE * SIZE
+  };
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (DdpmModel) model = new_model (1, 0);
+  const DdpmEvaluateOptions options = { .skip_bound = TRUE,
+                                        .reconstruct_steps = { 5 },
+                                        .n_reconstructions = 1 };
+  g_autoptr (DdpmTeam) team = ddpm_team_new (1);
+  const DdpmPassOptions pass_options = {
+    .batch = 1, .height = SIZE, .width = SIZE, .mode = DDPM_PASS_INFERENCE
+  };
+  g_autoptr (DdpmUnetPass) pass = ddpm_unet_pass_new (model->unet, team, &pass_options, NULL);
+  const DdpmFlowOptions flow = { &model->scheduler, 5, 1, N, predict, pass };
+  double sum = 0;
+
+  write_pictures (scratch, N_PICTURES, 1);
+  g_assert_true (ddpm_model_pack_weights (model, pass, team, NULL));
+  for (guint p = 0; p < N_PICTURES; p++)
+    {
+      float x0[N];
+      double squares;
+
+      get_picture (p, x0, N);
+      g_assert_true (ddpm_flow_reconstruct (&flow, x0, &squares, NULL));
+      sum += squares;
+    }
+  g_assert_cmpfloat_with_epsilon (evaluate (model, scratch, options).reconstruction_rms[0]
+                                    / (127.5 * sqrt (sum / (N * N_PICTURES))),
+                                  1, 1e-4);
+}
+
 /* What comes of a picture does not depend on the others that the network sees with it, but for rounding: 17
  * pictures go in two batches, 8 and 9 of them in one each. */
 static void
@@ -239,6 +286,7 @@ main (int argc, char **argv)
   g_test_add_func ("/evaluate-flow/standard-normal", test_standard_normal);
   g_test_add_func ("/evaluate-flow/width-of-bytes", test_width_of_bytes);
   g_test_add_func ("/evaluate-flow/reconstruction", test_reconstruction);
+  g_test_add_func ("/evaluate-flow/timesteps", test_timesteps);
   g_test_add_func ("/evaluate-flow/batches", test_batches);
   g_test_add_func ("/evaluate-flow/labels", test_labels);
   return g_test_run ();

@@ -59,6 +59,9 @@ test_others (void)
   g_assert_cmpfloat (e.others.nearest, >, 20); /* none is there twice */
   g_assert_cmpfloat (e.others.sliced_wasserstein_mean, <, e.distances.sliced_wasserstein_mean);
   g_assert_cmpfloat (e.distances.nearest, >, 0);
+  /* grey is in the midst of noise, but no noise is near pictures that are all the same */
+  g_assert_cmpfloat (e.distances.precision, ==, 1);
+  g_assert_cmpfloat (e.distances.recall, ==, 0);
   options.n_samples = 20;
   e = evaluate (model, scratch, options);
   g_assert_cmpuint (e.n_reference, ==, 12);

@@ -111,7 +111,7 @@ static void
 test_gaussian (void)
 {
   static const guint steps[] = { 5, 10, 50, 100, 200 };
-  static const Gaussian datas[] = { { 0.1, 0.3 }, { -0.4, 1 } };
+  static const Gaussian datas[] = { { 0.1, 0.3 }, { -0.4, 1 }, { 3, 0.5 } };
   g_auto (DdpmSchedulerConfig) config = { 0 };
   g_autoptr (DdpmSchedule) schedule = NULL;
   float x0[2 * N];
@@ -156,6 +156,8 @@ test_clipping (void)
   double squares[2];
 
   ddpm_scheduler_config_init (&config);
+  g_free (config.class_name);
+  config.class_name = g_strdup ("DDIMScheduler");
   schedule = ddpm_schedule_new (&config, NULL);
   make_pictures (x0);
   for (guint i = 0; i < 2; i++)
@@ -165,6 +167,7 @@ test_clipping (void)
       config.clip_sample = i == 0;
       config.clip_sample_range = 0.1;
       config.thresholding = i == 1;
+      config.sample_max_value = 2;
       reconstruct (&network, &config, 10, x0, squares);
       g_assert_cmpfloat (squares[0] + squares[1], <, 1e-5);
     }

@@ -93,9 +93,9 @@ ddpm_evaluate_report_text (const DdpmModel *model, const DdpmEvaluateOptions *op
       printf (", in %u steps\n", options->flow_steps);
     }
   for (guint i = 0; i < options->n_reconstructions; i++)
-    printf ("%s %4u steps of ddim to the latent, and back: RMS %.3f of 255\n",
-            i == 0 ? "reconstruct " : "            ", options->reconstruct_steps[i],
-            e->reconstruction_rms[i]);
+    printf ("%s %4u steps of ddim to the latent, and back: RMS %.3f of 255, a picture's median %.3f\n",
+            i == 0 ? "reconstruct " : "            ", options->reconstruct_steps[i], e->reconstruction_rms[i],
+            e->reconstruction_median[i]);
   if (options->n_samples > 0)
     print_distances (options, e);
 }
