@@ -20,7 +20,7 @@ typedef struct
   gpointer user_data;
   GCancellable *cancellable;
 
-  DdpmPictureSet *followed;             /* where the flow leads; NULL: no sampler follows it */
+  DdpmSampleJob *followed;              /* made what the flow leads to; NULL: no sampler follows it */
   DdpmPictureSet *reference;            /* that the samples are compared with */
   guint64 done, total, job_evaluations; /* of the network; of the job at work */
   gint64 start_us;
@@ -29,7 +29,7 @@ typedef struct
 static void
 run_clear (Run *run)
 {
-  g_clear_pointer (&run->followed, ddpm_picture_set_free);
+  g_clear_object (&run->followed);
   g_clear_pointer (&run->reference, ddpm_picture_set_free);
 }
 
@@ -37,19 +37,37 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
 /* ---- what it takes ---- */
 
-static DdpmSampler *
-make_sampler (const Run *run, DdpmSamplerKind kind, guint n_steps)
+/* A sampler's steps. */
+typedef struct
 {
-  const DdpmSamplerOptions options = { .kind = kind, .n_steps = n_steps };
+  DdpmSamplerKind kind;
+  guint n_steps;
+  guint spacing, sigmas; /* as in DdpmSamplerOptions */
+} Course;
 
-  return ddpm_sampler_new (&options, &run->model->scheduler, NULL);
+static Course
+get_course (const Run *run, guint kind, guint step)
+{
+  const DdpmSamplerStudyOptions *options = run->options;
+
+  return (Course) { options->kinds[kind], options->steps[step], options->spacing, options->sigmas };
 }
 
-/* Of the network, for a picture; 0: this sampler cannot take as many steps. */
-static guint
-count_evaluations (const Run *run, DdpmSamplerKind kind, guint n_steps)
+static DdpmSampler *
+make_sampler (const Run *run, Course course, GError **error)
 {
-  g_autoptr (DdpmSampler) sampler = make_sampler (run, kind, n_steps);
+  const DdpmSamplerOptions options = {
+    .kind = course.kind, .n_steps = course.n_steps, .spacing = course.spacing, .sigmas = course.sigmas
+  };
+
+  return ddpm_sampler_new (&options, &run->model->scheduler, error);
+}
+
+/* Of the network, for a picture; 0: there is no such sampler. */
+static guint
+count_evaluations (const Run *run, Course course)
+{
+  g_autoptr (DdpmSampler) sampler = make_sampler (run, course, NULL);
   guint n = 0;
 
   if (sampler != NULL)
@@ -58,11 +76,11 @@ count_evaluations (const Run *run, DdpmSamplerKind kind, guint n_steps)
 }
 
 static gboolean
-follows_flow (const Run *run, DdpmSamplerKind kind)
+follows_flow (const Run *run, guint kind)
 {
   for (guint i = 0; i < run->options->n_steps; i++)
     {
-      g_autoptr (DdpmSampler) sampler = make_sampler (run, kind, run->options->steps[i]);
+      g_autoptr (DdpmSampler) sampler = make_sampler (run, get_course (run, kind, i), NULL);
 
       if (sampler != NULL)
         return ddpm_sampler_get_order (sampler) > 0;
@@ -70,11 +88,11 @@ follows_flow (const Run *run, DdpmSamplerKind kind)
   return FALSE;
 }
 
-/* The most steps up to `wanted` that the sampler can take. */
+/* The most steps up to `wanted` that the flow can be followed in. */
 static guint
-limit_steps (const Run *run, DdpmSamplerKind kind, guint wanted)
+limit_many_steps (const Run *run, guint wanted)
 {
-  while (wanted > 0 && count_evaluations (run, kind, wanted) == 0)
+  while (wanted > 0 && count_evaluations (run, (Course) { .kind = MANY, .n_steps = wanted }) == 0)
     wanted--;
   return wanted;
 }
@@ -90,23 +108,25 @@ plan (Run *run, GError **error)
 
   for (guint i = 0; i < options->n_kinds; i++)
     {
-      any_follows = any_follows || follows_flow (run, options->kinds[i]);
+      any_follows = any_follows || follows_flow (run, i);
       for (guint j = 0; j < options->n_steps; j++)
         {
-          study->cells[i][j].n_evaluations = count_evaluations (run, options->kinds[i], options->steps[j]);
+          study->cells[i][j].n_evaluations = count_evaluations (run, get_course (run, i, j));
           evaluations += study->cells[i][j].n_evaluations;
         }
     }
   if (evaluations == 0)
-    return ddpm_refuse (error, DDPM_ERROR_USAGE,
-                        "none of the samplers can take as many steps; this model has %u timesteps",
-                        n_timesteps);
+    {
+      g_autoptr (DdpmSampler) none = make_sampler (run, get_course (run, 0, 0), error);
+
+      return FALSE; /* as the first one says */
+    }
   if (any_follows)
     {
       const guint wanted = options->many_steps > 0 ? options->many_steps : MANY_STEPS;
 
       study->many = MANY;
-      study->many_steps = limit_steps (run, MANY, MIN (wanted, n_timesteps));
+      study->many_steps = limit_many_steps (run, MIN (wanted, n_timesteps));
       study->n_followed =
         study->many_steps > 0 ? MIN (study->n_pictures, DDPM_SAMPLER_STUDY_MOST_FOLLOWED) : 0;
     }
@@ -137,17 +157,18 @@ tell_sampling (const DdpmProgress *of_job, gpointer user_data)
     run->func (&progress, run->user_data);
 }
 
-static DdpmPictureSet *
-make_pictures (Run *run, DdpmSamplerKind kind, guint n_steps, guint n, guint32 seed, GError **error)
+/* A job that has run. */
+static DdpmSampleJob *
+make_pictures (Run *run, Course course, guint n, guint32 seed, GError **error)
 {
   g_autoptr (DdpmSampleJob) job = NULL;
   DdpmSampleOptions options;
-  DdpmImage *const *images;
-  guint n_images;
 
   ddpm_sample_options_init (&options, run->model);
-  options.sampler = kind;
-  options.n_steps = n_steps;
+  options.sampler = course.kind;
+  options.n_steps = course.n_steps;
+  options.spacing = course.spacing;
+  options.sigmas = course.sigmas;
   options.count = n;
   options.seed = seed;
   options.label = run->options->label;
@@ -155,12 +176,20 @@ make_pictures (Run *run, DdpmSamplerKind kind, guint n_steps, guint n, guint32 s
   job = ddpm_sample_job_new (run->model, &options, error);
   if (job == NULL)
     return NULL;
-  run->job_evaluations = n * (guint64) count_evaluations (run, kind, n_steps);
+  run->job_evaluations = n * (guint64) count_evaluations (run, course);
   if (!ddpm_sample_job_run (job, tell_sampling, run, run->cancellable, error))
     return NULL;
   run->done += run->job_evaluations;
-  images = ddpm_sample_job_get_images (job, &n_images);
-  return ddpm_picture_set_new_from_images (images, n_images);
+  return g_steal_pointer (&job);
+}
+
+static DdpmPictureSet *
+get_pictures (DdpmSampleJob *job)
+{
+  guint n;
+  DdpmImage *const *images = ddpm_sample_job_get_images (job, &n);
+
+  return ddpm_picture_set_new_from_images (images, n);
 }
 
 static gboolean
@@ -183,63 +212,82 @@ take_pictures (const Run *run, const DdpmDataset *dataset, guint begin, GError *
   return ddpm_picture_set_new (dataset, order + begin, run->study->n_pictures, run->options->seed, error);
 }
 
+/* By the paper's own algorithm. */
+static DdpmPictureSet *
+sample_paper (Run *run, guint32 seed, GError **error)
+{
+  const Course course = { .kind = DDPM_SAMPLER_DDPM, .n_steps = run->model->scheduler.num_train_timesteps };
+  g_autoptr (DdpmSampleJob) job = make_pictures (run, course, run->study->n_pictures, seed, error);
+
+  return job != NULL ? get_pictures (job) : NULL;
+}
+
 /* The reference, and how far another set of its kind is from it. */
 static gboolean
 make_reference (Run *run, const DdpmDataset *dataset, GError **error)
 {
-  const guint n = run->study->n_pictures, n_timesteps = run->model->scheduler.num_train_timesteps;
+  const guint n = run->study->n_pictures;
   const guint32 seed = run->options->seed;
   g_autoptr (DdpmPictureSet) others = NULL;
 
-  run->reference = dataset != NULL ? take_pictures (run, dataset, 0, error)
-                                   : make_pictures (run, DDPM_SAMPLER_DDPM, n_timesteps, n, seed + 1, error);
+  run->reference =
+    dataset != NULL ? take_pictures (run, dataset, 0, error) : sample_paper (run, seed + 1, error);
   if (run->reference == NULL)
     return FALSE;
-  others = dataset != NULL ? take_pictures (run, dataset, n, error)
-                           : make_pictures (run, DDPM_SAMPLER_DDPM, n_timesteps, n, seed + 2, error);
+  others = dataset != NULL ? take_pictures (run, dataset, n, error) : sample_paper (run, seed + 2, error);
   return others != NULL && measure_distances (run, others, &run->study->floor, error);
 }
 
 /* ---- samplers ---- */
 
-/* Of the first pictures from where the flow leads. */
+/* Of the first pictures from where the flow leads, before they become bytes. */
 static double
-get_deviation (const DdpmPictureSet *pictures, const DdpmPictureSet *followed)
+get_deviation (const Run *run, DdpmSampleJob *job)
 {
-  const gsize n = (gsize) followed->n * followed->n_channels * followed->height * followed->width;
+  guint n_images, n_followed;
+  DdpmImage *const *images = ddpm_sample_job_get_images (job, &n_images);
+  DdpmImage *const *followed = ddpm_sample_job_get_images (run->followed, &n_followed);
+  const gsize n = (gsize) images[0]->n_channels * images[0]->height * images[0]->width;
+  g_autofree float *a = g_new (float, n), *b = g_new (float, n);
   double sum = 0;
 
-  for (gsize i = 0; i < n; i++)
+  for (guint i = 0; i < n_followed; i++)
     {
-      const double difference = 127.5 * ((double) pictures->values[i] - followed->values[i]);
+      ddpm_image_to_tensor (images[i], images[i]->n_channels == 4, a);
+      ddpm_image_to_tensor (followed[i], images[i]->n_channels == 4, b);
+      for (gsize j = 0; j < n; j++)
+        {
+          const double difference = 127.5 * ((double) a[j] - b[j]);
 
-      sum += difference * difference;
+          sum += difference * difference;
+        }
     }
-  return sqrt (sum / (double) n);
+  return sqrt (sum / ((double) n_followed * (double) n));
 }
 
 static gboolean
-measure_cell (Run *run, DdpmSamplerKind kind, guint n_steps, gboolean follows, DdpmSamplerStudyCell *cell,
-              GError **error)
+measure_cell (Run *run, Course course, gboolean follows, DdpmSamplerStudyCell *cell, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
-  g_autoptr (DdpmPictureSet) pictures =
-    make_pictures (run, kind, n_steps, run->study->n_pictures, run->options->seed, &local_error);
+  g_autoptr (DdpmPictureSet) pictures = NULL;
+  g_autoptr (DdpmSampleJob) job =
+    make_pictures (run, course, run->study->n_pictures, run->options->seed, &local_error);
 
   cell->deviation = NAN;
-  cell->is_finite = pictures != NULL;
+  cell->is_finite = job != NULL;
   if (g_error_matches (local_error, DDPM_ERROR, DDPM_ERROR_NUMERIC))
     {
       run->done += run->job_evaluations;
       return TRUE; /* steps too large for the model: that is a result */
     }
-  if (pictures == NULL)
+  if (job == NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
   if (follows && run->followed != NULL)
-    cell->deviation = get_deviation (pictures, run->followed);
+    cell->deviation = get_deviation (run, job);
+  pictures = get_pictures (job);
   return measure_distances (run, pictures, &cell->distances, error);
 }
 
@@ -250,12 +298,11 @@ measure_samplers (Run *run, GError **error)
 
   for (guint i = 0; i < options->n_kinds; i++)
     {
-      const gboolean follows = follows_flow (run, options->kinds[i]);
+      const gboolean follows = follows_flow (run, i);
 
       for (guint j = 0; j < options->n_steps; j++)
         if (run->study->cells[i][j].n_evaluations > 0
-            && !measure_cell (run, options->kinds[i], options->steps[j], follows, &run->study->cells[i][j],
-                              error))
+            && !measure_cell (run, get_course (run, i, j), follows, &run->study->cells[i][j], error))
           return FALSE;
     }
   return TRUE;
@@ -300,8 +347,8 @@ ddpm_sampler_study_run (DdpmModel *model, const DdpmSamplerStudyOptions *options
   study->height = run.reference->height;
   if (study->n_followed > 0)
     {
-      run.followed =
-        make_pictures (&run, study->many, study->many_steps, study->n_followed, options->seed, error);
+      run.followed = make_pictures (&run, (Course) { .kind = study->many, .n_steps = study->many_steps },
+                                    study->n_followed, options->seed, error);
       if (run.followed == NULL)
         return FALSE;
     }

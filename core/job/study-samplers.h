@@ -22,7 +22,10 @@ typedef struct
   guint many_steps;  /* by which the probability flow is followed; 0: 500, or as many as there are */
   guint32 seed;      /* 0 … DDPM_MAX_SEED - 2 */
   guint n_threads;   /* 0: all */
-  const char *label; /* one of the model's labels; NULL: none. Borrowed. */
+  const char *label; /* as in DdpmSampleOptions; borrowed */
+  /* As in DdpmSamplerOptions, but for the flow and the reference. A sampler that does not know them is left
+   * out. */
+  guint spacing, sigmas;
   /* A folder whose pictures the samples are compared with, borrowed; NULL: samples of the model by the
    * paper's own sampler in all its timesteps, from other seeds. */
   GFile *pictures;
@@ -32,7 +35,7 @@ typedef struct
 /* One sampler with one number of steps. */
 typedef struct
 {
-  guint n_evaluations; /* of the network for a picture; 0: this sampler cannot take as many steps */
+  guint n_evaluations; /* of the network for a picture; 0: this sampler cannot take such steps */
   gboolean is_finite;  /* FALSE: there are no numbers, as what it made was none */
   /* Root of the mean square, 0 … 255, over the first n_followed pictures: from what the probability flow
    * makes of the same latents. NaN: it adds noise at random, and does not follow it. */

@@ -88,12 +88,21 @@ same 'are fewer' "$(number '$.pictures')" 4
 works 'a label' study samplers classes pictures $quick --label pear
 says 'is told' 'label pear'
 
+works 'noise levels' study samplers rgb pictures $quick --sigmas karras --json
+same 'that ddpm does not know' "$(number '$.samplers[0].runs[1].evaluations')" 0
+same 'but heun does' "$(number '$.samplers[1].runs[1].evaluations')" 7
+works 'another spacing' study samplers rgb pictures $quick --spacing trailing --json
+check 'makes other pictures' test "$(number '$.samplers[0].runs[1].sliced_wasserstein')" \
+  != "$("$look" json one.json '$.samplers[0].runs[1].sliced_wasserstein')"
+
+fails 'an unknown spacing' 2 'spacing' study samplers rgb pictures --spacing even
+fails 'noise levels that none knows' 2 'ddim' study samplers rgb pictures --samplers ddim --sigmas karras
 fails 'an unknown sampler' 2 'samplers .*one of ddpm' study samplers rgb pictures --samplers ddpm,dpm
 fails 'one twice' 2 'twice' study samplers rgb pictures --samplers ddpm,ddpm
 fails 'an empty one' 2 'samplers' study samplers rgb pictures --samplers ''
 fails 'steps that descend' 2 'ascend' study samplers rgb pictures --steps 4,2
 fails 'no steps' 2 'steps' study samplers rgb pictures --steps 0
-fails 'more steps than all take' 2 '1000 timesteps' study samplers rgb pictures --steps 2000
+fails 'more steps than all take' 2 'takes 1 to 1000' study samplers rgb pictures --steps 2000
 fails 'one picture' 2 '^ddpm: -n' study samplers rgb pictures -n 1
 fails 'parts of no folder' 2 'FOLDER' study samplers rgb --crop 9
 fails 'an unknown label' 2 'apple, pear' study samplers classes pictures --label plum

@@ -16,15 +16,16 @@ G_STATIC_ASSERT (MOST_CURVES <= DDPM_CHART_MOST_CURVES);
 /* The options as given; NULL: not given. */
 typedef struct
 {
-  char *samplers, *steps, *count, *seed, *label, *many, *crop, *threads, *output;
+  char *samplers, *steps, *count, *seed, *label, *spacing, *sigmas, *many, *crop, *threads, *output;
   gboolean as_json;
 } Args;
 
 static void
 args_clear (Args *args)
 {
-  char **texts[] = { &args->samplers, &args->steps, &args->count,   &args->seed,  &args->label,
-                     &args->many,     &args->crop,  &args->threads, &args->output };
+  char **texts[] = { &args->samplers, &args->steps,   &args->count,  &args->seed,
+                     &args->label,    &args->spacing, &args->sigmas, &args->many,
+                     &args->crop,     &args->threads, &args->output };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     g_clear_pointer (texts[i], g_free);
@@ -45,7 +46,17 @@ parse_args (Args *args, int argc, char **argv, char ***operands, GError **error)
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed,
       "The random numbers' seed: all samplers begin with the same noise (default: 0)", "N" },
     { "label", 0, 0, G_OPTION_ARG_STRING, &args->label,
-      "Make pictures of this label, where the model has labels (default: of none)", "NAME" },
+      "Kind of pictures: one of the labels that ddpm info tells; any, drawn for each picture; or none "
+      "(default: any)",
+      "NAME" },
+    { "spacing", 0, 0, G_OPTION_ARG_STRING, &args->spacing,
+      "Which of the model's timesteps the steps are: leading, trailing or linspace (default: auto, as its "
+      "scheduler says)",
+      "NAME" },
+    { "sigmas", 0, 0, G_OPTION_ARG_STRING, &args->sigmas,
+      "Noise levels of the steps: plain, karras or exponential; without the samplers that do not know those "
+      "(default: auto, as its scheduler says)",
+      "NAME" },
     { "many", 0, 0, G_OPTION_ARG_STRING, &args->many,
       "Steps after which the deterministic ones' pictures count as final (default: 500)", "N" },
     { "crop", 0, 0, G_OPTION_ARG_STRING, &args->crop,
@@ -98,6 +109,10 @@ static gboolean
 read_args (const Args *args, DdpmSamplerStudyOptions *options, GError **error)
 {
   if (!read_samplers (args->samplers, options, error)
+      || !ddpm_option_get_choice ("--spacing", args->spacing, ddpm_sampler_spacing_names, &options->spacing,
+                                  error)
+      || !ddpm_option_get_choice ("--sigmas", args->sigmas, ddpm_sampler_sigmas_names, &options->sigmas,
+                                  error)
       || !ddpm_option_get_list ("--steps", args->steps, DDPM_SAMPLER_STUDY_MOST_STEPS, options->steps,
                                 &options->n_steps, error)
       || !ddpm_option_get_uint ("-n", args->count, 2, DDPM_MAX_COUNT, &options->n_pictures, error)
@@ -112,7 +127,7 @@ read_args (const Args *args, DdpmSamplerStudyOptions *options, GError **error)
                           args->steps);
   if (args->crop != NULL && options->pictures == NULL)
     return ddpm_refuse (error, DDPM_ERROR_USAGE, "--crop needs a FOLDER of pictures to take parts of");
-  options->label = args->label;
+  options->label = args->label != NULL ? args->label : DDPM_LABEL_ANY;
   return TRUE;
 }
 
@@ -197,9 +212,15 @@ print_text (const DdpmModel *model, const DdpmSamplerStudyOptions *options, cons
   const char *kind =
     options->pictures != NULL ? "pictures of the folder" : "samples by ddpm in all timesteps";
 
-  printf ("model        %s, %ux%u pixels; %u pictures by each sampler, seed %u%s%s\n\n", model->name,
-          study->width, study->height, study->n_pictures, options->seed,
-          options->label != NULL ? ", label " : "", options->label != NULL ? options->label : "");
+  printf ("model        %s, %ux%u pixels\n", model->name, study->width, study->height);
+  printf ("samples      %u by each sampler, seed %u", study->n_pictures, options->seed);
+  if (ddpm_model_count_labels (model) > 0)
+    printf (", label %s", options->label);
+  if (options->spacing > 0)
+    printf (", %s spacing", ddpm_sampler_spacing_names[options->spacing]);
+  if (options->sigmas > 0)
+    printf (", %s noise levels", ddpm_sampler_sigmas_names[options->sigmas]);
+  printf ("\n\n");
   if (study->n_followed > 0)
     {
       printf ("Difference (root of the mean square, 0 to 255) from what %u of the latents become by %s in %u "
@@ -255,6 +276,8 @@ print_json (const DdpmModel *model, const DdpmSamplerStudyOptions *options, cons
   json_builder_begin_object (builder);
   ddpm_json_add_string (builder, "model", model->name);
   ddpm_json_add_string (builder, "label", options->label);
+  ddpm_json_add_string (builder, "spacing", ddpm_sampler_spacing_names[options->spacing]);
+  ddpm_json_add_string (builder, "sigmas", ddpm_sampler_sigmas_names[options->sigmas]);
   ddpm_json_add_int (builder, "pictures", study->n_pictures);
   ddpm_json_add_int (builder, "seed", options->seed);
   ddpm_json_add_int (builder, "followed", study->n_followed);
