@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "ui/cli/bench.h"
+#include "ui/cli/json.h"
 #include "ui/cli/progress.h"
 
 typedef struct
@@ -133,27 +134,6 @@ add_text (JsonBuilder *builder, const char *key, const char *value)
 }
 
 static void
-add_real (JsonBuilder *builder, const char *key, double value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_double_value (builder, value);
-}
-
-static void
-add_count (JsonBuilder *builder, const char *key, guint64 value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_int_value (builder, (gint64) value);
-}
-
-static void
-add_truth (JsonBuilder *builder, const char *key, gboolean value)
-{
-  json_builder_set_member_name (builder, key);
-  json_builder_add_boolean_value (builder, value);
-}
-
-static void
 add_profile (JsonBuilder *builder, const DdpmBench *bench, const Figures *figures, guint n_runs)
 {
   guint n_kinds;
@@ -166,17 +146,18 @@ add_profile (JsonBuilder *builder, const DdpmBench *bench, const Figures *figure
     {
       json_builder_begin_object (builder);
       add_text (builder, "kind", kinds[i].kind);
-      add_count (builder, "layers", kinds[i].n_layers);
-      add_real (builder, "forward_ms", kinds[i].forward_ms);
-      add_real (builder, "backward_ms", kinds[i].backward_ms);
-      add_real (builder, "transform_ms", kinds[i].transform_ms);
-      add_real (builder, "multiply_ms", kinds[i].multiply_ms);
-      add_real (builder, "share", (kinds[i].forward_ms + kinds[i].backward_ms) / figures->mean_ms);
-      add_real (builder, "gflop_s", get_kind_gflop_s (bench, &kinds[i]));
+      ddpm_json_add_int (builder, "layers", kinds[i].n_layers);
+      ddpm_json_add_double (builder, "forward_ms", kinds[i].forward_ms);
+      ddpm_json_add_double (builder, "backward_ms", kinds[i].backward_ms);
+      ddpm_json_add_double (builder, "transform_ms", kinds[i].transform_ms);
+      ddpm_json_add_double (builder, "multiply_ms", kinds[i].multiply_ms);
+      ddpm_json_add_double (builder, "share",
+                            (kinds[i].forward_ms + kinds[i].backward_ms) / figures->mean_ms);
+      ddpm_json_add_double (builder, "gflop_s", get_kind_gflop_s (bench, &kinds[i]));
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
-  add_real (builder, "outside_layers_ms", rest_ms);
+  ddpm_json_add_double (builder, "outside_layers_ms", rest_ms);
 }
 
 void
@@ -188,27 +169,25 @@ ddpm_bench_print_json (const DdpmBench *bench, const GArray *times_ms)
 
   json_builder_begin_object (builder);
   add_text (builder, "config", options->network);
-  add_count (builder, "batch", options->batch);
-  add_count (builder, "threads", ddpm_team_get_n_threads (bench->team));
+  ddpm_json_add_int (builder, "batch", options->batch);
+  ddpm_json_add_int (builder, "threads", ddpm_team_get_n_threads (bench->team));
   add_text (builder, "precision", name_precision (bench));
-  add_truth (builder, "train", options->train);
-  add_truth (builder, "recompute", options->recompute);
+  ddpm_json_add_boolean (builder, "train", options->train);
+  ddpm_json_add_boolean (builder, "recompute", options->recompute);
   add_text (builder, "cpu", ddpm_kernels_get ()->name);
-  add_count (builder, "runs", times_ms->len);
-  add_real (builder, "median_ms", figures.median_ms);
-  add_real (builder, "min_ms", figures.min_ms);
-  add_real (builder, "max_ms", figures.max_ms);
-  add_real (builder, "gflop_s", figures.gflop_s);
-  add_count (builder, "flop", (guint64) figures.flop);
-  add_count (builder, "parameters", bench->n_weights);
-  add_count (builder, "peak_bytes", figures.peak_bytes);
-  add_count (builder, "predicted_bytes", bench->predicted_bytes);
+  ddpm_json_add_int (builder, "runs", times_ms->len);
+  ddpm_json_add_double (builder, "median_ms", figures.median_ms);
+  ddpm_json_add_double (builder, "min_ms", figures.min_ms);
+  ddpm_json_add_double (builder, "max_ms", figures.max_ms);
+  ddpm_json_add_double (builder, "gflop_s", figures.gflop_s);
+  ddpm_json_add_int (builder, "flop", (guint64) figures.flop);
+  ddpm_json_add_int (builder, "parameters", bench->n_weights);
+  ddpm_json_add_int (builder, "peak_bytes", figures.peak_bytes);
+  ddpm_json_add_int (builder, "predicted_bytes", bench->predicted_bytes);
   if (bench->model != NULL)
-    add_real (builder, "start_ms", bench->start_ms);
+    ddpm_json_add_double (builder, "start_ms", bench->start_ms);
   if (options->profile)
     add_profile (builder, bench, &figures, times_ms->len);
   json_builder_end_object (builder);
-  g_autoptr (JsonNode) root = json_builder_get_root (builder);
-  g_autofree char *text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  ddpm_json_print (builder);
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "ui/cli/json.h"
 #include "ui/cli/options.h"
 #include "ui/cli/progress.h"
 
@@ -136,16 +137,6 @@ print_text (const DdpmModel *model, const Figures *figures)
   printf ("source       %s\n", notes->source != NULL ? notes->source : "not said");
 }
 
-static void
-add_string (JsonBuilder *builder, const char *key, const char *text)
-{
-  json_builder_set_member_name (builder, key);
-  if (text != NULL)
-    json_builder_add_string_value (builder, text);
-  else
-    json_builder_add_null_value (builder);
-}
-
 /* 0 stands for "not known" and becomes null. */
 static void
 add_count (JsonBuilder *builder, const char *key, gsize count)
@@ -171,29 +162,25 @@ print_json (const DdpmModel *model, const Figures *figures)
   g_autofree char *folder = g_filename_display_name (g_file_peek_path (model->folder));
 
   json_builder_begin_object (builder);
-  add_string (builder, "name", model->name);
-  add_string (builder, "folder", folder);
+  ddpm_json_add_string (builder, "name", model->name);
+  ddpm_json_add_string (builder, "folder", folder);
   add_count (builder, "width", figures->width);
   add_count (builder, "height", figures->height);
   add_count (builder, "channels", ddpm_unet_get_config (model->unet)->in_channels);
   add_count (builder, "parameters", figures->n_parameters);
-  json_builder_set_member_name (builder, "network_alone");
-  json_builder_add_boolean_value (builder, !model->has_scheduler);
-  add_string (builder, "dtype", name_of_dtype (model->dtype));
+  ddpm_json_add_boolean (builder, "network_alone", !model->has_scheduler);
+  ddpm_json_add_string (builder, "dtype", name_of_dtype (model->dtype));
   add_count (builder, "weights_bytes", model->weights_bytes);
   add_count (builder, "flop_per_picture", (gsize) figures->flop);
   add_count (builder, "sample_memory_bytes", figures->sample_bytes);
-  add_string (builder, "cpu_level", ddpm_kernels_get ()->name);
-  add_string (builder, "licence", model->notes.licence);
-  add_string (builder, "source", model->notes.source);
+  ddpm_json_add_string (builder, "cpu_level", ddpm_kernels_get ()->name);
+  ddpm_json_add_string (builder, "licence", model->notes.licence);
+  ddpm_json_add_string (builder, "source", model->notes.source);
   add_node (builder, "unet", ddpm_unet_config_to_json (ddpm_unet_get_config (model->unet)));
   add_node (builder, "scheduler", ddpm_scheduler_config_to_json (&model->scheduler));
   add_node (builder, "notes", ddpm_model_notes_to_json (&model->notes));
   json_builder_end_object (builder);
-
-  g_autoptr (JsonNode) root = json_builder_get_root (builder);
-  g_autofree char *text = json_to_string (root, TRUE);
-  printf ("%s\n", text);
+  ddpm_json_print (builder);
 }
 
 int

@@ -11,6 +11,13 @@ add_key (JsonBuilder *builder, const char *key)
 }
 
 void
+ddpm_json_add_boolean (JsonBuilder *builder, const char *key, gboolean value)
+{
+  add_key (builder, key);
+  json_builder_add_boolean_value (builder, value);
+}
+
+void
 ddpm_json_add_int (JsonBuilder *builder, const char *key, gint64 value)
 {
   add_key (builder, key);

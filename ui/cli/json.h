@@ -6,6 +6,7 @@
 G_BEGIN_DECLS
 
 /* key: NULL in an array. */
+void ddpm_json_add_boolean (JsonBuilder *builder, const char *key, gboolean value);
 void ddpm_json_add_int (JsonBuilder *builder, const char *key, gint64 value);
 void ddpm_json_add_double (JsonBuilder *builder, const char *key, double value);     /* not finite: null */
 void ddpm_json_add_string (JsonBuilder *builder, const char *key, const char *text); /* NULL: null */
