@@ -81,6 +81,7 @@ typedef struct
   double low, high, step;
   const Choice *choices;
   GtkWidget *(*make) (DdpmSettings *settings);
+  gboolean is_rare; /* set by scripts; there where it is in force, so that it can be seen and taken back */
 } Row;
 
 static GParamSpec *
@@ -383,8 +384,8 @@ static const Row rows[] = {
   { "new-image", ROW_CHECK },
   { "sampler", ROW_SPECIAL, .is_more = TRUE, .make = make_sampler_row },
   { "steps", ROW_SPIN, TRUE, 0, MAX_STEPS, 1 },
-  { "spacing", ROW_CHOICE, .is_more = TRUE, .choices = spacings },
-  { "sigmas", ROW_CHOICE, .is_more = TRUE, .choices = sigmas },
+  { "spacing", ROW_CHOICE, .is_more = TRUE, .choices = spacings, .is_rare = TRUE },
+  { "sigmas", ROW_CHOICE, .is_more = TRUE, .choices = sigmas, .is_rare = TRUE },
   { "eta", ROW_SPECIAL, .is_more = TRUE, .make = make_eta_row },
   { "resamplings", ROW_SPIN, TRUE, 1, MAX_RESAMPLINGS, 1 },
 };
@@ -426,6 +427,17 @@ add_row (DdpmSettings *settings, GtkWidget *box, const Row *row)
   gtk_widget_show (widget);
 }
 
+static gboolean
+is_initial (DdpmSettings *settings, const char *property)
+{
+  GParamSpec *pspec = find_property (settings, property);
+  g_auto (GValue) value = G_VALUE_INIT;
+
+  g_value_init (&value, pspec->value_type);
+  g_object_get_property (G_OBJECT (settings->config), property, &value);
+  return g_param_value_defaults (pspec, &value);
+}
+
 /* What the model recommends serves nearly always; folded up unless something else was chosen the last time.
  */
 static GtkWidget *
@@ -438,13 +450,11 @@ make_more (DdpmSettings *settings)
   for (guint i = 0; i < G_N_ELEMENTS (rows); i++)
     if (rows[i].is_more && find_property (settings, rows[i].property) != NULL)
       {
-        GParamSpec *pspec = find_property (settings, rows[i].property);
-        g_auto (GValue) value = G_VALUE_INIT;
+        const gboolean initial = is_initial (settings, rows[i].property);
 
-        add_row (settings, box, &rows[i]);
-        g_value_init (&value, pspec->value_type);
-        g_object_get_property (G_OBJECT (settings->config), pspec->name, &value);
-        chosen |= !g_param_value_defaults (pspec, &value);
+        if (!rows[i].is_rare || !initial)
+          add_row (settings, box, &rows[i]);
+        chosen |= !initial;
       }
   gtk_widget_set_margin_top (box, SPACING_px);
   gtk_widget_show (box);
