@@ -76,7 +76,7 @@ step_ddpm (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSampl
 const DdpmSamplerClass ddpm_sampler_class_ddpm = {
   .kind = DDPM_SAMPLER_DDPM,
   .name = "ddpm",
-  .description = N_ ("the algorithm of the paper, with fresh noise in every step; best from 250 steps on"),
+  .description = N_ ("the algorithm of the paper, with fresh noise in every step; good from 50 steps on"),
   .stepping = DDPM_STEPPING_INTEGERS,
   .clips = TRUE,
   .thresholds = TRUE,

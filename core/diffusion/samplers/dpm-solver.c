@@ -116,7 +116,7 @@ step_dpm (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSample
 const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m = {
   .kind = DDPM_SAMPLER_DPMPP_2M,
   .name = "dpmpp-2m",
-  .description = N_ ("DPM-Solver++; good pictures in 10 to 25 steps"),
+  .description = N_ ("DPM-Solver++; good from 20 steps on"),
   .stepping = DDPM_STEPPING_SHIFTED,
   .thresholds = TRUE,
   .adapt = adapt,
@@ -127,7 +127,7 @@ const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m = {
 const DdpmSamplerClass ddpm_sampler_class_dpmpp_2m_sde = {
   .kind = DDPM_SAMPLER_DPMPP_2M_SDE,
   .name = "dpmpp-2m-sde",
-  .description = N_ ("DPM-Solver++ with fresh noise in every step; more detail, from 20 steps on"),
+  .description = N_ ("DPM-Solver++ with fresh noise in every step; clean from 20 steps on, varied from 50"),
   .stepping = DDPM_STEPPING_SHIFTED,
   .thresholds = TRUE,
   .adapt = adapt,

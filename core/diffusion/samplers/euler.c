@@ -21,7 +21,8 @@ step_euler (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamp
 const DdpmSamplerClass ddpm_sampler_class_euler = {
   .kind = DDPM_SAMPLER_EULER,
   .name = "euler",
-  .description = N_ ("plain steps along the probability flow; like ddim, with noise levels of any spacing"),
+  .description =
+    N_ ("plain steps along the probability flow, with noise levels of any spacing; good from 50 steps on"),
   .stepping = DDPM_STEPPING_FRACTIONS,
   .prepare = prepare,
   .step = step_euler,

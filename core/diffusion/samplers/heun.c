@@ -97,7 +97,7 @@ step_heun (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSampl
 const DdpmSamplerClass ddpm_sampler_class_heun = {
   .kind = DDPM_SAMPLER_HEUN,
   .name = "heun",
-  .description = N_ ("two looks at the picture in every step; exact, and twice the time"),
+  .description = N_ ("two looks at the picture in every step, in twice the time; good from 10 steps on"),
   .stepping = DDPM_STEPPING_FRACTIONS,
   .clips = TRUE,
   .adapt = adapt,

@@ -54,7 +54,7 @@ step_lms (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSample
 const DdpmSamplerClass ddpm_sampler_class_lms = {
   .kind = DDPM_SAMPLER_LMS,
   .name = "lms",
-  .description = N_ ("looks back at four steps; good from about 30 steps on"),
+  .description = N_ ("looks back at four steps; good from 20 steps on"),
   .stepping = DDPM_STEPPING_FRACTIONS,
   .adapt = adapt,
   .prepare = prepare,

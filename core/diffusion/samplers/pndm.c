@@ -286,7 +286,7 @@ step_pndm (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSampl
 const DdpmSamplerClass ddpm_sampler_class_pndm = {
   .kind = DDPM_SAMPLER_PNDM,
   .name = "pndm",
-  .description = N_ ("ddim that looks back at four steps; good from about 20 steps on"),
+  .description = N_ ("ddim that looks back at four steps; good from 50 steps on"),
   .stepping = DDPM_STEPPING_INTEGERS,
   .adapt = adapt,
   .arrange = arrange,

@@ -185,7 +185,7 @@ step_unipc (const DdpmSampler *sampler, guint step, guint n_past, const DdpmSamp
 const DdpmSamplerClass ddpm_sampler_class_unipc = {
   .kind = DDPM_SAMPLER_UNIPC,
   .name = "unipc",
-  .description = N_ ("corrects every step by the next one; good pictures in 8 to 20 steps"),
+  .description = N_ ("corrects every step by the next one; good from 10 to 20 steps on"),
   .stepping = DDPM_STEPPING_SHIFTED,
   .thresholds = TRUE,
   .adapt = adapt,
