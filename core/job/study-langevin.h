@@ -13,7 +13,7 @@ typedef struct
   guint n_pictures; /* that each of both makes, 1 … DDPM_MAX_COUNT */
   guint n_levels;   /* of noise, 1 … T */
   DdpmLangevinOptions langevin;
-  const char *label; /* one of the model's; NULL: none */
+  const char *label; /* as in DdpmSampleOptions */
   GFile *pictures;   /* a folder to measure the distance from, in the model's size; or NULL */
   guint32 seed;      /* 0 … DDPM_MAX_SEED */
   guint n_threads;   /* 0: all */

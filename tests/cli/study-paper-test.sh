@@ -48,6 +48,19 @@ fails 'a sheet that is no PNG' 2 'ends in .png' study langevin m -o sheet.svg
 fails 'a sheet in no folder' 1 'does not exist' study langevin m -o no/sheet.png
 fails 'langevin with no such folder' 1 'no-pictures' study langevin m no-pictures
 
+mkdir -p kinds/Bricks kinds/Wood
+"$make_pictures" pictures kinds/Bricks 3 8 8 3
+"$make_pictures" pictures kinds/Wood 3 8 8 3
+works 'a model with labels' train kinds -o labelled --size 8 --channels 8,16 --layers 1 --attention none --batch 4 --steps 2 \
+  --sample-every 0 --labels --min-label-pictures 2
+for label in any none Wood
+do
+  works "langevin of $label" study langevin labelled --levels 3 --repeats 2 -n 3 --label $label -o "$label.png"
+done
+works 'langevin of no label in particular' study langevin labelled --levels 3 --repeats 2 -n 3 -o default.png
+check 'is of any' cmp default.png any.png
+check 'others differ' sh -c '! cmp -s any.png none.png && ! cmp -s none.png Wood.png'
+
 # ---- rate ----
 
 works 'rate' study rate m pictures --points 5 --draws 7

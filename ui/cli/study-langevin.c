@@ -48,8 +48,10 @@ parse_args (Args *args, int argc, char **argv, char ***operands, GError **error)
       "Size of a step, in parts of the level's noise variance: above 0 and below 4 (default: 0.3)", "R" },
     { "no-denoising", 0, 0, G_OPTION_ARG_NONE, &args->no_denoising,
       "Leave out the last step, to what the network takes the picture for (default: take it)", NULL },
-    { "label", 0, 0, G_OPTION_ARG_STRING, &args->label, "One of the model's labels (default: none)",
-      "LABEL" },
+    { "label", 0, 0, G_OPTION_ARG_STRING, &args->label,
+      "Kind of pictures: one of the labels that ddpm info tells; any, drawn for each picture; or none "
+      "(default: any)",
+      "NAME" },
     { "seed", 0, 0, G_OPTION_ARG_STRING, &args->seed, "The random numbers' seed (default: 0)", "N" },
     { "threads", 0, 0, G_OPTION_ARG_STRING, &args->threads,
       "Threads to use (default: as many as there are cores)", "N" },
@@ -82,7 +84,7 @@ read_args (const Args *args, DdpmLangevinStudyOptions *options, GError **error)
       || !ddpm_option_get_uint ("--threads", args->threads, 1, 1024, &options->n_threads, error))
     return FALSE;
   options->langevin.denoises = !args->no_denoising;
-  options->label = args->label;
+  options->label = args->label != NULL ? args->label : DDPM_LABEL_ANY;
   return TRUE;
 }
 
