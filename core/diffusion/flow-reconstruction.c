@@ -1,5 +1,6 @@
 #include "core/diffusion/flow-reconstruction.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/base/error.h"
@@ -28,20 +29,61 @@ flow_clear (Flow *flow)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Flow, flow_clear)
 
+/* DDIM from the last timestep to 0 in equal steps, whatever the config's spacing: others stop short of it, by
+ * more the fewer steps there are, where something of the picture is left to come back from. */
+static DdpmSampler *
+make_sampler (const DdpmSchedulerConfig *model_config, guint n_steps, GError **error)
+{
+  const guint last = model_config->num_train_timesteps - 1;
+  g_autofree guint *timesteps = g_new (guint, n_steps);
+  const DdpmSamplerOptions options = { .kind = DDPM_SAMPLER_DDIM,
+                                       .timesteps = timesteps,
+                                       .n_timesteps = n_steps };
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+  g_autoptr (DdpmSampler) sampler = NULL;
+  double signal, spread;
+
+  for (guint i = 0; i < n_steps; i++)
+    timesteps[i] = n_steps > 1 ? (guint) rint ((double) last * (n_steps - 1 - i) / (n_steps - 1)) : last;
+  ddpm_scheduler_config_copy (&config, model_config);
+  config.clip_sample = FALSE;
+  config.thresholding = FALSE;
+  config.variance_type = DDPM_VARIANCE_FIXED_SMALL; /* there is none */
+  sampler = ddpm_sampler_new (&options, &config, error);
+  if (sampler == NULL)
+    return NULL;
+  ddpm_sampler_get_level (sampler, 0, &signal, &spread);
+  if (signal > 0)
+    return g_steal_pointer (&sampler);
+  ddpm_refuse (error, DDPM_ERROR_USAGE,
+               "This schedule's last timestep is pure noise (rescale_betas_zero_snr): no latent there tells "
+               "of a picture, so that none can be reconstructed");
+  return NULL;
+}
+
+gboolean
+ddpm_flow_check_reconstruction (const DdpmSchedulerConfig *config, guint n_steps, GError **error)
+{
+  g_autoptr (DdpmSampler) sampler = NULL;
+
+  if (n_steps < 1 || n_steps > config->num_train_timesteps)
+    return ddpm_refuse (error, DDPM_ERROR_USAGE,
+                        "A picture cannot be reconstructed in %u steps; this model takes 1 to %u", n_steps,
+                        config->num_train_timesteps);
+  sampler = make_sampler (config, n_steps, error);
+  return sampler != NULL;
+}
+
 static gboolean
 flow_init (Flow *flow, GError **error)
 {
   const DdpmFlowOptions *options = flow->options;
-  const DdpmSamplerOptions sampler = { .kind = DDPM_SAMPLER_DDIM, .n_steps = options->n_steps };
-  g_auto (DdpmSchedulerConfig) config = { 0 };
   guint n_planes;
 
-  ddpm_scheduler_config_copy (&config, options->config);
-  config.clip_sample = FALSE;
-  config.thresholding = FALSE;
-  config.variance_type = DDPM_VARIANCE_FIXED_SMALL; /* there is none */
-  flow->sampler = ddpm_sampler_new (&sampler, &config, error);
-  if (flow->sampler == NULL || !ddpm_sampler_check_inversion (flow->sampler, 0, error))
+  if (!ddpm_flow_check_reconstruction (options->config, options->n_steps, error))
+    return FALSE;
+  flow->sampler = make_sampler (options->config, options->n_steps, error);
+  if (flow->sampler == NULL)
     return FALSE;
   flow->timesteps = ddpm_sampler_get_timesteps (flow->sampler, &flow->n_timesteps);
   flow->n_all = options->n_pictures * options->n;

@@ -4,6 +4,7 @@
 
 #include "core/base/error.h"
 #include "core/data/labels.h"
+#include "core/diffusion/flow-reconstruction.h"
 #include "core/diffusion/likelihood.h"
 #include "core/job/evaluate-private.h"
 #include "core/job/picture-set.h"
@@ -49,30 +50,26 @@ check_steps (const DdpmModel *model, const char *option, guint n_steps, GError *
                          n_steps, most);
 }
 
-static gboolean
-check_sampler (const DdpmModel *model, DdpmSamplerKind kind, guint n_steps, gboolean inverts, GError **error)
-{
-  const DdpmSamplerOptions options = { .kind = kind, .n_steps = n_steps };
-  g_autoptr (DdpmSampler) sampler = ddpm_sampler_new (&options, &model->scheduler, error);
-
-  return sampler != NULL && (!inverts || ddpm_sampler_check_inversion (sampler, 0, error));
-}
-
 /* What can be told before anything is measured, which takes long. */
 static gboolean
 check_options (const DdpmModel *model, const DdpmEvaluateOptions *options, GError **error)
 {
   const DdpmSampleOptions sample = ddpm_evaluate_get_sample_options (model, options);
+  g_autoptr (DdpmSampler) sampler = NULL;
 
   if (!check_steps (model, "--flow-steps", options->flow_steps, error))
     return FALSE;
   for (guint i = 0; i < options->n_reconstructions; i++)
     if (!check_steps (model, "--reconstruct", options->reconstruct_steps[i], error)
-        || !check_sampler (model, DDPM_SAMPLER_DDIM, options->reconstruct_steps[i], TRUE, error))
+        || !ddpm_flow_check_reconstruction (&model->scheduler, options->reconstruct_steps[i], error))
       return FALSE;
-  return options->n_samples == 0
-         || (check_steps (model, "--steps", sample.n_steps, error)
-             && check_sampler (model, sample.sampler, sample.n_steps, FALSE, error));
+  if (options->n_samples == 0)
+    return TRUE;
+  if (!check_steps (model, "--steps", sample.n_steps, error))
+    return FALSE;
+  sampler = ddpm_sampler_new (&(DdpmSamplerOptions) { .kind = sample.sampler, .n_steps = sample.n_steps },
+                              &model->scheduler, error);
+  return sampler != NULL;
 }
 
 static void

@@ -96,24 +96,26 @@ test_width_of_bytes (void)
 /* With v = 0 epsilon is x times its noise: the way to the latent and back is a factor, which the formulas of
  * DDIM give. */
 static double
-get_factor (const DdpmSchedule *schedule, int n_steps)
+get_factor (const DdpmSchedule *schedule, guint n_steps)
 {
-  const int last = (int) schedule->n_timesteps, stride = last / n_steps;
-  double x = 1, epsilon = 0;
+  const double last = schedule->n_timesteps - 1;
+  double x = 1, epsilon = 0, now = 1;
 
-  for (int t = 0; t < last; t += stride)
+  for (guint i = 0; i < n_steps; i++)
     {
-      const double now = t > 0 ? schedule->alpha_bar[t - stride] : 1, then = schedule->alpha_bar[t];
+      const double then = schedule->alpha_bar[(guint) rint (last * i / (n_steps - 1))];
       const double a = sqrt (now / then), b = sqrt (1 - now) - a * sqrt (1 - then);
 
       epsilon = sqrt (1 - then) * (x - b * epsilon) / a;
       x = (x - b * epsilon) / a;
+      now = then;
     }
-  for (int t = last - stride; t >= 0; t -= stride)
+  for (guint i = n_steps; i-- > 0;)
     {
-      const double now = schedule->alpha_bar[t], then = t > 0 ? schedule->alpha_bar[t - stride] : 1;
+      const double then = i > 0 ? schedule->alpha_bar[(guint) rint (last * (i - 1) / (n_steps - 1))] : 1;
 
       x = sqrt (then) * sqrt (now) * x + sqrt (1 - then) * sqrt (1 - now) * x;
+      now = then;
     }
   return x;
 }
@@ -142,7 +144,7 @@ test_reconstruction (void)
   evaluation = evaluate (model, scratch, options);
   for (guint i = 0; i < options.n_reconstructions; i++)
     {
-      const double factor = get_factor (schedule, (int) options.reconstruct_steps[i]);
+      const double factor = get_factor (schedule, options.reconstruct_steps[i]);
       double squares = 0, median = 0;
       guint order[N_PICTURES] = { 0 };
       double singles[N_PICTURES] = { 0 };

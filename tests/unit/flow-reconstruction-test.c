@@ -82,25 +82,24 @@ test_constant (void)
 static double
 go_there_and_back (const DdpmSchedule *schedule, const Gaussian *data, guint n_steps, double x)
 {
-  const int stride = T / (int) n_steps;
-  double epsilon = 0;
+  double now = 1, epsilon = 0;
 
-  for (int t = 0; t < T; t += stride)
+  for (guint i = 0; i < n_steps; i++)
     {
-      const double now = t > 0 ? schedule->alpha_bar[t - stride] : 1, then = schedule->alpha_bar[t];
+      const double then = schedule->alpha_bar[(guint) rint ((T - 1.0) * i / (n_steps - 1))];
       const double a = sqrt (now / then), b = sqrt (1 - now) - a * sqrt (1 - then);
 
       epsilon = gaussian_get_epsilon (data, sqrt (then), sqrt (1 - then), (x - b * epsilon) / a);
       x = (x - b * epsilon) / a;
+      now = then;
     }
-  for (int t = T - stride; t >= 0; t -= stride)
+  for (guint i = n_steps; i-- > 0;)
     {
-      const double now = schedule->alpha_bar[t], then = t > 0 ? schedule->alpha_bar[t - stride] : 1;
-      const double x0 =
-        (x - sqrt (1 - now) * (epsilon = gaussian_get_epsilon (data, sqrt (now), sqrt (1 - now), x)))
-        / sqrt (now);
+      const double then = i > 0 ? schedule->alpha_bar[(guint) rint ((T - 1.0) * (i - 1) / (n_steps - 1))] : 1;
 
-      x = sqrt (then) * x0 + sqrt (1 - then) * epsilon;
+      epsilon = gaussian_get_epsilon (data, sqrt (now), sqrt (1 - now), x);
+      x = sqrt (then) * (x - sqrt (1 - now) * epsilon) / sqrt (now) + sqrt (1 - then) * epsilon;
+      now = then;
     }
   return x;
 }
@@ -203,7 +202,6 @@ test_errors (void)
   assert_refused (&network, &config, 0, DDPM_ERROR_USAGE);
   assert_refused (&network, &config, T + 1, DDPM_ERROR_USAGE);
   config.rescale_betas_zero_snr = TRUE;
-  config.timestep_spacing = DDPM_SPACING_TRAILING;
   assert_refused (&network, &config, 3, DDPM_ERROR_USAGE);
 }
 
