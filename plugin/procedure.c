@@ -73,7 +73,7 @@ plan (gpointer data, DdpmModel *model, GError **error)
   g_auto (DdpmArguments) arguments = { 0 };
 
   return ddpm_arguments_read (&arguments, call->request->config, error)
-           ? ddpm_run_new_job (model, call->info->task, &arguments, &call->sources.inputs, FALSE, error)
+           ? ddpm_run_new_job (model, call->info->task, &arguments, &call->sources.inputs, TRUE, error)
            : NULL;
 }
 

@@ -12,6 +12,9 @@
 #include "core/job/sample-size.h"
 
 #define MAX_AUTO_BATCH 16
+/* With somebody who looks on the first estimates shall come soon, and finished pictures a few at a time: this
+ * many at once take but 3 or 4 hundredths longer than 16, two at once 14. */
+#define MAX_SHOWN_BATCH 4
 #define MAX_AUTO_PASS_BYTES ((gsize) 1 << 30)
 #define MAX_WINDOW_PASS_BYTES ((gsize) 1 << 29)
 
@@ -144,11 +147,20 @@ divide_evenly (guint count, guint largest)
   return (count + n_batches - 1) / n_batches;
 }
 
+/* The ends of an interpolation are for nobody to see. */
+static guint
+get_largest_batch (const DdpmSampleJob *job)
+{
+  if (!job->options.preview)
+    return MAX_AUTO_BATCH;
+  return MAX_SHOWN_BATCH + (ddpm_sample_job_inverts (job) ? 2 : 0);
+}
+
 /* Canvases that are seen whole: as many as the network can work on at once. */
 static void
 set_whole_batch (DdpmSampleJob *job, guint most)
 {
-  guint largest = MIN (most, MAX_AUTO_BATCH);
+  guint largest = MIN (most, get_largest_batch (job));
 
   while (job->options.batch == 0 && largest > 1
          && ddpm_sample_predictor_predict_bytes (job, largest, largest) > MAX_AUTO_PASS_BYTES)
@@ -165,7 +177,7 @@ set_window_batch (DdpmSampleJob *job, guint most)
   const guint n_windows = ddpm_windows_count (&job->windows);
   guint largest = MAX_AUTO_BATCH;
 
-  job->batch = MAX (MAX_AUTO_BATCH / n_windows, 1);
+  job->batch = CLAMP (MAX_AUTO_BATCH / n_windows, 1, get_largest_batch (job));
   job->batch = job->options.batch > 0 ? MIN (job->options.batch, most)
                                       : divide_evenly (job->n_tasks, MIN (job->batch, most));
   largest = MIN (largest, job->batch * n_windows);

@@ -94,7 +94,7 @@ typedef struct
    */
   double guidance;
   DdpmPrecision precision;
-  gboolean preview; /* progress brings the current estimates of x_0 along */
+  gboolean preview; /* progress brings the current estimates of x_0 along; fewer pictures at once */
   /* VARY, FILL: [0]; INTERPOLATE: first the lower, then the upper. Any size and channel count: each is
    * brought to the model's size, and results back to the size of inputs[0]. Borrowed until
    * ddpm_sample_job_new returns. */

@@ -396,10 +396,14 @@ test_memory (void)
                     ddpm_unet_predict_pass_bytes (model->unet, options.n_threads, &pass));
   g_assert_cmpuint (ddpm_sample_job_predict_bytes (many), >, ddpm_sample_job_predict_bytes (one));
 
-  /* Left open, the batch is a small one, and batches are about equal. */
+  /* Left open, the batch is a small one, smaller where somebody looks on, and batches are about equal. */
   g_clear_object (&many);
   options.batch = 0;
   options.count = 17;
+  many = new_job (model, &options);
+  g_assert_cmpuint (ddpm_sample_job_get_total_steps (many), ==, 5 * options.n_steps);
+  g_clear_object (&many);
+  options.preview = FALSE;
   many = new_job (model, &options);
   g_assert_cmpuint (ddpm_sample_job_get_total_steps (many), ==, 2 * options.n_steps);
 }
