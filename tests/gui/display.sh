@@ -43,6 +43,11 @@ until_true ()
   done
 }
 
+window_manager_is_there ()
+{
+  xprop -root _NET_SUPPORTING_WM_CHECK | grep -q 'window id'
+}
+
 start_display ()
 {
   mkfifo "$work/number"
@@ -53,6 +58,7 @@ start_display ()
   export DISPLAY
   openbox >"$work/openbox.log" 2>&1 &
   pids="$pids $!"
+  until_true window_manager_is_there || bail_out "no window manager: $(cat "$work/openbox.log")"
 }
 
 start_gimp ()
@@ -61,7 +67,8 @@ start_gimp ()
   export DDPM_GUI_FOLDER
   mkdir -p "$DDPM_GUI_FOLDER"
   gimp-3 --no-splash --new-instance >"$work/gimp.log" 2>&1 &
-  pids="$pids $!"
+  gimp=$!
+  pids="$pids $gimp"
   until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
   gimp_window=$window
   [ "$(ask 'print (1 + 1)')" = 2 ] || bail_out "GIMP does not answer"
@@ -148,10 +155,12 @@ state_is ()
   [ "$(state)" = "$1" ]
 }
 
+new_layer='^ *materials [0-9]* (\(step \)\?[0-9]*)'
+
 # new_layers_are N: N layers whose names end as those of new ones do
 new_layers_are ()
 {
-  [ "$(state | grep -c "materials [0-9]* (\(step \)\?[0-9]*)")" -eq "$1" ]
+  [ "$(state | grep -c "$new_layer")" -eq "$1" ]
 }
 
 # no_process: of the plug-in

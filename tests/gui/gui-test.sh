@@ -69,5 +69,19 @@ ask 'image.set_selected_layers ([lower, upper])'
 try_item interpolate i 'Interpolate Layers' 4
 undo interpolate "$start"
 
+echo '# a text layer'
+ask '
+text = Gimp.TextLayer.new (image, "Abc", Gimp.context_get_font (), 30, Gimp.Unit.pixel ())
+image.insert_layer (text, None, 0)
+image.set_selected_layers ([text])
+image.clean_all ()'
+start=$(state)
+try_item text v 'Variations of a Layer' 4
+same 'text: variations are of its size, and no text' \
+  "$(ask 'print ({(new.get_width (), new.get_height (), new.is_text_layer ()) for new in image.get_layers () [:4]}
+    == {(text.get_width (), text.get_height (), False)})')" True
+same 'text: the layer is text as before' "$(ask 'print (text.is_text_layer (), text.get_text ())')" 'True Abc'
+undo text "$start"
+
 echo "# the pictures of all this are in $screenshots"
 echo "1..$tap_n"
