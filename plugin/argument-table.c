@@ -94,7 +94,7 @@ const DdpmArgument ddpm_argument_table[] = {
         "overlapping "
         "parts, with all details; fit, the picture scaled to its size; auto, what suits best"),
     .word = "auto", .get_words = get_sizings },
-  { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Tiles seamlessl_y"),
+  { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Tiles se_amlessly"),
     N_ (
       "Whether the pictures can be laid like tiles: side by side (x), one above the other (y), both, or none "
       "of it"),
@@ -105,14 +105,14 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("The last variation's strength, 0 to 100; the others are spread evenly from the strength to it. "
         "-1: all have the same strength"),
     -1, -1, 100 },
-  { "method", INTERPOLATE, DDPM_ARGUMENT_WORD, AT (method), N_ ("Mixed b_y"),
+  { "method", INTERPOLATE, DDPM_ARGUMENT_WORD, AT (method), N_ ("Mi_xed by"),
     N_ ("noise: both layers get the same noise and are mixed; latent: both are inverted to noise, which is "
         "mixed, so that the in-betweens begin and end with the layers whatever the strength"),
     .word = "noise", .get_words = get_methods },
   { "resamplings", FILL, DDPM_ARGUMENT_INTEGER, AT (resamplings), N_ ("Resamplin_gs"),
     N_ ("How often the steps are gone through, back and forth, 1 to 100: more fit better and take longer"), 5,
     1, DDPM_MAX_RESAMPLINGS },
-  { "shared", PROGRESSIVE, DDPM_ARGUMENT_PER_CENT, AT (shared), N_ ("Common noise _from 100 down to (%)"),
+  { "shared", PROGRESSIVE, DDPM_ARGUMENT_PER_CENT, AT (shared), N_ ("_Joint noise from 100 down to (%)"),
     N_ ("100: the estimates of one picture. Less, to 0: that many pictures whose noise is the same from the "
         "first step down to this part of the steps; takes a sampler that adds noise"),
     100, 0, 100 },
@@ -127,15 +127,15 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("More steps take longer and make better pictures, up to a point; 0: as many as the model "
         "recommends"),
     0, 0, MAX_STEPS },
-  { "spacing", ALL, DDPM_ARGUMENT_WORD, AT (spacing), N_ ("Timesteps"),
+  { "spacing", ALL, DDPM_ARGUMENT_WORD, AT (spacing), N_ ("Timestep la_yout"),
     N_ ("Which of the model's timesteps the steps are: leading, trailing or linspace; auto is what the "
         "model's scheduler says"),
     .word = "auto", .get_words = get_spacings },
-  { "sigmas", ALL, DDPM_ARGUMENT_WORD, AT (sigmas), N_ ("Noise levels"),
+  { "sigmas", ALL, DDPM_ARGUMENT_WORD, AT (sigmas), N_ ("Noise le_vels"),
     N_ ("plain: those of the timesteps; karras or exponential, which ddpm, ddim and pndm do not know; auto "
         "is what the model's scheduler says"),
     .word = "auto", .get_words = get_sigmas },
-  { "eta", ALL, DDPM_ARGUMENT_NUMBER, AT (eta), N_ ("Fresh noise (et_a)"),
+  { "eta", ALL, DDPM_ARGUMENT_NUMBER, AT (eta), N_ ("_Fresh noise (eta)"),
     N_ ("DDIM only: how much fresh noise each step adds, 0 to 1"), 0, 0, 1 },
   { "visible", VARY, DDPM_ARGUMENT_SWITCH, AT (visible), N_ ("All v_isible layers"),
     N_ ("Begin with what is seen of the image instead of the active layer") },

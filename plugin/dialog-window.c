@@ -7,6 +7,7 @@
 #define STRIP_SIDE_px 404 /* four pictures of 64 pixels three times as large, and what is around them */
 #define SPACING_px 6
 #define BORDER_px 12
+#define AROUND_SETTINGS_px 240 /* title, GIMP's own buttons, and a panel or two of the desktop's */
 
 struct _DdpmWindow
 {
@@ -146,6 +147,46 @@ note_response (GtkDialog *dialog, int response, DdpmWindow *window)
   window->response = response;
 }
 
+/* The window is as high as the settings are, those that are unfolded included, while the screen has room. */
+static gboolean
+fit_settings (gpointer user_data)
+{
+  GtkScrolledWindow *scrolled = user_data;
+  GtkWidget *settings = gtk_bin_get_child (GTK_BIN (gtk_bin_get_child (GTK_BIN (scrolled))));
+  GdkMonitor *monitor = gdk_display_get_monitor (gtk_widget_get_display (settings), 0);
+  GdkRectangle area = { .height = 768 };
+  int height;
+
+  if (monitor != NULL)
+    gdk_monitor_get_workarea (monitor, &area);
+  gtk_widget_get_preferred_height (settings, NULL, &height);
+  height = MIN (height, MAX (area.height - AROUND_SETTINGS_px, STRIP_SIDE_px));
+  if (height != gtk_scrolled_window_get_min_content_height (scrolled))
+    gtk_scrolled_window_set_min_content_height (scrolled, height);
+  return G_SOURCE_REMOVE;
+}
+
+/* Nothing can ask for another size while sizes are given out. */
+static void
+settings_resized (GtkWidget *settings, GdkRectangle *allocation, GtkScrolledWindow *scrolled)
+{
+  g_idle_add_full (G_PRIORITY_HIGH_IDLE, fit_settings, g_object_ref (scrolled), g_object_unref);
+}
+
+/* The settings, which scroll where it has none. */
+static GtkWidget *
+make_settings (DdpmWindow *window)
+{
+  GtkWidget *scrolled = gtk_scrolled_window_new (NULL, NULL);
+  GtkWidget *settings = ddpm_settings_get_widget (window->settings);
+
+  gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
+  gtk_container_add (GTK_CONTAINER (scrolled), settings);
+  g_signal_connect (settings, "size-allocate", G_CALLBACK (settings_resized), scrolled);
+  gtk_widget_show (scrolled);
+  return scrolled;
+}
+
 DdpmWindow *
 ddpm_window_new (GimpProcedure *procedure, GimpProcedureConfig *config, const char *title,
                  const char *ok_label)
@@ -159,7 +200,7 @@ ddpm_window_new (GimpProcedure *procedure, GimpProcedureConfig *config, const ch
   g_signal_connect (window->dialog, "response", G_CALLBACK (note_response), window);
   window->settings = ddpm_settings_new (GIMP_PROCEDURE_DIALOG (window->dialog), config);
 
-  gtk_box_pack_start (GTK_BOX (halves), ddpm_settings_get_widget (window->settings), FALSE, FALSE, 0);
+  gtk_box_pack_start (GTK_BOX (halves), make_settings (window), FALSE, FALSE, 0);
   gtk_box_pack_start (GTK_BOX (halves), make_pictures (window), TRUE, TRUE, 0);
   gtk_widget_set_margin_bottom (halves, BORDER_px);
   gtk_widget_show (halves);

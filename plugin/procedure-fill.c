@@ -14,7 +14,7 @@ const DdpmProcedure ddpm_procedure_fill = {
   .name = "plug-in-ddpm-fill",
   .menu_label = N_ ("_Fill Selection..."),
   .title = N_ ("Fill the Selection"),
-  .ok_label = N_ ("_Fill"),
+  .ok_label = N_ ("F_ill"),
   .blurb = N_ ("Make what is selected anew with a diffusion model, so that it fits what lies around it"),
   .help = N_ (
     "Makes the selected part of the active layer anew so that it fits its surroundings, soft edges and "

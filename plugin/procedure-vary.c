@@ -22,7 +22,7 @@ const DdpmProcedure ddpm_procedure_vary = {
   .name = "plug-in-ddpm-vary",
   .menu_label = N_ ("_Variations..."),
   .title = N_ ("Variations of a Layer"),
-  .ok_label = N_ ("_Vary"),
+  .ok_label = N_ ("Vary"),
   .blurb = N_ ("Make variations of the active layer with a diffusion model"),
   .help = N_ (
     "Brings the active layer, or all that is visible, or the part of it within the selection's bounds, to "
