@@ -141,11 +141,10 @@ get_deviation (const DdpmSamplerStudyCell *cell)
   return cell->deviation;
 }
 
-/* In thousandths of a deviation, as the paper that it is from has it. */
 static double
 get_distance (const DdpmSamplerStudyCell *cell)
 {
-  return 1000 * cell->distances.sliced_wasserstein_mean;
+  return cell->distances.sliced_wasserstein_mean;
 }
 
 static double
@@ -229,9 +228,9 @@ print_text (const DdpmModel *model, const DdpmSamplerStudyOptions *options, cons
       print_table (options, study, get_deviation, 2);
       printf ("\n");
     }
-  printf ("Sliced Wasserstein distance x 1000 from %u %s (%u others are at %.0f):\n", study->n_pictures, kind,
-          study->n_pictures, 1000 * study->floor.sliced_wasserstein_mean);
-  print_table (options, study, get_distance, 0);
+  printf ("Sliced Wasserstein distance from %u %s (%u others are at %.3f):\n", study->n_pictures, kind,
+          study->n_pictures, study->floor.sliced_wasserstein_mean);
+  print_table (options, study, get_distance, 3);
   printf ("\nPrecision, the share that is like those pictures (of the others %.2f):\n",
           study->floor.precision);
   print_table (options, study, get_precision, 2);
@@ -338,7 +337,7 @@ draw (const DdpmModel *model, const DdpmSamplerStudyOptions *options, const Ddpm
   DdpmChart charts[G_N_ELEMENTS (gets)] = {
     { .title = options->pictures != NULL ? "distance of samples from the folder's pictures"
                                          : "distance from samples in all timesteps",
-      .y_title = "sliced Wasserstein distance x 1000" },
+      .y_title = "sliced Wasserstein distance" },
     { .title = "distance of a latent's picture from its final one",
       .y_title = "root of the mean square, 0 to 255" },
   };
@@ -364,11 +363,14 @@ draw (const DdpmModel *model, const DdpmSamplerStudyOptions *options, const Ddpm
     }
   floor.x[0] = least;
   floor.x[1] = most;
-  floor.y[0] = floor.y[1] = 1000 * study->floor.sliced_wasserstein_mean;
+  floor.y[0] = floor.y[1] = study->floor.sliced_wasserstein_mean;
   for (guint i = 0; i < G_N_ELEMENTS (charts); i++)
-    charts[i].curves[options->n_kinds] = (DdpmChartCurve) {
-      .name = "others of the same kind", .is_faint = TRUE, .x = floor.x, .y = floor.y, .n = i == 0 ? 2 : 0
-    };
+    charts[i].curves[options->n_kinds] =
+      (DdpmChartCurve) { .name = options->pictures != NULL ? "others of the folder" : "other such samples",
+                         .is_faint = TRUE,
+                         .x = floor.x,
+                         .y = floor.y,
+                         .n = i == 0 ? 2 : 0 };
   return ddpm_chart_write (path, title, charts, study->n_followed > 0 ? 2 : 1, 2, error);
 }
 
