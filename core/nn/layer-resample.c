@@ -4,7 +4,8 @@
 typedef struct
 {
   DdpmUnetPass *pass;
-  UnetResample resample;
+  UnetResample way;
+  float scale;       /* of what is summed or spread */
   const float *from; /* the side that is read */
   float *to;
   guint small_width;                        /* of the smaller side */
@@ -19,30 +20,32 @@ begin (DdpmUnetPass *pass, const UnetLayer *layer)
   const guint width = pass->width >> unet_tensor (pass->unet, small)->level;
 
   return (ResampleWork) { .pass = pass,
-                          .resample = layer->resample,
+                          .way = layer->resample,
+                          .scale = layer->resample == UNET_RESAMPLE_HALVE ? 0.25f : 1.0f,
                           .small_width = width,
                           .small_rows = pass->batch * unet_pass_n_pixels (pass, small) / width };
 }
 
+/* One channel, in the way that is asked for: backward, a sum is spread and what was spread is summed. */
 static void
-run_forward_task (guint channel, guint worker, gpointer data)
+run_task (guint channel, guint worker, gpointer data)
 {
   const ResampleWork *work = data;
   const DdpmKernels *kernels = work->pass->kernels;
   const float *from = work->from + channel * work->from_stride;
   float *to = work->to + channel * work->to_stride;
 
-  switch (work->resample)
+  switch (work->way)
     {
     case UNET_RESAMPLE_HALVE:
-      kernels->halve_plane (from, work->small_width, work->small_rows, 0.25f, FALSE, to);
+      kernels->halve_plane (from, work->small_width, work->small_rows, work->scale, work->accumulate, to);
       break;
     case UNET_RESAMPLE_DOUBLE:
-      kernels->double_plane (from, work->small_width, work->small_rows, 1.0f, FALSE, to);
+      kernels->double_plane (from, work->small_width, work->small_rows, work->scale, work->accumulate, to);
       break;
     case UNET_RESAMPLE_COPY:
     default:
-      kernels->scale_add (from, work->from_stride, 1.0f, FALSE, to);
+      kernels->scale_add (from, work->from_stride, 1.0f, work->accumulate, to);
       break;
     }
 }
@@ -56,30 +59,7 @@ unet_resample_forward (DdpmUnetPass *pass, const UnetLayer *layer)
   work.to = unet_pass_value (pass, layer->output);
   work.from_stride = unet_pass_stride (pass, layer->input);
   work.to_stride = unet_pass_stride (pass, layer->output);
-  ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_forward_task, &work);
-}
-
-static void
-run_backward_task (guint channel, guint worker, gpointer data)
-{
-  const ResampleWork *work = data;
-  const DdpmKernels *kernels = work->pass->kernels;
-  const float *from = work->from + channel * work->from_stride;
-  float *to = work->to + channel * work->to_stride;
-
-  switch (work->resample)
-    {
-    case UNET_RESAMPLE_HALVE:
-      kernels->double_plane (from, work->small_width, work->small_rows, 0.25f, work->accumulate, to);
-      break;
-    case UNET_RESAMPLE_DOUBLE:
-      kernels->halve_plane (from, work->small_width, work->small_rows, 1.0f, work->accumulate, to);
-      break;
-    case UNET_RESAMPLE_COPY:
-    default:
-      kernels->scale_add (from, work->from_stride, 1.0f, work->accumulate, to);
-      break;
-    }
+  ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_task, &work);
 }
 
 void
@@ -87,9 +67,11 @@ unet_resample_backward (DdpmUnetPass *pass, const UnetLayer *layer)
 {
   ResampleWork work = begin (pass, layer);
 
+  if (layer->resample != UNET_RESAMPLE_COPY)
+    work.way = layer->resample == UNET_RESAMPLE_HALVE ? UNET_RESAMPLE_DOUBLE : UNET_RESAMPLE_HALVE;
   work.from = unet_pass_grad (pass, layer->output);
   work.to = unet_pass_claim_grad (pass, layer->input, &work.accumulate);
   work.from_stride = unet_pass_stride (pass, layer->output);
   work.to_stride = unet_pass_stride (pass, layer->input);
-  ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_backward_task, &work);
+  ddpm_team_run (pass->team, unet_tensor (pass->unet, layer->input)->channels, run_task, &work);
 }

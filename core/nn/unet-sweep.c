@@ -42,17 +42,24 @@ list_add_input (UnetTensorList *list, const DdpmUnet *unet, gint tensor, DdpmPas
     list_add (list, unet_layer (unet, norm)->mask);
 }
 
+/* What a layer takes besides its input. */
+static void
+list_add_others (UnetTensorList *list, const UnetLayer *layer)
+{
+  list_add (list, layer->time_bias);
+  list_add (list, layer->residual);
+  list_add (list, layer->scale_shift);
+  list_add (list, layer->key);
+  list_add (list, layer->value);
+}
+
 UnetTensorList
 unet_list_read (const DdpmUnet *unet, const UnetLayer *layer, DdpmPassMode mode)
 {
   UnetTensorList list = { .n = 0 };
 
   list_add_input (&list, unet, layer->input, mode);
-  list_add (&list, layer->time_bias);
-  list_add (&list, layer->residual);
-  list_add (&list, layer->scale_shift);
-  list_add (&list, layer->key);
-  list_add (&list, layer->value);
+  list_add_others (&list, layer);
   return list;
 }
 
@@ -94,11 +101,7 @@ unet_list_grads (const UnetLayer *layer)
 
   list_add (&list, layer->output);
   list_add (&list, layer->input);
-  list_add (&list, layer->time_bias);
-  list_add (&list, layer->residual);
-  list_add (&list, layer->scale_shift);
-  list_add (&list, layer->key);
-  list_add (&list, layer->value);
+  list_add_others (&list, layer);
   return list;
 }
 

@@ -3,6 +3,7 @@
 # it finds the plug-in, its translations and the models, and after ./dev uninstall nothing is left.
 root=$1 build=$2 plugin_folder=$3 make_pictures=$4 system_plug_ins=$5
 . "$(dirname "$0")/profile.sh"
+. "$(dirname "$0")/../house/run-dev.sh"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM HUP
 
@@ -29,19 +30,6 @@ cat >"$profile/gimprc" <<END_OF_RC
 END_OF_RC
 
 heed_language
-
-# dev COMMAND: leaves what it said in $work/said
-dev ()
-{
-  (
-    set -eu
-    dev_tools=$root/tools/dev
-    . "$dev_tools/say.sh"
-    . "$dev_tools/build.sh"
-    . "$dev_tools/install.sh"
-    "$@"
-  ) >"$work/said" 2>&1
-}
 
 # ask LANGUAGE PYTHON: what it wrote to the file `answer`, in a GIMP that speaks the language
 ask ()
@@ -86,7 +74,7 @@ for name, ok in OK.items():
             print(name, *labels, sep="  ", file=answer)
 END_OF_PYTHON
 
-dev install_all
+run_dev install_all
 same 'install ends well' "$?" 0
 english=$(ask en "$ask_labels")
 same 'GIMP finds the plug-in' "$(printf '%s\n' "$english" | grep -c '^plug-in-ddpm-[a-z]* _')" \
@@ -117,7 +105,7 @@ result = procedure.run(config)
 print(result.index(0).value_nick, result.get_core_object_array(2)[0].get_name(), file=answer)')" 'success materials 5 (1)'
 same 'GIMP has nothing to complain of' "$(grep -i -e locale -e catalog "$work/log")" ''
 
-dev uninstall_all
+run_dev uninstall_all
 same 'uninstall ends well' "$?" 0
 same 'GIMP finds it no more' "$(ask en "$ask_labels")" ''
 same 'and nothing of it is left' "$(find "$HOME" -name '*gimp-ddpm*' -o -name 'models' -o -path '*/.local/bin')" ''

@@ -2,6 +2,7 @@
 # install-test.sh ROOT: ./dev install and uninstall in homes of their own, with a build and models made up here.
 set -eu
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/run-dev.sh"
 root=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,7 +22,7 @@ echo 'state' >"$top/models/faces/training/state"
 for model in faces materials; do echo '{}' >"$top/models/$model/model_index.json"; done
 echo 'no model' >"$top/models/notes/README"
 
-# dev COMMAND…: install_all or uninstall_all for the home $home; leaves its status, and what it said in $work/said
+# dev COMMAND…: install_all or uninstall_all for the home $home; leaves its status
 dev ()
 {
   # not in a condition, where the inner set -e would not count
@@ -29,13 +30,8 @@ dev ()
   (
     HOME=$home
     export HOME
-    set -eu
-    dev_tools=$root/tools/dev
-    . "$dev_tools/say.sh"
-    . "$dev_tools/build.sh"
-    . "$dev_tools/install.sh"
-    "$@"
-  ) >"$work/said" 2>&1
+    run_dev "$@"
+  )
   status=$?
   set -e
 }
