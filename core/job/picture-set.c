@@ -6,24 +6,6 @@
 #include "core/data/augment.h"
 #include "core/job/train-held-out.h"
 
-typedef struct
-{
-  DdpmProgressFunc func;
-  gpointer user_data;
-} Listener;
-
-static void
-tell_reading (guint done, guint total, gpointer user_data)
-{
-  const Listener *listener = user_data;
-  const DdpmProgress progress = {
-    .phase = DDPM_PHASE_PREPARE, .step = done, .total = total, .seconds_left = -1, .loss = NAN
-  };
-
-  if (listener->func != NULL)
-    listener->func (&progress, listener->user_data);
-}
-
 static gboolean
 check_model (const DdpmModel *model, GError **error)
 {
@@ -58,7 +40,7 @@ ddpm_picture_set_load (const DdpmModel *model, GFile *pictures, guint width, gui
   };
   const DdpmUnetConfig *config = ddpm_unet_get_config (model->unet);
   const gboolean wraps = model->notes.circular_padding;
-  Listener listener = { func, user_data };
+  DdpmListener listener = { func, user_data };
   DdpmDatasetOptions options;
 
   if (!check_model (model, error))
@@ -80,7 +62,7 @@ ddpm_picture_set_load (const DdpmModel *model, GFile *pictures, guint width, gui
     .multiple = ddpm_unet_config_get_size_multiple (config),
     .pixels = pixels[config->in_channels],
   };
-  return ddpm_dataset_load (pictures, &options, tell_reading, &listener, cancellable, error);
+  return ddpm_dataset_load (pictures, &options, ddpm_listener_tell_reading, &listener, cancellable, error);
 }
 
 guint32 *

@@ -30,4 +30,14 @@ typedef struct
 /* Called on the thread that runs the job. */
 typedef void (*DdpmProgressFunc) (const DdpmProgress *progress, gpointer user_data);
 
+/* Whom to tell; func NULL: nobody. */
+typedef struct
+{
+  DdpmProgressFunc func;
+  gpointer user_data;
+} DdpmListener;
+
+/* A DdpmDatasetProgressFunc: tells a DdpmListener how many pictures are read. */
+void ddpm_listener_tell_reading (guint done, guint total, gpointer listener);
+
 G_END_DECLS

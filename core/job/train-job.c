@@ -2,7 +2,6 @@
  * is in train-run.c. */
 #include "core/job/train-job.h"
 
-#include <math.h>
 #include <stdatomic.h>
 
 #include "core/base/error.h"
@@ -60,24 +59,6 @@ ddpm_train_job_new (const DdpmTrainOptions *options, GError **error)
   return job;
 }
 
-typedef struct
-{
-  DdpmProgressFunc func;
-  gpointer user_data;
-} Listener;
-
-static void
-tell_reading (guint done, guint total, gpointer user_data)
-{
-  const Listener *listener = user_data;
-  const DdpmProgress progress = {
-    .phase = DDPM_PHASE_PREPARE, .step = done, .total = total, .seconds_left = -1, .loss = NAN
-  };
-
-  if (listener->func != NULL)
-    listener->func (&progress, listener->user_data);
-}
-
 /* Every process needs something to do. */
 static gboolean
 check_shares (const DdpmTrainOptions *options, GError **error)
@@ -99,13 +80,14 @@ gboolean
 ddpm_train_job_prepare (DdpmTrainJob *job, DdpmProgressFunc func, gpointer user_data,
                         GCancellable *cancellable, GError **error)
 {
-  Listener listener = { func, user_data };
+  DdpmListener listener = { func, user_data };
   const DdpmTrainSetup *setup = NULL;
   guint64 next_samples;
   gboolean ok;
 
   g_clear_pointer (&job->setup, ddpm_train_setup_free);
-  job->setup = ddpm_train_setup_new (&job->options, tell_reading, &listener, cancellable, error);
+  job->setup =
+    ddpm_train_setup_new (&job->options, ddpm_listener_tell_reading, &listener, cancellable, error);
   ok = job->setup != NULL && check_shares (&job->setup->options, error);
   if (!ddpm_ranks_agree (job->options.ranks, ok, cancellable, error))
     {
