@@ -53,13 +53,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Run, run_clear)
 
 /* ---- names ---- */
 
-gboolean
-ddpm_objective_variant_is_sound (const DdpmObjectiveVariant *variant)
-{
-  return variant->loss == DDPM_LOSS_VLB
-         || variant->loss == (variant->learned ? DDPM_LOSS_HYBRID : DDPM_LOSS_SIMPLE);
-}
-
 const char *
 ddpm_objective_variant_get_prediction_name (const DdpmObjectiveVariant *variant)
 {
@@ -378,7 +371,7 @@ run_variant (Run *run, GError **error)
   result->simple = result->standard_error_bits = NAN;
   result->distances.sliced_wasserstein_mean = result->distances.precision = result->distances.recall =
     result->distances.nearest = NAN;
-  g_set_object (&run->model, NULL);
+  g_clear_object (&run->model);
   run->model = g_file_get_child (run->options->output, name);
   if (!train (run, error) || (result->failure == NULL && !measure_samples (run, error)))
     return FALSE;

@@ -13,16 +13,13 @@ G_BEGIN_DECLS
 #define DDPM_OBJECTIVE_STUDY_MOST_POINTS 20
 #define DDPM_OBJECTIVE_STUDY_MOST_VARIANTS 16
 
-/* One training. */
+/* One training: SIMPLE with a fixed variance, HYBRID with a learned one, VLB with either. */
 typedef struct
 {
   DdpmPrediction prediction;
   DdpmLoss loss;
   gboolean learned; /* the variance; else it is fixed, small */
 } DdpmObjectiveVariant;
-
-/* Whether the loss trains what there is: SIMPLE a fixed variance, HYBRID a learned one, VLB both. */
-gboolean ddpm_objective_variant_is_sound (const DdpmObjectiveVariant *variant);
 
 typedef struct
 {
@@ -32,9 +29,9 @@ typedef struct
   guint n_channels;    /* entries of channels */
   guint channels[DDPM_UNET_MAX_LEVELS];
   guint batch;
-  guint64 steps;  /* of each training; those but for the first 500, or tenth, at the full learning rate */
-  guint n_points; /* measurements of each training, 1 … MOST_POINTS, evenly over its steps */
-  guint held_out; /* one picture in so many is not trained on, but measured, … */
+  guint64 steps;       /* of each training, with a warm-up of 500 or a tenth of them */
+  guint n_points;      /* measurements of each training, 1 … MOST_POINTS, evenly over its steps */
+  guint held_out;      /* one picture in so many is not trained on, but measured, … */
   guint most_measured; /* … of which so many are, evenly from them */
   guint n_samples;     /* made by each model at last, 1 … DDPM_MAX_COUNT … */
   guint sampler_steps; /* … by ancestral sampling in so many steps, 1 … 1000 */
