@@ -37,7 +37,7 @@ static const struct
 } looks[DDPM_CHART_MOST_CURVES] = {
   { "#0b62c4", NULL },    { "#c2410c", NULL },    { "#15803d", NULL },    { "#7e3fb8", NULL },
   { "#be185d", "8,4" },   { "#0e7490", "8,4" },   { "#a16207", "8,4" },   { "#4b5563", "8,4" },
-  { "#1d4ed8", "2.5,3" }, { "#dc2626", "2.5,3" }, { "#65a30d", "2.5,3" }, { "#111827", "2.5,3" },
+  { "#6b3410", "2.5,3" }, { "#dc2626", "2.5,3" }, { "#65a30d", "2.5,3" }, { "#111827", "2.5,3" },
 };
 
 static void
@@ -170,43 +170,99 @@ append_chart (GString *svg, const DdpmChart *chart, double left, double top)
   g_string_append_printf (svg, "\" width=\"%.0f\" height=\"%.0f\"/>\n", frame.width, frame.height);
 }
 
+typedef enum
+{
+  LEGEND_EACH,  /* below each chart */
+  LEGEND_BELOW, /* one for all, below them */
+  LEGEND_BESIDE /* one for all, where the last row has no chart */
+} LegendPlace;
+
+#define INSET (AXIS_TITLE_HEIGHT + DDPM_CHART_LEFT) /* of the frame in its chart */
+
+typedef struct
+{
+  guint n_columns;
+  double width, height;
+  double top, row_height; /* of the charts */
+  LegendPlace place;
+  double legend_width, legend_height;
+} Layout;
+
+static void
+lay_out (Layout *layout, gboolean has_title, const DdpmChart *charts, guint n_charts, guint columns)
+{
+  const guint n_columns = CLAMP (columns, 1, n_charts), n_rows = (n_charts + n_columns - 1) / n_columns;
+  double legend_height = 0;
+
+  layout->n_columns = n_columns;
+  layout->width = 2 * MARGIN + n_columns * CHART_WIDTH + (n_columns - 1) * CHART_GAP;
+  layout->place = n_charts < 2 || !has_same_curves (charts, n_charts) ? LEGEND_EACH
+                  : n_charts % n_columns == 0                         ? LEGEND_BELOW
+                                                                      : LEGEND_BESIDE;
+  layout->legend_width =
+    layout->place == LEGEND_BELOW ? layout->width - 2 * MARGIN - INSET : CHART_WIDTH - INSET;
+  for (guint i = 0; i < n_charts; i++)
+    legend_height = MAX (legend_height, get_legend_height (&charts[i], layout->legend_width));
+  layout->legend_height = legend_height;
+  layout->top = MARGIN + (has_title ? TITLE_HEIGHT : 0);
+  layout->row_height = CHART_TITLE_HEIGHT + CHART_HEIGHT + DDPM_CHART_BOTTOM + AXIS_TITLE_HEIGHT + CHART_GAP
+                       + (layout->place == LEGEND_EACH ? legend_height : 0);
+  layout->height = layout->top + n_rows * layout->row_height - CHART_GAP + MARGIN
+                   + (layout->place == LEGEND_BELOW ? legend_height + LEGEND_GAP : 0);
+}
+
+/* The left upper corner of chart `number`. */
+static void
+get_corner (const Layout *layout, guint number, double *x, double *y)
+{
+  *x = MARGIN + (number % layout->n_columns) * (CHART_WIDTH + CHART_GAP);
+  *y = layout->top + (number / layout->n_columns) * layout->row_height;
+}
+
+static void
+append_legends (GString *svg, const Layout *layout, const DdpmChart *charts, guint n_charts)
+{
+  double x, y;
+
+  for (guint i = 0; i < n_charts && layout->place == LEGEND_EACH; i++)
+    {
+      get_corner (layout, i, &x, &y);
+      append_legend (svg, &charts[i], x + INSET,
+                     y + layout->row_height - CHART_GAP - layout->legend_height + LEGEND_GAP,
+                     layout->legend_width);
+    }
+  if (layout->place == LEGEND_BELOW)
+    append_legend (svg, &charts[0], MARGIN + INSET, layout->height - MARGIN - layout->legend_height,
+                   layout->legend_width);
+  if (layout->place == LEGEND_BESIDE)
+    {
+      get_corner (layout, n_charts, &x, &y);
+      append_legend (svg, &charts[0], x + INSET, y + CHART_TITLE_HEIGHT, layout->legend_width);
+    }
+}
+
 char *
 ddpm_chart_draw (const char *title, const DdpmChart *charts, guint n_charts, guint columns, double scale)
 {
-  const guint n_columns = CLAMP (columns, 1, n_charts), n_rows = (n_charts + n_columns - 1) / n_columns;
-  const double width = 2 * MARGIN + n_columns * CHART_WIDTH + (n_columns - 1) * CHART_GAP;
-  const double inset = AXIS_TITLE_HEIGHT + DDPM_CHART_LEFT;
-  const gboolean is_shared = n_charts > 1 && has_same_curves (charts, n_charts);
-  const double top = MARGIN + (title != NULL ? TITLE_HEIGHT : 0);
-  double row_height = CHART_TITLE_HEIGHT + CHART_HEIGHT + DDPM_CHART_BOTTOM + AXIS_TITLE_HEIGHT;
-  double legend = 0, height, all_width = width - 2 * MARGIN - inset;
   g_autoptr (GString) svg = g_string_new (NULL);
+  Layout layout;
+  double x, y;
 
-  for (guint i = 0; i < n_charts; i++)
-    legend = MAX (legend, get_legend_height (&charts[i], is_shared ? all_width : CHART_WIDTH - inset));
-  row_height += CHART_GAP + (is_shared ? 0 : legend);
-  height = top + n_rows * row_height - CHART_GAP + (is_shared ? legend + LEGEND_GAP : 0) + MARGIN;
-
+  lay_out (&layout, title != NULL, charts, n_charts, columns);
   g_string_append_printf (svg,
                           "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
                           "viewBox=\"0 0 %.0f %.0f\">\n",
-                          scale * width, scale * height, width, height);
+                          scale * layout.width, scale * layout.height, layout.width, layout.height);
   append_style (svg);
   g_string_append (svg, "<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
   if (title != NULL)
-    append_text (svg, "title", "middle", width / 2, MARGIN + 18, title);
+    append_text (svg, "title", "middle", layout.width / 2, MARGIN + 18, title);
   for (guint i = 0; i < n_charts; i++)
     {
-      const double x = MARGIN + (i % n_columns) * (CHART_WIDTH + CHART_GAP);
-      const double y = top + (i / n_columns) * row_height;
-
+      get_corner (&layout, i, &x, &y);
       append_chart (svg, &charts[i], x, y);
-      if (!is_shared)
-        append_legend (svg, &charts[i], x + inset, y + row_height - CHART_GAP - legend + LEGEND_GAP,
-                       CHART_WIDTH - inset);
     }
-  if (is_shared)
-    append_legend (svg, &charts[0], MARGIN + inset, height - MARGIN - legend, all_width);
+  append_legends (svg, &layout, charts, n_charts);
   g_string_append (svg, "</svg>\n");
   return g_string_free (g_steal_pointer (&svg), FALSE);
 }

@@ -13,6 +13,7 @@
 #define TICKS 7
 #define NARROW 0.9 /* of a logarithm: less than from 1 to 8 */
 #define WIDE 2.5
+#define MOST_POWERS 10 /* of ten, with a tick each */
 #define ROOM 0.04
 
 void
@@ -179,7 +180,7 @@ append_logarithmic_ticks (GString *svg, const DdpmChartFrame *frame, gboolean is
   static const double parts[] = { 1, 2, 5 };
   const DdpmChartAxis *axis = is_x ? &frame->x : &frame->y;
   const double range = axis->to - axis->from;
-  const int stride = (int) MAX (get_tick_distance (range), 1);
+  const int stride = (int) MAX (ceil (range / MOST_POWERS), 1);
 
   for (int power = (int) floor (axis->from); power <= (int) ceil (axis->to); power++)
     for (guint i = 0; i < (range > WIDE ? 1 : G_N_ELEMENTS (parts)); i++)

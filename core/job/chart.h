@@ -31,8 +31,8 @@ typedef struct
 void ddpm_chart_append (GString *html, const DdpmChart *chart);
 
 /* A whole SVG file on white: a title (or NULL), then the charts, `columns` in a row, each with a legend, or
- * one for all if their curves have the same names. Charts without a point say so. scale: pixels for each of
- * its units, of which a chart is 560 wide. The caller frees. */
+ * one for all if their curves have the same names (where the last row has no chart, or below). Charts without
+ * a point say so. scale: pixels for each of its units, of which a chart is 560 wide. The caller frees. */
 char *ddpm_chart_draw (const char *title, const DdpmChart *charts, guint n_charts, guint columns,
                        double scale);
 

@@ -187,6 +187,7 @@ test_numbers (void)
   ddpm_chart_append (html, &wide);
   g_assert_nonnull (strstr (html->str, ">1000<"));
   g_assert_nonnull (strstr (html->str, ">1e-6<"));
+  g_assert_cmpuint (count (html->str, "text-anchor=\"end\""), ==, 8);
   g_assert_nonnull (strstr (html->str, ">0.01<"));
   g_assert_null (strstr (html->str, "e+"));
   g_string_truncate (html, 0);
@@ -201,7 +202,7 @@ static void
 test_legends (void)
 {
   static const double x[] = { 1, 2 };
-  DdpmChart charts[2] = {
+  DdpmChart charts[3] = {
     { .title = "left & <b>",
       .x_title = "across",
       .y_title = "up",
@@ -210,6 +211,7 @@ test_legends (void)
     { .title = "right", .curves = { { "one", FALSE, x, x, 2 }, { "three", FALSE, x, x, 2 } }, .n_curves = 2 }
   };
   g_autofree char *apart = ddpm_chart_draw ("a < b", charts, 2, 2, 1), *same = NULL, *none = NULL;
+  g_autofree char *beside = NULL;
 
   g_assert_cmpuint (count (apart, ">one<"), ==, 2);
   g_assert_cmpuint (count (apart, ">two<"), ==, 1);
@@ -221,6 +223,10 @@ test_legends (void)
   same = ddpm_chart_draw (NULL, charts, 2, 2, 1);
   g_assert_cmpuint (count (same, ">one<"), ==, 1);
   g_assert_cmpuint (count (same, ">two<"), ==, 1);
+  /* three in rows of two leave room for it */
+  charts[2] = charts[1];
+  beside = ddpm_chart_draw (NULL, charts, 3, 2, 1);
+  g_assert_cmpuint (count (beside, ">one<"), ==, 1);
   charts[0].curves[0].n = charts[0].curves[1].n = 0;
   none = ddpm_chart_draw (NULL, charts, 2, 2, 1);
   g_assert_cmpuint (count (none, "nothing that can be drawn"), ==, 1);

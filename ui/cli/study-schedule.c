@@ -270,7 +270,7 @@ draw (const GPtrArray *curves, const char *path, GError **error)
                                                           .n = curve->schedule->n_timesteps };
         }
     }
-  return ddpm_chart_write (path, NULL, charts, N_QUANTITIES, N_QUANTITIES, error);
+  return ddpm_chart_write (path, NULL, charts, N_QUANTITIES, 2, error);
 }
 
 int
