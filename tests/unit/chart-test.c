@@ -6,17 +6,8 @@
 #include "core/base/error.h"
 #include "core/data/image.h"
 #include "core/job/chart.h"
+#include "tests/unit/count.h"
 #include "tests/unit/scratch.h"
-
-static guint
-count (const char *text, const char *part)
-{
-  guint n = 0;
-
-  for (const char *at = strstr (text, part); at != NULL; at = strstr (at + 1, part))
-    n++;
-  return n;
-}
 
 /* Numbers that are none, zeros on a logarithmic scale, and curves without points. */
 static void

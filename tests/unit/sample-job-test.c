@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/base/error.h"
+#include "tests/unit/cancel.h"
 
 static void
 test_defaults (void)
@@ -204,22 +205,6 @@ compare_preview (const DdpmProgress *progress, gpointer data)
     g_ptr_array_add (expected->previews, ddpm_image_copy (progress->preview[0]));
   else
     assert_same_bytes (progress->preview[0], expected->previews->pdata[progress->step - 1]);
-}
-
-typedef struct
-{
-  GCancellable *cancellable;
-  gint64 delay_us;
-} Canceller;
-
-static gpointer
-cancel_later (gpointer data)
-{
-  const Canceller *canceller = data;
-
-  g_usleep (canceller->delay_us);
-  g_cancellable_cancel (canceller->cancellable);
-  return NULL;
 }
 
 /* Whenever it comes, also in the middle of a pass: what has been shown and handed over is as in an

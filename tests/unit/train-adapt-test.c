@@ -31,17 +31,6 @@ init_more (DdpmTrainOptions *more, const char *scratch)
   more->dtype = DDPM_DTYPE_F32;
 }
 
-static DdpmModel *
-open_model (const char *scratch, const char *output)
-{
-  g_autoptr (GFile) folder = scratch_file (scratch, output);
-  g_autoptr (GError) error = NULL;
-  DdpmModel *model = ddpm_model_open (folder, &error);
-
-  g_assert_no_error (error);
-  return model;
-}
-
 static guint
 get_channels (const DdpmModel *model)
 {

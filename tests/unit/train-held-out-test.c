@@ -15,16 +15,6 @@ read_held_out (const char *scratch, const char *output)
   return g_strdup_printf ("%s %s", columns[7], columns[8]);
 }
 
-static DdpmTrainSetup *
-new_setup (const DdpmTrainOptions *options)
-{
-  g_autoptr (GError) error = NULL;
-  DdpmTrainSetup *setup = ddpm_train_setup_new (options, NULL, NULL, NULL, &error);
-
-  g_assert_no_error (error);
-  return setup;
-}
-
 /* Each picture is on one side, by its name; few pictures are all trained on. */
 static void
 test_split (void)

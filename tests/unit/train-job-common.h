@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/base/rng.h"
 #include "core/job/train-job.h"
+#include "core/job/train-plan.h"
 #include "tests/unit/limit.h"
 #include "tests/unit/scratch.h"
 
@@ -176,4 +177,25 @@ watch (const DdpmProgress *progress, gpointer data)
   w->last_loss = progress->loss;
   if (w->cancellable != NULL && progress->step == w->step)
     g_cancellable_cancel (w->cancellable);
+}
+
+static inline DdpmModel *
+open_model (const char *scratch, const char *output)
+{
+  g_autoptr (GFile) folder = scratch_file (scratch, output);
+  g_autoptr (GError) error = NULL;
+  DdpmModel *model = ddpm_model_open (folder, &error);
+
+  g_assert_no_error (error);
+  return model;
+}
+
+static inline DdpmTrainSetup *
+new_setup (const DdpmTrainOptions *options)
+{
+  g_autoptr (GError) error = NULL;
+  DdpmTrainSetup *setup = ddpm_train_setup_new (options, NULL, NULL, NULL, &error);
+
+  g_assert_no_error (error);
+  return setup;
 }

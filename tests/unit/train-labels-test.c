@@ -23,17 +23,6 @@ init_label_options (DdpmTrainOptions *options, const char *scratch, const char *
   options->dtype = DDPM_DTYPE_F32;
 }
 
-static DdpmModel *
-open_model (const char *scratch, const char *output)
-{
-  g_autoptr (GFile) folder = scratch_file (scratch, output);
-  g_autoptr (GError) error = NULL;
-  DdpmModel *model = ddpm_model_open (folder, &error);
-
-  g_assert_no_error (error);
-  return model;
-}
-
 static const float *
 get_row (const DdpmModel *model, guint row)
 {

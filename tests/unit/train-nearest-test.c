@@ -36,16 +36,6 @@ make_waves (const char *scratch, guint side, guint n_channels)
     }
 }
 
-static DdpmTrainSetup *
-new_setup (const DdpmTrainOptions *options)
-{
-  g_autoptr (GError) error = NULL;
-  DdpmTrainSetup *setup = ddpm_train_setup_new (options, NULL, NULL, NULL, &error);
-
-  g_assert_no_error (error);
-  return setup;
-}
-
 /* Shows each training picture in a view, and looks for it. */
 static void
 assert_found (const DdpmTrainOptions *options, const DdpmView *view)

@@ -1,5 +1,6 @@
 /* report.html, and that nothing that is shown of a training can end it. */
 #include "tests/unit/train-job-common.h"
+#include "tests/unit/count.h"
 
 static char *
 read_page (const char *scratch, const char *output)
@@ -7,16 +8,6 @@ read_page (const char *scratch, const char *output)
   g_autoptr (GBytes) bytes = read_bytes (scratch, output, "report.html");
 
   return g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-}
-
-static guint
-count (const char *text, const char *part)
-{
-  guint n = 0;
-
-  for (const char *at = strstr (text, part); at != NULL; at = strstr (at + 1, part))
-    n++;
-  return n;
 }
 
 /* Curves, pictures, rows by label and settings are in it; names are escaped; it needs no other file. */

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "tests/unit/train-job-common.h"
+#include "tests/unit/cancel.h"
 
 static const char *program; /* this one, to be started again where a test has to kill it */
 
@@ -82,22 +83,6 @@ test_resume_tileable (void)
       resumed.crop = 5;
       assert_refused (&resumed, DDPM_ERROR_USAGE, "--crop differs");
     }
-}
-
-typedef struct
-{
-  GCancellable *cancellable;
-  gint64 delay_us;
-} Canceller;
-
-static gpointer
-cancel_later (gpointer data)
-{
-  const Canceller *canceller = data;
-
-  g_usleep (canceller->delay_us);
-  g_cancellable_cancel (canceller->cancellable);
-  return NULL;
 }
 
 /* The same where it is stopped whenever it comes, mostly in the middle of a step. */
