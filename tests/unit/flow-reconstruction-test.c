@@ -202,6 +202,7 @@ test_errors (void)
   assert_refused (&network, &config, 0, DDPM_ERROR_USAGE);
   assert_refused (&network, &config, T + 1, DDPM_ERROR_USAGE);
   config.rescale_betas_zero_snr = TRUE;
+  config.prediction_type = DDPM_PREDICT_V;
   assert_refused (&network, &config, 3, DDPM_ERROR_USAGE);
 }
 
