@@ -1,3 +1,5 @@
+/* What all samplers have in common: how one is made of a config, of what was asked for and of its class, the
+ * levels of its steps, and what may be asked of it. Its steps themselves are its class's file's. */
 #include "core/diffusion/samplers/sampler-private.h"
 
 #include "core/base/error.h"

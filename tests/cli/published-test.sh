@@ -75,6 +75,7 @@ generates ddpm-cifar10-32 cifar10 32x32x3
 run info cifar10
 says 'of its size' '^parameters  *35.75 million'
 says 'with its variance' 'epsilon, variance fixed_large'
+says 'and its sampler' '^sampler  *ddpm, 250 steps'
 rm -r cifar10
 
 # diffusers' own unit test, where heads do not divide the width
@@ -158,6 +159,8 @@ cat >infinite/scheduler/scheduler_config.json <<EOF
  "lambda_min_clipped": -Infinity, "num_train_timesteps": 1000, "variance_type": null}
 EOF
 generates 'a model with -Infinity in its scheduler' infinite 64x64x3
+run info infinite
+says 'with the sampler of that name' '^sampler  *dpmpp-2m, 50 steps'
 
 # needs WHAT FOLDER WORDS: sample refuses it, and says which part is missing
 needs ()

@@ -41,6 +41,47 @@ test_names (void)
   g_assert_false (ddpm_sampler_kind_from_name (NULL, &kind));
 }
 
+/* A model is sampled as its scheduler would, or the one nearest to it. */
+static void
+test_classes (void)
+{
+  static const struct
+  {
+    const char *class_name;
+    DdpmSamplerKind kind;
+  } cases[] = {
+    { "DDPMScheduler", DDPM_SAMPLER_DDPM },
+    { "DDIMScheduler", DDPM_SAMPLER_DDIM },
+    { "PNDMScheduler", DDPM_SAMPLER_PNDM },
+    { "LMSDiscreteScheduler", DDPM_SAMPLER_LMS },
+    { "EulerDiscreteScheduler", DDPM_SAMPLER_EULER },
+    { "EulerAncestralDiscreteScheduler", DDPM_SAMPLER_EULER_ANCESTRAL },
+    { "HeunDiscreteScheduler", DDPM_SAMPLER_HEUN },
+    { "DPMSolverMultistepScheduler", DDPM_SAMPLER_DPMPP_2M },
+    { "UniPCMultistepScheduler", DDPM_SAMPLER_UNIPC },
+    { "KDPM2DiscreteScheduler", DDPM_SAMPLER_HEUN },
+    { "KDPM2AncestralDiscreteScheduler", DDPM_SAMPLER_EULER_ANCESTRAL },
+    { "DPMSolverSinglestepScheduler", DDPM_SAMPLER_DPMPP_2M },
+    { "DPMSolverSDEScheduler", DDPM_SAMPLER_DPMPP_2M_SDE },
+    { "SomeScheduler", DDPM_SAMPLER_DDIM },
+  };
+  g_auto (DdpmSchedulerConfig) config = { 0 };
+
+  ddpm_scheduler_config_init (&config);
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_free (config.class_name);
+      config.class_name = g_strdup (cases[i].class_name);
+      g_assert_cmpint (ddpm_sampler_kind_of_config (&config), ==, cases[i].kind);
+    }
+  g_free (config.class_name);
+  config.class_name = g_strdup ("DPMSolverMultistepScheduler");
+  config.algorithm = DDPM_ALGORITHM_SDE_DPMSOLVERPP;
+  g_assert_cmpint (ddpm_sampler_kind_of_config (&config), ==, DDPM_SAMPLER_DPMPP_2M_SDE);
+  config.algorithm = DDPM_ALGORITHM_DEIS;
+  g_assert_cmpint (ddpm_sampler_kind_of_config (&config), ==, DDPM_SAMPLER_DPMPP_2M);
+}
+
 static void
 assert_timesteps (DdpmSpacing spacing, guint offset, guint n_steps, const guint *expected)
 {
@@ -442,6 +483,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sampler/names", test_names);
+  g_test_add_func ("/sampler/classes", test_classes);
   g_test_add_func ("/sampler/spacing", test_spacing);
   g_test_add_func ("/sampler/spacing-all", test_spacing_all);
   g_test_add_func ("/sampler/find-step", test_find_step);

@@ -91,6 +91,7 @@ print_text (const DdpmModel *model, const Figures *figures)
   g_autofree char *on_disk = ddpm_format_bytes ((double) model->weights_bytes);
   g_autofree char *memory = ddpm_format_bytes ((double) figures->sample_bytes);
   g_autofree char *predicts = ddpm_scheduler_config_describe (&model->scheduler);
+  DdpmSampleOptions options;
 
   printf ("name         %s\n", model->name);
   printf ("folder       %s\n", g_file_peek_path (model->folder));
@@ -119,8 +120,12 @@ print_text (const DdpmModel *model, const Figures *figures)
   printf ("predicts     %s%s\n", predicts,
           model->scheduler.prediction_type == DDPM_PREDICT_MU ? "; only this program makes pictures with it"
                                                               : "");
+  ddpm_sample_options_init (&options, model);
   if (notes->recommended_sampler != NULL && notes->recommended_steps > 0)
     printf ("recommended  %s, %u steps\n", notes->recommended_sampler, notes->recommended_steps);
+  else
+    printf ("sampler      %s, %u steps, by its scheduler\n", ddpm_sampler_kind_get_name (options.sampler),
+            options.n_steps);
   if (notes->labels != NULL && notes->labels[0] != NULL)
     {
       g_autofree char *labels = g_strjoinv (", ", notes->labels);
