@@ -48,32 +48,6 @@ names = [name for name in Gimp.get_pdb().query_procedures("plug-in-ddpm-.*", *["
 for name in sorted(names):
     print(name, Gimp.get_pdb().lookup_procedure(name).get_menu_label(), file=answer)'
 
-# letters that two widgets of one dialog have; the words of the dialog that are no arguments stand here
-cat >"$work/letters.py" <<END_OF_PYTHON
-import collections
-import gettext
-import os
-
-def translate(domain, folder, texts):
-    catalog = gettext.translation(domain, folder, [os.environ["LANGUAGE"]], fallback=True)
-    return [catalog.gettext(text) for text in texts]
-
-OK = {"generate": "_Generate", "vary": "_Vary", "interpolate": "_Interpolate", "fill": "_Fill", "progressive": "_Generate"}
-OURS = ["Ne_w seed each time", "St_op Here", "_Keep Finished"]
-GIMPS = ["_Help", "_Load Saved Settings", "_Save Settings", "_Reset", "_Cancel"]
-for name, ok in OK.items():
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-ddpm-" + name)
-    labels = [argument.get_nick() for argument in procedure.get_arguments()]
-    labels += translate("gimp-ddpm", "$build/po", OURS + [ok]) + translate("gimp30-libgimp", None, GIMPS)
-    letters = collections.defaultdict(list)
-    for label in labels:
-        if "_" in label:
-            letters[label[label.index("_") + 1].lower()].append(label)
-    for labels in letters.values():
-        if len(labels) > 1:
-            print(name, *labels, sep="  ", file=answer)
-END_OF_PYTHON
-
 run_dev install_all
 same 'install ends well' "$?" 0
 english=$(ask en "$ask_labels")
@@ -88,11 +62,6 @@ do
   esac
   labels=$(ask $language "$ask_labels")
   same "in $language it is translated" "$(printf '%s\n' "$labels" | grep generate)" "$wanted"
-done
-
-for language in en de fr
-do
-  same "no letter twice in a dialog, in $language" "$(ask $language "$(cat "$work/letters.py")")" ''
 done
 
 same 'it makes a picture with the installed model' "$(ask en '
