@@ -120,13 +120,27 @@ set_whole_axis (DdpmWindowAxis *axis, guint wanted, guint own, guint multiple, g
   return rounded;
 }
 
-/* An axis that the network sees by windows of `window` pixels, or whole if it is not longer than that. */
+/* Of as many windows as it takes of at most `window` pixels, the smallest that cover the axis, so that no
+ * more than their overlap is looked at twice. */
+static guint
+fit_window (guint length, guint window, guint overlap, guint multiple, gboolean wraps)
+{
+  const guint step = window - overlap, n = ((wraps ? length : length - overlap) + step - 1) / step;
+  const guint covered = length + (wraps ? n : n - 1) * overlap;
+
+  return MIN (window, round_up ((covered + n - 1) / n, multiple));
+}
+
+/* An axis that the network sees by windows of at most `window` pixels, those of its own size as they are, or
+ * whole if it is not longer than that. */
 static guint
 set_window_axis (DdpmWindowAxis *axis, guint wanted, guint own, guint window, guint overlap, guint multiple,
                  gboolean wraps)
 {
   if (round_up (wanted, multiple) <= window)
     return set_whole_axis (axis, wraps ? wanted : MAX (wanted, own), own, multiple, wraps);
+  if (window > own)
+    window = fit_window (wanted, window, overlap, multiple, wraps);
   ddpm_window_axis_init (axis, wanted, window, overlap, overlap / 4, wraps);
   return wanted;
 }

@@ -400,6 +400,23 @@ test_preview (void)
   g_assert_cmpuint (size[1], ==, 5);
 }
 
+/* Windows are no larger than as many of them need to be: with one of a network's pictures as overlap, four
+ * and a half of them take two windows of half of five and a half, not of four. */
+static void
+test_fitted (void)
+{
+  g_autoptr (DdpmModel) model = new_model (3, 0);
+  DdpmSampleOptions options = new_options (model);
+  g_autoptr (DdpmSampleJob) job = NULL;
+
+  options.width = options.height = 4 * SIZE + SIZE / 2;
+  options.sizing = DDPM_SIZING_WINDOWS;
+  job = new_job (model, &options);
+  g_assert_cmpuint (job->windows.x.n, ==, 2);
+  g_assert_cmpuint (job->windows.x.size, ==, (11 * SIZE / 2) / 2);
+  g_assert_cmpuint (job->windows.x.begins[1] + job->windows.x.size, ==, options.width);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -407,6 +424,7 @@ main (int argc, char **argv)
   g_test_add_func ("/sample-size/axis", test_axis);
   g_test_add_func ("/sample-size/take-and-add", test_take_and_add);
   g_test_add_func ("/sample-size/sizes", test_sizes);
+  g_test_add_func ("/sample-size/fitted", test_fitted);
   g_test_add_func ("/sample-size/fill", test_fill);
   g_test_add_func ("/sample-size/own-size", test_own_size);
   g_test_add_func ("/sample-size/threads", test_threads);
