@@ -184,6 +184,13 @@ fails 'the network of one with an index' 1 'LDMPipeline with' sample latent/unet
 fails "a model's network without its scheduler" 1 'give that folder' sample v0.4/unet -o refused.png
 check 'nothing was made' test ! -e refused.png
 
+# without an index, the scheduler tells
+cp -R dummy flat-consistency
+echo '{"_class_name": "CMStochasticIterativeScheduler", "sigma_max": 80.0}' >flat-consistency/scheduler_config.json
+fails "a consistency model's network and scheduler" 1 'CMStochasticIterativeScheduler, .* not of the DDPM kind' \
+  sample flat-consistency -o refused.png
+check 'nothing was made of it' test ! -e refused.png
+
 # a network that lies alone does not say what it makes
 works 'info on a network alone' info dummy
 says 'that it does not say what it makes' '^pipeline  *not said: .* latents for a decoder'
