@@ -34,8 +34,13 @@ rows_without ()
        END { for (name in row) if (! (name in has)) print name }' "$work/letters"
 }
 
-# try_dialog NAME: of its procedure
-try_dialog ()
+is_told ()
+{
+  look error >"$work/told" && [ -s "$work/told" ]
+}
+
+# open_by_script NAME: the dialog of its procedure
+open_by_script ()
 {
   tell "
 procedure = Gimp.get_pdb ().lookup_procedure ('plug-in-ddpm-$1')
@@ -45,6 +50,19 @@ config.set_property ('image', image)
 config.set_core_object_array ('drawables', [lower, upper] if '$1' == 'interpolate' else [upper])
 procedure.run (config)"
   until_true dialog_is_there || bail_out "$1: the dialog does not open"
+}
+
+close_dialog ()
+{
+  key "$dialog" Escape
+  until_true no_dialog || bail_out "$1: the dialog does not close"
+  until_true test -e "$DDPM_GUI_FOLDER/answer" || bail_out "$1: the procedure does not end"
+}
+
+# try_dialog NAME
+try_dialog ()
+{
+  open_by_script "$1"
   until_true look unfold || bail_out "$1: nothing is folded up"
   until_true look letters >"$work/letters"
   shoot "$1"
@@ -53,9 +71,7 @@ procedure.run (config)"
   if [ "$1" = generate ]; then same "$1: its title" "$(xdotool getwindowname "$dialog")" "$title"; fi
   same "$1: no letter goes to two places" "$(sed 's/ .*//; /^-$/d' "$work/letters" | sort | uniq -d)" ''
   same "$1: each row has a letter" "$(rows_without)" ''
-  key "$dialog" Escape
-  until_true no_dialog || bail_out "$1: the dialog does not close"
-  until_true test -e "$DDPM_GUI_FOLDER/answer" || bail_out "$1: the procedure does not end"
+  close_dialog "$1"
 }
 
 set_up
@@ -67,4 +83,15 @@ for name in generate vary interpolate fill progressive
 do
   try_dialog "$name"
 done
+
+echo '# a model that is gone when the button is pressed'
+open_by_script generate
+mv "$XDG_DATA_HOME/gimp-ddpm/models/materials/unet" "$work/unet"
+key "$dialog" Return
+until_true is_told || bail_out "no error is told"
+sed 's/^/# /' "$work/told"
+same "what the library says is in the dialog's language" \
+  "$(grep -c 'copy or download' "$work/told")" "$(if [ "$5" = C ]; then echo 1; else echo 0; fi)"
+shoot error
+close_dialog generate
 echo "1..$tap_n"
