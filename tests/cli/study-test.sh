@@ -91,6 +91,9 @@ says 'is told' 'label pear'
 works 'noise levels' study samplers rgb pictures $quick --sigmas karras --json
 same 'that ddpm does not know' "$(number '$.samplers[0].runs[1].evaluations')" 0
 same 'but heun does' "$(number '$.samplers[1].runs[1].evaluations')" 7
+works 'other ones than it likes best' study samplers rgb pictures $quick --sigmas exponential --json
+check 'make other pictures' test "$(number '$.samplers[1].runs[1].difference')" \
+  != "$("$look" json one.json '$.samplers[1].runs[1].difference')"
 works 'another spacing' study samplers rgb pictures $quick --spacing trailing --json
 check 'makes other pictures' test "$(number '$.samplers[0].runs[1].sliced_wasserstein')" \
   != "$("$look" json one.json '$.samplers[0].runs[1].sliced_wasserstein')"
