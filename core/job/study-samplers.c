@@ -326,6 +326,11 @@ ddpm_sampler_study_run (DdpmModel *model, const DdpmSamplerStudyOptions *options
   g_return_val_if_fail (options->n_kinds > 0 && options->n_steps > 0 && options->n_pictures > 1, FALSE);
 
   *study = (DdpmSamplerStudy) { .n_pictures = options->n_pictures };
+  if (ddpm_unet_get_config (model->unet)->sample_width == 0)
+    return ddpm_refuse (error, DDPM_ERROR_UNSUPPORTED,
+                        "The model \"%s\" does not say how large its pictures are, which this study needs to "
+                        "know; write it into unet/config.json as sample_size",
+                        model->name);
   if (options->pictures != NULL)
     {
       dataset = ddpm_picture_set_load (model, options->pictures, 0, 0, options->crop, func, user_data,

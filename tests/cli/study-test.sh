@@ -98,6 +98,9 @@ works 'another spacing' study samplers rgb pictures $quick --spacing trailing --
 check 'makes other pictures' test "$(number '$.samplers[0].runs[1].sliced_wasserstein')" \
   != "$("$look" json one.json '$.samplers[0].runs[1].sliced_wasserstein')"
 
+cp -r rgb unsized
+sed -i 's/"sample_size"[^,]*,//' unsized/unet/config.json
+fails 'pictures of no size' 1 'sample_size' study samplers unsized pictures --steps 2
 fails 'an unknown spacing' 2 'spacing' study samplers rgb pictures --spacing even
 fails 'noise levels that none knows' 2 'ddim' study samplers rgb pictures --samplers ddim --sigmas karras
 fails 'an unknown sampler' 2 'samplers .*one of ddpm' study samplers rgb pictures --samplers ddpm,dpm
