@@ -292,6 +292,25 @@ ddpm_sample_job_predict_bytes (DdpmSampleJob *job)
   return bytes;
 }
 
+/* Parts of the picture's own strength. */
+#define MOST_LEFT 0.1
+
+gboolean
+ddpm_sample_job_begins_late (DdpmSampleJob *job, guint *first)
+{
+  const DdpmSampler *sampler = job->courses[0].sampler;
+  guint n_timesteps;
+
+  g_return_val_if_fail (DDPM_IS_SAMPLE_JOB (job), FALSE);
+
+  if (job->options.task != DDPM_TASK_GENERATE && job->options.task != DDPM_TASK_PROGRESSIVE)
+    return FALSE;
+  const DdpmSchedule *schedule = ddpm_sampler_get_schedule (sampler);
+  *first = (guint) ddpm_sampler_get_timesteps (sampler, &n_timesteps)[0];
+  return sqrtf (schedule->alpha_bar[*first]) - sqrtf (schedule->alpha_bar[schedule->n_timesteps - 1])
+         > MOST_LEFT;
+}
+
 guint64
 ddpm_sample_job_get_total_steps (DdpmSampleJob *job)
 {

@@ -51,6 +51,10 @@ works 'euler by another spacing' sample rgb -o trailing.png --steps 5 --sampler 
 works 'with noise levels of its own' sample rgb -o karras.png --steps 5 --sampler euler --sigmas karras
 check 'spacing changes the picture' test "$("$look" differ euler.png trailing.png)" -gt 0
 check 'noise levels change it' test "$("$look" differ euler.png karras.png)" -gt 0
+works 'a number of steps that begin in the middle' sample rgb -o late.png --steps 600 --sampler ddim --spacing leading
+check 'is told' grep -q 'begin at timestep 599, .*--spacing trailing' "$err"
+works 'one that begins at the end' sample rgb -o end.png --steps 600 --sampler ddim --spacing trailing
+check 'is not' sh -c '! grep -q "begin at timestep" "$1"' sh "$err"
 works 'what it does by itself' sample rgb -o named.png --steps 5 --sampler euler --spacing linspace --sigmas plain
 same 'is no change' "$("$look" differ euler.png named.png)" 0
 "$look" text karras.png >text.json

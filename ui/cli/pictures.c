@@ -136,16 +136,23 @@ check_args (const DdpmPictureArgs *args, DdpmSampleOptions *options, DdpmOutput 
 
 #define LONG_SECONDS 5
 
-/* What a longer run will take. */
+/* What a longer run will take, and whether its steps are a bad choice. */
 static void
-tell_cost (DdpmSampleJob *job)
+tell_beforehand (DdpmSampleJob *job)
 {
+  guint first;
   const double seconds = ddpm_sample_job_estimate_seconds (job);
   g_autofree char *bytes = ddpm_format_bytes ((double) ddpm_sample_job_predict_bytes (job));
   g_autofree char *about = ddpm_format_about (seconds);
 
   if (seconds >= LONG_SECONDS)
     fprintf (stderr, "this takes about %s and up to %s of memory\n", about, bytes);
+  if (ddpm_sample_job_begins_late (job, &first))
+    fprintf (
+      stderr,
+      "these steps begin at timestep %u, which is not yet all noise, so that pictures may come out pale; "
+      "--spacing trailing begins at the last one\n",
+      first);
 }
 
 /* Runs the job and writes what it finished, all of it or, after Ctrl-C, the pictures that were done by then.
@@ -159,7 +166,7 @@ run_job (DdpmSampleJob *job, const DdpmOutput *output, guint32 seed, GError **er
   DdpmProgressLine line;
   guint n_images;
 
-  tell_cost (job);
+  tell_beforehand (job);
   ddpm_progress_line_init (&line);
   gboolean finished = ddpm_sample_job_run (job, ddpm_progress_line_show, &line,
                                            ddpm_signals_get_cancellable (signals), &local_error);
