@@ -126,9 +126,9 @@ gsize ddpm_sample_job_predict_bytes (DdpmSampleJob *job);
  * measurement of this machine, which takes up to a tenth of one. Below 0: not known. */
 double ddpm_sample_job_estimate_seconds (DdpmSampleJob *job);
 
-/* GENERATE, PROGRESSIVE: whether the steps begin at a timestep, *first, where more is left of a picture than
- * the schedule leaves in the end, so that pictures out of nothing come out pale. Some numbers of steps do by
- * the spacing "leading", as in diffusers: 600 of 1000 begin at 599. */
+/* GENERATE, PROGRESSIVE: whether the steps begin at a timestep, *first, where clearly more is left of a
+ * picture than the schedule leaves in the end, so that pictures out of nothing may come out pale. Some
+ * numbers of steps do by the spacing "leading", as in diffusers: 600 of 1000 begin at 599. */
 gboolean ddpm_sample_job_begins_late (DdpmSampleJob *job, guint *first);
 
 /* Steps of all batches together: what progress.total will be. */
