@@ -91,8 +91,7 @@ const DdpmArgument ddpm_argument_table[] = {
     N_ ("Pixels of the new pictures; 0: the model's own height"), 0, 0, DDPM_IMAGE_MAX_SIDE },
   { "sizing", ALL, DDPM_ARGUMENT_WORD, AT (sizing), N_ ("Si_zing"),
     N_ ("What the model sees of pictures of other sizes than its own: direct, all at once; windows, "
-        "overlapping "
-        "parts, with all details; fit, the picture scaled to its size; auto, what suits best"),
+        "overlapping parts, with all details; fit, the picture scaled to its size; auto, what suits best"),
     .word = "auto", .get_words = get_sizings },
   { "seamless", GENERATE | VARY | PROGRESSIVE, DDPM_ARGUMENT_WORD, AT (seamless), N_ ("Tiles se_amlessly"),
     N_ (

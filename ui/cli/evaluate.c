@@ -70,8 +70,7 @@ parse_args (EvaluateArgs *args, int argc, char **argv, char ***operands, GError 
       "Pixels; other pictures are scaled and cropped (default: the model's own size)", "N|WxH" },
     { "crop", 0, 0, G_OPTION_ARG_STRING, &args->crop,
       "Measure on parts at random places, of pictures scaled down to N pixels on their shorter side "
-      "(default: "
-      "on the middle of each)",
+      "(default: on the middle of each)",
       "N" },
     { "no-labels", 0, 0, G_OPTION_ARG_NONE, &args->no_labels,
       "Take no picture's label from its folder (default: those that the model knows)", NULL },

@@ -37,8 +37,7 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "Steps of the sampler (default: as the model recommends, else 50, with ddpm 250)", "N" },
     { "sampler", 0, 0, G_OPTION_ARG_STRING, &args->sampler,
       "How noise becomes a picture, one of the samplers above (default: as the model recommends, else what "
-      "its "
-      "scheduler is)",
+      "its scheduler is)",
       "NAME" },
     { "spacing", 0, 0, G_OPTION_ARG_STRING, &args->spacing,
       "Which of the model's timesteps the steps are: leading, trailing or linspace (default: auto, as its "
@@ -58,8 +57,7 @@ ddpm_picture_args_parse (DdpmPictureArgs *args, int argc, char **argv, const GOp
       "How much the label counts: 1 as it is, 2 or 3 clearer, in twice the time (default: 1)", "X" },
     { "sizing", 0, 0, G_OPTION_ARG_STRING, &args->sizing,
       "What the model sees of pictures of other sizes than its own: direct, all at once; windows, "
-      "overlapping "
-      "parts; fit, the picture scaled; auto (default: auto)",
+      "overlapping parts; fit, the picture scaled; auto (default: auto)",
       "NAME" },
     { "seamless", 0, 0, G_OPTION_ARG_STRING, &args->seamless,
       "Make pictures that can be laid like tiles, side by side (x), one above the other (y) or both "
