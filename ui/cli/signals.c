@@ -113,3 +113,15 @@ ddpm_signals_get_status (DdpmSignals *signals)
 
   return 128 + (number != 0 ? number : SIGTERM);
 }
+
+int
+ddpm_signals_fail (DdpmSignals *signals, GError *failure, GError **error)
+{
+  if (!g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_propagate_error (error, failure);
+      return 1;
+    }
+  g_error_free (failure);
+  return ddpm_signals_get_status (signals);
+}

@@ -19,6 +19,10 @@ GCancellable *ddpm_signals_get_cancellable (DdpmSignals *signals);
  * process of the same work: 143. */
 int ddpm_signals_get_status (DdpmSignals *signals);
 
+/* The exit status of work that failed: that of the signal if it was cancelled; otherwise 1, and *error is the
+ * failure. Takes the failure. */
+int ddpm_signals_fail (DdpmSignals *signals, GError *failure, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DdpmSignals, ddpm_signals_free)
 
 G_END_DECLS

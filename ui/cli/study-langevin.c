@@ -189,22 +189,17 @@ static int
 run (DdpmModel *model, const DdpmLangevinStudyOptions *options, const Args *args, GError **error)
 {
   g_autoptr (DdpmSignals) signals = ddpm_signals_new ("stopping; nothing is written of what was made");
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError) failure = NULL;
   g_auto (DdpmLangevinStudy) study = { 0 };
   DdpmProgressLine line;
   gboolean done;
 
   ddpm_progress_line_init (&line);
   done = ddpm_langevin_study_run (model, options, ddpm_progress_line_show, &line,
-                                  ddpm_signals_get_cancellable (signals), &study, &local_error);
+                                  ddpm_signals_get_cancellable (signals), &study, &failure);
   ddpm_progress_line_clear (&line);
-  if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return ddpm_signals_get_status (signals);
   if (!done)
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return 1;
-    }
+    return ddpm_signals_fail (signals, g_steal_pointer (&failure), error);
   if (args->output != NULL && !write_sheet (&study, args->output, error))
     return 1;
   if (args->as_json)

@@ -313,22 +313,17 @@ run (const DdpmObjectiveStudyOptions *options, const Args *args, GError **error)
   g_autoptr (DdpmSignals) signals =
     ddpm_signals_new (args->keep != NULL ? "stopping; the models so far are kept"
                                          : "stopping; nothing is kept of these trainings");
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError) failure = NULL;
   g_auto (DdpmObjectiveStudy) study = { 0 };
   DdpmProgressLine line;
   gboolean done;
 
   ddpm_progress_line_init (&line);
   done = ddpm_objective_study_run (options, ddpm_progress_line_show, &line,
-                                   ddpm_signals_get_cancellable (signals), &study, &local_error);
+                                   ddpm_signals_get_cancellable (signals), &study, &failure);
   ddpm_progress_line_clear (&line);
-  if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return ddpm_signals_get_status (signals);
   if (!done)
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return 1;
-    }
+    return ddpm_signals_fail (signals, g_steal_pointer (&failure), error);
   if (args->as_json)
     print_json (options, &study);
   else

@@ -170,22 +170,17 @@ static int
 run (const DdpmModel *model, const DdpmEvaluateOptions *options, const Args *args, GError **error)
 {
   g_autoptr (DdpmSignals) signals = ddpm_signals_new ("stopping; nothing is told of what was measured");
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError) failure = NULL;
   DdpmEvaluation evaluation;
   DdpmProgressLine line;
   gboolean done;
 
   ddpm_progress_line_init (&line);
   done = ddpm_evaluate (model, options, ddpm_progress_line_show, &line,
-                        ddpm_signals_get_cancellable (signals), &evaluation, &local_error);
+                        ddpm_signals_get_cancellable (signals), &evaluation, &failure);
   ddpm_progress_line_clear (&line);
-  if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return ddpm_signals_get_status (signals);
   if (!done)
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return 1;
-    }
+    return ddpm_signals_fail (signals, g_steal_pointer (&failure), error);
   if (args->output != NULL && !draw (model, &evaluation, args->output, error))
     return 1;
   if (args->as_json)

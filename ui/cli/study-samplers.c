@@ -380,22 +380,17 @@ static int
 run (DdpmModel *model, const DdpmSamplerStudyOptions *options, const Args *args, GError **error)
 {
   g_autoptr (DdpmSignals) signals = ddpm_signals_new ("stopping; nothing is told of what was measured");
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError) failure = NULL;
   g_autofree DdpmSamplerStudy *study = g_new (DdpmSamplerStudy, 1);
   DdpmProgressLine line;
   gboolean done;
 
   ddpm_progress_line_init (&line);
   done = ddpm_sampler_study_run (model, options, ddpm_progress_line_show, &line,
-                                 ddpm_signals_get_cancellable (signals), study, &local_error);
+                                 ddpm_signals_get_cancellable (signals), study, &failure);
   ddpm_progress_line_clear (&line);
-  if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    return ddpm_signals_get_status (signals);
   if (!done)
-    {
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return 1;
-    }
+    return ddpm_signals_fail (signals, g_steal_pointer (&failure), error);
   if (args->as_json)
     print_json (model, options, study);
   else
