@@ -66,7 +66,8 @@ start_gimp ()
   DDPM_GUI_FOLDER=$work/watch
   export DDPM_GUI_FOLDER
   mkdir -p "$DDPM_GUI_FOLDER"
-  gimp-3 --no-splash --new-instance >"$work/gimp.log" 2>&1 &
+  # no questions about a trace when it is killed in the end
+  gimp-3 --no-splash --new-instance --stack-trace-mode=never >"$work/gimp.log" 2>&1 &
   gimp=$!
   pids="$pids $gimp"
   until_true find_window 'GNU Image Manipulation Program|GIMP$' || bail_out "GIMP's window did not open"
